@@ -1,0 +1,205 @@
+//! The seam between the bytes of an image and what reads them.
+
+use std::borrow::Cow;
+
+use plimsoll_archive::ReadAt;
+use plimsoll_model::{OsRelease, Package, PackageKind};
+use serde::{Deserialize, Serialize};
+
+/// Reads the packages that one kind of file records.
+pub trait Cataloger: Sync {
+    /// Its name, as in `dpkg-status`: lower case, stable, stored beside each result.
+    fn name(&self) -> &'static str;
+
+    /// Raised when the same bytes give other results, so that stored results are known to be stale.
+    fn revision(&self) -> u32;
+
+    /// Whether it reads the file at this path. Sees every path of the image, so it neither allocates nor compiles
+    /// a pattern.
+    fn wants(&self, entry: &Entry<'_>) -> bool;
+
+    /// Whether it reads a file that starts with these bytes (up to 64, fewer in a shorter file). Asked behind
+    /// [`Cataloger::wants`], before the file is kept.
+    fn wants_content(&self, head: &[u8]) -> bool {
+        let _ = head;
+        true
+    }
+
+    /// Reads the file. A part that cannot be read becomes a gap in `out`, and reading goes on.
+    ///
+    /// # Errors
+    /// [`ReadError`] where nothing more of the file can be read; the caller makes it a gap. What is in `out` stays.
+    fn catalog(&self, file: &ImageFile<'_>, out: &mut Catalog) -> Result<(), ReadError>;
+}
+
+/// A file as its archive announces it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Path from the image's root, without a leading `/`, without `.` and `..`: `var/lib/dpkg/status`.
+    pub path: &'a str,
+    /// Size in bytes; `None` where only the path is known, as in another package's file list.
+    pub size: Option<u64>,
+    /// Whether any execute bit is set; `None` where only the path is known (then: say yes if it could be).
+    pub executable: Option<bool>,
+}
+
+impl<'a> Entry<'a> {
+    /// The part behind the last `/`.
+    pub fn file_name(&self) -> &'a str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+
+    /// Whether the path is `tail`, or ends in `/` and `tail`.
+    pub fn ends_with(&self, tail: &str) -> bool {
+        self.path.strip_suffix(tail).is_some_and(|head| head.is_empty() || head.ends_with('/'))
+    }
+}
+
+/// A file that a cataloger asked for.
+pub struct ImageFile<'a> {
+    /// Path from the image's root, as in [`Entry::path`].
+    pub path: &'a str,
+    content: &'a dyn ReadAt,
+}
+
+impl<'a> ImageFile<'a> {
+    /// A file with this content.
+    pub fn new(path: &'a str, content: &'a dyn ReadAt) -> Self {
+        Self { path, content }
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.content.size()
+    }
+
+    /// Its content, for readers that jump: binaries and archives, which may be too large for memory.
+    pub fn content(&self) -> &'a dyn ReadAt {
+        self.content
+    }
+
+    /// All of it; borrowed where it is in memory.
+    ///
+    /// # Errors
+    /// [`ReadError::TooLarge`] above `limit` bytes, [`ReadError::Io`] where the medium fails.
+    pub fn bytes(&self, limit: u64) -> Result<Cow<'a, [u8]>, ReadError> {
+        let size = self.size();
+        if size > limit {
+            return Err(ReadError::TooLarge { size, limit });
+        }
+        if let Some(slice) = self.content.as_slice() {
+            return Ok(Cow::Borrowed(slice));
+        }
+        let mut bytes = vec![0; usize::try_from(size).map_err(|_| ReadError::TooLarge { size, limit })?];
+        let length = self.content.read_at(&mut bytes, 0).map_err(|error| ReadError::Io(error.to_string()))?;
+        bytes.truncate(length);
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// All of it as text; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// As [`ImageFile::bytes`].
+    pub fn text(&self, limit: u64) -> Result<Cow<'a, str>, ReadError> {
+        Ok(match self.bytes(limit)? {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Cow::Owned(text),
+                Err(error) => Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            },
+        })
+    }
+}
+
+/// Why a file could not be read to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is larger than what this cataloger holds in memory.
+    #[error("expected at most {limit} bytes, found {size}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes, inclusive.
+        limit: u64,
+    },
+    /// It is not what its name says, or is damaged.
+    #[error("expected {expected}, found {found}")]
+    Malformed {
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// The medium failed.
+    #[error("cannot read the file's bytes: {0}")]
+    Io(String),
+}
+
+impl ReadError {
+    /// A [`ReadError::Malformed`].
+    pub fn malformed(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::Malformed { expected: expected.into(), found: found.into() }
+    }
+}
+
+/// What was read from one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// The packages, in the order of the file.
+    pub packages: Vec<Package>,
+    /// The distribution release, where the file says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OsRelease>,
+    /// The files that OS packages installed, as far as any cataloger could want them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<OwnedFiles>,
+    /// What could not be read: where in the file, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<(String, String)>,
+}
+
+/// The files of one OS package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnedFiles {
+    /// `deb`, `apk` or `rpm`.
+    pub kind: PackageKind,
+    /// The binary package's name.
+    pub name: String,
+    /// Its architecture, where the file list says it: two architectures of one package may be installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// Paths from the image's root, without a leading `/`.
+    pub paths: Vec<String>,
+}
+
+impl Catalog {
+    /// Adds a package.
+    pub fn package(&mut self, package: Package) {
+        self.packages.push(package);
+    }
+
+    /// Records what could not be read: `place` is `lines 12-15` or `entry a.jar`, empty for the whole file.
+    pub fn gap(&mut self, place: impl Into<String>, reason: impl ToString) {
+        self.gaps.push((place.into(), reason.to_string()));
+    }
+
+    /// Records which files an OS package installed; paths that no cataloger could want are dropped, since only
+    /// the owner of a package's own file is ever asked for.
+    pub fn owns<'a>(
+        &mut self,
+        kind: PackageKind,
+        name: &str,
+        architecture: Option<&str>,
+        paths: impl Iterator<Item = &'a str>,
+    ) {
+        let paths: Vec<String> = paths
+            .map(|path| path.trim_start_matches('/'))
+            .filter(|path| crate::could_be_wanted(path))
+            .map(str::to_owned)
+            .collect();
+        if !paths.is_empty() {
+            let architecture = architecture.map(str::to_owned);
+            self.owned.push(OwnedFiles { kind, name: name.to_owned(), architecture, paths });
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Findings: a flaw in a package of an image.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{KevEntry, Rating, Reference, Severity};
+
+/// A flaw in a package, once, whatever number of advisories name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The CVE where there is one, else the name under which most tools know the flaw.
+    pub id: String,
+    /// The flaw's other names, sorted: `GHSA-…`, `PYSEC-…`.
+    pub aliases: Vec<String>,
+    /// The advisories that name this package, sorted: `DSA-5343-1`.
+    pub advisories: Vec<String>,
+    /// Indexes into the inventory's packages: every place the same package in the same version stands at.
+    /// Never empty; sorted.
+    pub packages: Vec<usize>,
+    /// Whether a fix exists.
+    pub fix: FixState,
+    /// The severity that counts, and why.
+    pub severity: SeverityChoice,
+    /// All severities that were said, in the order they were met.
+    pub ratings: Vec<Rating>,
+    /// One line for people; empty where no source has one.
+    pub title: String,
+    /// The description; empty where no source has one.
+    pub description: String,
+    /// First published, RFC 3339; empty where unknown.
+    pub published: String,
+    /// Last modified, RFC 3339; empty where unknown.
+    pub modified: String,
+    /// `CWE-79`, sorted.
+    pub cwes: Vec<String>,
+    /// Links, without repetition.
+    pub references: Vec<Reference>,
+    /// Its entry in the catalogue of known exploited vulnerabilities.
+    pub kev: Option<KevEntry>,
+    /// For a notice that is no flaw: `unmaintained`, `unsound`, `notice`.
+    pub informational: Option<String>,
+    /// What matched, advisory by advisory.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Whether a fix exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FixState {
+    /// Fixed in this version: the lowest that clears every advisory that names the flaw, or most of them.
+    Fixed(String),
+    /// No advisory names a fix.
+    NotFixed,
+}
+
+impl FixState {
+    /// The fixed version, if there is one.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(version) => Some(version),
+            Self::NotFixed => None,
+        }
+    }
+}
+
+/// Which severity counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeverityChoice {
+    /// The word.
+    pub severity: Severity,
+    /// Where it was taken from.
+    pub source: SeveritySource,
+}
+
+/// Where a severity was taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeveritySource {
+    /// The word of the distribution or ecosystem's own database, named in lower case: `ubuntu`.
+    Word(String),
+    /// Computed from a CVSS vector.
+    Cvss {
+        /// Who gave the vector.
+        source: String,
+        /// The vector.
+        vector: String,
+        /// Its base score in tenths: 98 is 9.8.
+        score: u8,
+    },
+    /// A CVSS base score without a vector.
+    Score {
+        /// Who gave it.
+        source: String,
+        /// In tenths.
+        score: u8,
+    },
+    /// Nobody has said.
+    Nobody,
+}
+
+/// Why one advisory holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The advisory.
+    pub advisory: String,
+    /// Where it was looked up: `Debian:11`.
+    pub namespace: String,
+    /// Under which name: mostly the source package.
+    pub name: String,
+    /// The version that was compared.
+    pub version: String,
+    /// The range that holds it: `>=0, <1.1.1n-0+deb11u4`.
+    pub range: String,
+    /// The fixed version that this advisory names.
+    pub fixed: Option<String>,
+}
+
+/// An advisory that may hold, and cannot be decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undetermined {
+    /// The flaw, as in [`Finding::id`].
+    pub id: String,
+    /// The advisory.
+    pub advisory: String,
+    /// Index into the inventory's packages.
+    pub package: usize,
+    /// Why: which version did not parse.
+    pub reason: String,
+}

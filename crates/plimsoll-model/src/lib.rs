@@ -1,0 +1,33 @@
+//! The nouns of Plimsoll: digests, packages, advisories, findings, verdicts.
+//!
+//! Values only. Nothing here reads a file, a socket, a clock or the environment, and nothing decides: the
+//! catalogers make packages, the matcher findings, the gate verdicts.
+
+mod advisory;
+mod digest;
+mod ecosystem;
+mod finding;
+mod gap;
+mod inventory;
+mod lookup;
+mod os;
+mod package;
+mod purl;
+mod scan;
+mod severity;
+
+pub use advisory::{
+    Advisory, Affected, AffectedEvent, AffectedRange, EventKind, KevEntry, Rating, RatingScale, Reference,
+    VulnerabilityScore,
+};
+pub use digest::{ChainId, DiffId, Digest, InvalidDigest, LayerDigest};
+pub use ecosystem::{Ecosystem, Namespace};
+pub use finding::{Evidence, Finding, FixState, SeverityChoice, SeveritySource, Undetermined};
+pub use gap::Gap;
+pub use inventory::{Artifact, ArtifactKind, Inventory, LayerInfo, Platform};
+pub use lookup::{AdvisoryLookup, Candidate, LookupError};
+pub use os::OsRelease;
+pub use package::{Layer, Owner, Package, PackageKind, SourcePackage};
+pub use purl::{InvalidPurl, Purl};
+pub use scan::{DatabaseInfo, Decision, Failure, Scan, SeverityCounts, Verdict};
+pub use severity::{Severity, UnknownSeverity};

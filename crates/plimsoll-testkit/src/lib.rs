@@ -1,0 +1,1 @@
+//! Parts for tests: an image builder that reads images written as text, and a registry on loopback.
