@@ -34,6 +34,7 @@ pub struct LayerBuilder {
     entries: Vec<Entry>,
     packing: Packing,
     created_by: String,
+    created: String,
 }
 
 impl LayerBuilder {
@@ -102,6 +103,13 @@ impl LayerBuilder {
     #[must_use]
     pub fn created_by(mut self, line: &str) -> Self {
         line.clone_into(&mut self.created_by);
+        self
+    }
+
+    /// When it was made, RFC 3339; the image's time where it is not said.
+    #[must_use]
+    pub fn created(mut self, time: &str) -> Self {
+        time.clone_into(&mut self.created);
         self
     }
 
@@ -269,6 +277,13 @@ impl ImageBuilder {
         self
     }
 
+    /// When it was made, RFC 3339.
+    #[must_use]
+    pub fn created(mut self, time: &str) -> Self {
+        time.clone_into(&mut self.created);
+        self
+    }
+
     /// The `config` object: environment, command, labels.
     #[must_use]
     pub fn settings(mut self, settings: Value) -> Self {
@@ -289,7 +304,8 @@ impl ImageBuilder {
                 } else {
                     layer.created_by.clone()
                 };
-                json!({ "created": self.created, "created_by": line })
+                let created = if layer.created.is_empty() { &self.created } else { &layer.created };
+                json!({ "created": created, "created_by": line })
             })
             .collect();
         let mut config = json!({

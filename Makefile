@@ -1,0 +1,36 @@
+# `make demo` and `make test` need Rust and a C compiler. What else the tests need, they install.
+
+CARGO ?= cargo
+# A folder of real advisories in the OSV bucket's layout; without it, only the project's own are used.
+ADVISORIES ?=
+export ADVISORIES
+
+.PHONY: demo test test-fast test-real check bench fmt
+
+## Builds the program, assembles a small real image, and scans it. Needs no network but the crates'.
+demo:
+	$(CARGO) build --release --package plimsoll
+	@$(CARGO) xtask demo
+
+## All tests: the fast ones, then those against real registries, engines and images.
+test:
+	@$(CARGO) xtask test
+
+## The tests that need nothing but Rust.
+test-fast:
+	@$(CARGO) xtask test --fast
+
+## The tests against real parts alone. Installs Debian's packages where they are missing.
+test-real:
+	@$(CARGO) xtask test --real
+
+## What the CI checks before it tests: format, lints, documents.
+check:
+	@$(CARGO) xtask check
+
+## Benchmarks, side by side in one run.
+bench:
+	@$(CARGO) xtask bench
+
+fmt:
+	$(CARGO) fmt --all

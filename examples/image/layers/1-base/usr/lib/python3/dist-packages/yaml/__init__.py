@@ -1,0 +1,1 @@
+# Stands for the module of the Debian package.

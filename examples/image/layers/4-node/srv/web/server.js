@@ -1,0 +1,1 @@
+// Stands for the web front of the example.

@@ -1,0 +1,1 @@
+//! Tests against real registries, engines, images and other scanners.

@@ -1,0 +1,78 @@
+//! Tasks of the project: `cargo xtask check | test | demo | demo-image | bench`.
+
+mod bench;
+mod check;
+mod demo;
+mod demo_image;
+mod shell;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  check                      format, lints, documents: what the CI checks
+  test [--fast|--real]       the tests; --fast: without, --real: only those against real parts
+  demo                       scan the demo's image with the release build
+  demo-image FOLDER          write the demo's image as an OCI layout
+  bench                      benchmarks, side by side in one run";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done: Result<()> = match words[..] {
+        ["check"] => check::run(),
+        ["test"] => test::run(test::Which::All),
+        ["test", "--fast"] => test::run(test::Which::Fast),
+        ["test", "--real"] => test::run(test::Which::Real),
+        ["demo"] => demo::run(),
+        ["demo-image", folder] => demo_image::write(Path::new(folder)),
+        ["bench"] => bench::run(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The project's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the project's root").to_owned()
+}
+
+/// Where cargo puts what it builds.
+fn target_folder() -> PathBuf {
+    match variable("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
+
+/// A variable of the environment that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "tasks are steered by the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The release build of the program.
+fn release_program() -> Result<PathBuf> {
+    let program = target_folder().join("release/plimsoll");
+    if !program.is_file() {
+        anyhow::bail!(
+            "cannot find `{}`: expected the release build; run `cargo build --release`",
+            program.display()
+        );
+    }
+    Ok(program)
+}
