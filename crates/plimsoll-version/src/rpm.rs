@@ -1,0 +1,132 @@
+//! RPM's order: `epoch:version-release`.
+//!
+//! A missing epoch is 0. Releases are compared where both versions have one, as rpm does when it matches a
+//! dependency: a bound of `1.2` speaks of every build of 1.2, so `1.2` equals `1.2-3`. (`rpm.vercmp` instead puts
+//! `1.2` before `1.2-3`; taken so, `last_affected: 1.2` would miss every build there is.)
+//!
+//! Source: rpm 4.18, `rpm-version(7)`, and its `rpmvercmp`.
+
+use std::cmp::Ordering;
+
+use crate::cursor::{Cursor, Fault};
+use crate::digits;
+
+/// Any text that is not empty.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rpm<'a> {
+    epoch: &'a [u8],
+    version: &'a [u8],
+    release: Option<&'a [u8]>,
+}
+
+impl<'a> Rpm<'a> {
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, Fault<'a>> {
+        // Queries print the missing epoch as `(none)`, and it is kept so in some lists of packages.
+        let text = text.strip_prefix(b"(none):").unwrap_or(text);
+        let mut cursor = Cursor::new(text);
+        let digits = cursor.digits();
+        let (epoch, rest) = if cursor.eat(b":") { (digits, cursor.rest) } else { (&[][..], text) };
+        let (version, release) = match rest.iter().rposition(|&byte| byte == b'-') {
+            None => (rest, None),
+            Some(hyphen) if hyphen + 1 == rest.len() => (&rest[..hyphen], None),
+            Some(hyphen) => (&rest[..hyphen], Some(&rest[hyphen + 1..])),
+        };
+        if version.is_empty() {
+            return Err(Fault { expected: "a version before the release", found: rest });
+        }
+        Ok(Self { epoch, version, release })
+    }
+
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        digits::compare(self.epoch, other.epoch)
+            .then_with(|| compare_part(self.version, other.version))
+            .then_with(|| match (self.release, other.release) {
+                (Some(left), Some(right)) => compare_part(left, right),
+                _ => Ordering::Equal,
+            })
+    }
+}
+
+/// Runs of digits and runs of letters; what stands between them only parts them, except `~` and `^`.
+fn compare_part(left: &[u8], right: &[u8]) -> Ordering {
+    let (mut left, mut right) = (Cursor::new(left), Cursor::new(right));
+    loop {
+        left.run(parts);
+        right.run(parts);
+        let next = Next::of(left);
+        let order = next.cmp(&Next::of(right)).then_with(|| match next {
+            Next::Digits => digits::compare(left.digits(), right.digits()),
+            Next::Letters => letters(&mut left).cmp(letters(&mut right)),
+            Next::Tilde | Next::Caret => {
+                left.eat(b"~^");
+                right.eat(b"~^");
+                Ordering::Equal
+            }
+            Next::End => Ordering::Equal,
+        });
+        if order.is_ne() || next == Next::End {
+            return order;
+        }
+    }
+}
+
+/// What comes next, in its order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Tilde,
+    End,
+    Caret,
+    Letters,
+    Digits,
+}
+
+impl Next {
+    fn of(cursor: Cursor<'_>) -> Self {
+        match cursor.peek() {
+            None => Self::End,
+            Some(b'~') => Self::Tilde,
+            Some(b'^') => Self::Caret,
+            Some(byte) if byte.is_ascii_digit() => Self::Digits,
+            Some(_) => Self::Letters,
+        }
+    }
+}
+
+fn parts(byte: u8) -> bool {
+    !(byte.is_ascii_alphanumeric() || byte == b'~' || byte == b'^')
+}
+
+fn letters<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
+    cursor.run(|byte| byte.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compare(left: &str, right: &str) -> Ordering {
+        Rpm::read(left.as_bytes()).unwrap().compare(&Rpm::read(right.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_release_that_one_side_lacks_is_not_compared() {
+        for (left, order, right) in [
+            ("1.2", Ordering::Equal, "1.2-3"),
+            ("1.2-", Ordering::Equal, "1.2-3"),
+            ("1.2", Ordering::Equal, "0:1.2-3"),
+            ("1.2", Ordering::Less, "1:1.2-3"),
+            ("1.3", Ordering::Greater, "1.2-3"),
+            ("(none):1.2-3", Ordering::Equal, "0:1.2-3"),
+        ] {
+            assert_eq!(compare(left, right), order, "{left} {right}");
+            assert_eq!(compare(right, left), order.reverse(), "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn a_release_alone_is_no_version() {
+        for text in ["-", "-1", "1:", "1:-2", "(none):"] {
+            assert!(Rpm::read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
