@@ -14,7 +14,7 @@ use flate2::bufread::DeflateDecoder;
 use crate::{ReadAt, ReadAtCursor};
 
 /// A local header up to its name, in bytes.
-const LOCAL_HEADER_BYTES: u64 = 30;
+const LOCAL_HEADER_BYTES: usize = 30;
 const LOCAL_SIGNATURE: u32 = 0x0403_4b50;
 
 /// Deflate makes at most 1032 bytes of one: 258 bytes from two bits, rounded up.
@@ -210,7 +210,7 @@ impl<'a> Zip<'a> {
         if entry.flags & 1 != 0 {
             return Err(self.damaged(entry, "an entry in the clear", "an encrypted one"));
         }
-        let mut header = [0; LOCAL_HEADER_BYTES as usize];
+        let mut header = [0; LOCAL_HEADER_BYTES];
         let inside = entry.header_offset < entry.end_bound;
         let length = if inside { self.bytes.read_at(&mut header, entry.header_offset)? } else { 0 };
         if length < header.len() || directory::u32_at(&header, 0) != Some(LOCAL_SIGNATURE) {
@@ -219,8 +219,8 @@ impl<'a> Zip<'a> {
         }
         let name = directory::u16_at(&header, 26).map_or(0, u64::from);
         let extra = directory::u16_at(&header, 28).map_or(0, u64::from);
-        let start = entry.header_offset + LOCAL_HEADER_BYTES + name + extra;
-        let end = start.checked_add(entry.compressed_size).unwrap_or(u64::MAX);
+        let start = entry.header_offset + LOCAL_HEADER_BYTES as u64 + name + extra;
+        let end = start.saturating_add(entry.compressed_size);
         if end > entry.end_bound {
             let expected = format!("its bytes to end at {} at the latest", entry.end_bound);
             return Err(self.damaged(entry, expected, format!("{end}: entries overlap, or it is cut short")));

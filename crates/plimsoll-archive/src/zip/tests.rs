@@ -152,20 +152,21 @@ fn read_all(bytes: &dyn ReadAt) -> Result<Vec<String>, String> {
         .collect())
 }
 
-fn whole() -> Result<Vec<String>, String> {
+/// What [`two`] holds.
+fn whole() -> Vec<String> {
     let text = std::str::from_utf8(TEXT).unwrap();
-    Ok(vec![format!("a.txt={text}"), format!("d/b.txt={text}")])
+    vec![format!("a.txt={text}"), format!("d/b.txt={text}")]
 }
 
 #[test]
 fn stored_and_deflated_entries_are_read_from_memory_and_from_a_file() {
     for bytes in [two().finish(""), two().finish("a comment"), Writer { zip64: true, ..two() }.finish("")] {
-        assert_eq!(read_all(&bytes), whole());
-        assert_eq!(read_all(&NotInMemory(bytes)), whole());
+        assert_eq!(read_all(&bytes), Ok(whole()));
+        assert_eq!(read_all(&NotInMemory(bytes)), Ok(whole()));
     }
     let wide = Writer { zip64: true, ..Writer::default() };
     let wide = wide.add(&Fields::stored("a.txt", TEXT)).add(&Fields::deflated("d/b.txt", TEXT)).finish("");
-    assert_eq!(read_all(&wide), whole());
+    assert_eq!(read_all(&wide), Ok(whole()));
 }
 
 #[test]
@@ -173,7 +174,7 @@ fn bytes_before_the_archive_are_passed_over() {
     for zip64 in [false, true] {
         let script = b"#!/bin/sh\nexec java -jar \"$0\" \"$@\"\n".to_vec();
         let bytes = [script, Writer { zip64, ..two() }.finish("")].concat();
-        assert_eq!(read_all(&bytes), whole(), "zip64: {zip64}");
+        assert_eq!(read_all(&bytes), Ok(whole()), "zip64: {zip64}");
     }
 }
 
@@ -186,14 +187,13 @@ fn an_empty_archive_has_no_entries() {
 fn a_stored_entry_is_a_window_into_the_archive() {
     let inner = two().finish("");
     let outer = Writer::default().add(&Fields::stored("in.jar", &inner)).add(&Fields::deflated("c", TEXT));
-    for bytes in [outer.finish("")] {
-        let zip = Zip::open(&bytes, ZipLimits::default()).unwrap();
-        assert_eq!(read_all(&zip.stored(0).unwrap().unwrap()), whole());
-        assert!(zip.stored(1).unwrap().is_none());
-        let slow = NotInMemory(bytes.clone());
-        let zip = Zip::open(&slow, ZipLimits::default()).unwrap();
-        assert_eq!(read_all(&zip.stored(0).unwrap().unwrap()), whole());
-    }
+    let bytes = outer.finish("");
+    let zip = Zip::open(&bytes, ZipLimits::default()).unwrap();
+    assert_eq!(read_all(&zip.stored(0).unwrap().unwrap()), Ok(whole()));
+    assert!(zip.stored(1).unwrap().is_none());
+    let slow = NotInMemory(bytes.clone());
+    let zip = Zip::open(&slow, ZipLimits::default()).unwrap();
+    assert_eq!(read_all(&zip.stored(0).unwrap().unwrap()), Ok(whole()));
 }
 
 #[test]
