@@ -1,10 +1,42 @@
 //! The seam between the bytes of an image and what reads them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
-use plimsoll_archive::ReadAt;
+use plimsoll_archive::{ReadAt, ZipError};
 use plimsoll_model::{OsRelease, Package, PackageKind};
 use serde::{Deserialize, Serialize};
+
+/// Packages kept of one file. A distribution with all there is has some 70,000.
+const MAX_PACKAGES: usize = 200_000;
+
+/// Longest path that a file list may give, in bytes: Linux allows 4,096 with the closing zero byte.
+const MAX_PATH_BYTES: usize = 4095;
+
+/// Gaps kept of one file; a damaged file may have as many as it has lines.
+const MAX_GAPS: usize = 100;
+
+/// Bytes of foreign text that a reason quotes.
+const MAX_EXCERPT_BYTES: usize = 80;
+
+/// Foreign bytes as a reason quotes them: on one line, without control characters, shortened.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    // No character takes more than four bytes, so what is shown comes from these.
+    let head = &bytes[..bytes.len().min(4 * MAX_EXCERPT_BYTES)];
+    let mut out = String::new();
+    for c in String::from_utf8_lossy(head).chars() {
+        if out.len() >= MAX_EXCERPT_BYTES {
+            out.push('…');
+            break;
+        }
+        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() || c == char::REPLACEMENT_CHARACTER {
+            out.push(c);
+        } else {
+            out.extend(c.escape_default());
+        }
+    }
+    out
+}
 
 /// Reads the packages that one kind of file records.
 pub trait Cataloger: Sync {
@@ -96,6 +128,20 @@ impl<'a> ImageFile<'a> {
         Ok(Cow::Owned(bytes))
     }
 
+    /// Its first bytes, at most `limit` of them; borrowed where they are in memory. Never too large.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`] where the medium fails.
+    pub fn head(&self, limit: usize) -> Result<Cow<'a, [u8]>, ReadError> {
+        if let Some(slice) = self.content.as_slice() {
+            return Ok(Cow::Borrowed(&slice[..slice.len().min(limit)]));
+        }
+        let mut bytes = vec![0; usize::try_from(self.size()).unwrap_or(limit).min(limit)];
+        let length = self.content.read_at(&mut bytes, 0).map_err(|error| ReadError::Io(error.to_string()))?;
+        bytes.truncate(length);
+        Ok(Cow::Owned(bytes))
+    }
+
     /// All of it as text; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
@@ -142,6 +188,21 @@ impl ReadError {
     }
 }
 
+impl From<ZipError> for ReadError {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Malformed { expected, found } => Self::Malformed { expected, found },
+            ZipError::Limit { unit, limit, found } => {
+                Self::malformed(format!("at most {limit} {unit}"), found.to_string())
+            }
+            ZipError::Entry { name, expected, found } => {
+                Self::malformed(format!("{expected} as entry `{name}`"), found)
+            }
+            ZipError::Io(error) => Self::Io(error.to_string()),
+        }
+    }
+}
+
 /// What was read from one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalog {
@@ -173,14 +234,29 @@ pub struct OwnedFiles {
 }
 
 impl Catalog {
-    /// Adds a package.
+    /// Adds a package. Behind [`MAX_PACKAGES`] no more are taken, and a gap says so.
     pub fn package(&mut self, package: Package) {
-        self.packages.push(package);
+        if self.packages.len() < MAX_PACKAGES {
+            self.packages.push(package);
+            if self.packages.len() == MAX_PACKAGES {
+                let reason = format!("expected fewer than {MAX_PACKAGES} packages, found more: not listed");
+                self.gap("", reason);
+            }
+        }
     }
 
-    /// Records what could not be read: `place` is `lines 12-15` or `entry a.jar`, empty for the whole file.
+    /// Records what could not be read: `place` is `lines 12-15` or `entry a.jar`, empty for the whole file. Behind
+    /// [`MAX_GAPS`] one last gap says that there are more.
+    #[expect(clippy::needless_pass_by_value, reason = "errors and texts alike, given away")]
     pub fn gap(&mut self, place: impl Into<String>, reason: impl ToString) {
-        self.gaps.push((place.into(), reason.to_string()));
+        match self.gaps.len().cmp(&MAX_GAPS) {
+            Ordering::Less => self.gaps.push((place.into(), reason.to_string())),
+            Ordering::Equal => {
+                let reason = format!("expected at most {MAX_GAPS} unreadable places, found more: not listed");
+                self.gaps.push((String::new(), reason));
+            }
+            Ordering::Greater => {}
+        }
     }
 
     /// Records which files an OS package installed; paths that no cataloger could want are dropped, since only
@@ -197,9 +273,97 @@ impl Catalog {
             .filter(|path| crate::could_be_wanted(path))
             .map(str::to_owned)
             .collect();
+        self.own(kind, name, architecture, paths);
+    }
+
+    /// As [`Catalog::owns`], for file lists that name folder and file apart; the folder with or without `/` at
+    /// either end.
+    pub fn owns_in_folders<'a>(
+        &mut self,
+        kind: PackageKind,
+        name: &str,
+        architecture: Option<&str>,
+        files: impl Iterator<Item = (&'a str, &'a str)>,
+    ) {
+        let mut path = String::new();
+        let mut paths = Vec::new();
+        for (folder, file) in files {
+            let folder = folder.trim_matches('/');
+            if folder.len() + file.len() >= MAX_PATH_BYTES {
+                continue;
+            }
+            path.clear();
+            path.push_str(folder);
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(file);
+            if crate::could_be_wanted(&path) {
+                paths.push(path.clone());
+            }
+        }
+        self.own(kind, name, architecture, paths);
+    }
+
+    fn own(&mut self, kind: PackageKind, name: &str, architecture: Option<&str>, paths: Vec<String>) {
         if !paths.is_empty() {
             let architecture = architecture.map(str::to_owned);
             self.owned.push(OwnedFiles { kind, name: name.to_owned(), architecture, paths });
         }
     }
+}
+
+/// What a cataloger makes of a file, one line a thing, for snapshots in tests.
+#[cfg(test)]
+pub(crate) fn read_to_text(cataloger: &dyn Cataloger, path: &str, content: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    assert!(
+        cataloger.wants(&Entry { path, size: Some(content.len() as u64), executable: Some(false) }),
+        "{path}"
+    );
+    let mut out = Catalog::default();
+    let content = content.to_vec();
+    let result = cataloger.catalog(&ImageFile::new(path, &content), &mut out);
+    let mut text = String::new();
+    let mut line =
+        |line: String| writeln!(text, "{}", line.trim_end()).expect("writing to a string cannot fail");
+    if let Some(os) = &out.os {
+        let parents = os.id_like.join("+");
+        line(format!(
+            "os {} {} like={parents} name={} codename={}",
+            os.id, os.version_id, os.pretty_name, os.codename
+        ));
+        assert_eq!(os.path, path);
+    }
+    for package in &out.packages {
+        assert_eq!((package.cataloger.as_str(), package.path.as_str()), (cataloger.name(), ""));
+        let mut parts = vec![package.kind.to_string(), package.name.clone(), package.version.clone()];
+        let fields = [
+            ("arch", package.architecture.clone()),
+            ("source", package.source.as_ref().map(|source| format!("{} {}", source.name, source.version))),
+            ("licenses", (!package.licenses.is_empty()).then(|| package.licenses.join("|"))),
+            ("module", package.module.clone()),
+            ("vendor", package.vendor.clone()),
+            ("inner", package.inner_path.clone()),
+        ];
+        parts.extend(fields.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?))));
+        line(parts.join(" "));
+    }
+    for owned in &out.owned {
+        let architecture = owned.architecture.as_deref().map(|text| format!(":{text}")).unwrap_or_default();
+        // Which paths are kept depends on all catalogers there are; these are wanted by one that never leaves.
+        let paths = owned.paths.iter().map(String::as_str);
+        let releases: Vec<_> = paths.filter(|path| crate::OS_RELEASE_PATHS.contains(path)).collect();
+        if !releases.is_empty() {
+            line(format!("owned by {} {}{architecture}: {}", owned.kind, owned.name, releases.join(" ")));
+        }
+    }
+    for (place, reason) in &out.gaps {
+        line(format!("gap [{place}] {reason}"));
+    }
+    if let Err(error) = result {
+        line(format!("error {error}"));
+    }
+    text
 }
