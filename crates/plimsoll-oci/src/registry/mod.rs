@@ -1,0 +1,68 @@
+//! Images in a registry.
+
+mod blob;
+mod challenge;
+mod client;
+mod http;
+mod proxy;
+mod retry;
+mod url;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use self::blob::BlobReader;
+use self::client::Client;
+use crate::config::{self, Names, Stored};
+use crate::resolve::resolve;
+use crate::{Error, ImageSource, Options, Progress, Reference, ResolvedImage, Source, manifest};
+
+/// An image of a registry.
+struct RegistryImage {
+    client: Client,
+    image: ResolvedImage,
+    progress: Option<Arc<dyn Progress>>,
+}
+
+/// Reads manifest and config of an image; the layers are fetched when they are read.
+pub(crate) fn open(reference: &Reference, name: &str, options: &Options) -> Result<Source, Error> {
+    let client = Client::new(reference, options);
+    let subject = reference.to_string();
+    let root = client.manifest(reference.wanted())?;
+    let document = manifest::parse(&root.bytes, &root.media_type, &subject)?;
+    let root_digest = root.digest.to_string();
+    let resolved = resolve(&client, document, root.digest, options.platform.as_ref(), &subject)?;
+    let repository = reference.familiar_repository();
+    let manifest_digest = resolved.digest.to_string();
+    let names = Names {
+        name: name.to_owned(),
+        repo_tags: reference.familiar_tag().into_iter().collect(),
+        // The image is known by its own digest and by that of the index it was chosen from.
+        repo_digests: vec![format!("{repository}@{root_digest}"), format!("{repository}@{manifest_digest}")],
+        config_digest: resolved.manifest.config.digest.to_string(),
+        manifest_digest,
+    };
+    let stored = resolved.manifest.layers.iter().map(Stored::from).collect();
+    let image = config::image(names, resolved.config, stored)?;
+    Ok(Source::Layers(Box::new(RegistryImage { client, image, progress: options.progress.clone() })))
+}
+
+impl ImageSource for RegistryImage {
+    fn image(&self) -> &ResolvedImage {
+        &self.image
+    }
+
+    fn open_layer(&self, index: usize) -> io::Result<Box<dyn Read + Send + '_>> {
+        let layer = self.image.layers.get(index).ok_or(io::ErrorKind::NotFound)?;
+        let digest = layer.digest.clone().expect("every layer of a registry has a digest").0;
+        let reader = BlobReader::new(&self.client, digest, layer.size_bytes, layer.urls.clone(), "layer");
+        Ok(Box::new(reader.with_progress(self.progress.clone(), index)))
+    }
+}
+
+/// Reads a challenge header, for fuzzing.
+pub(crate) fn fuzz_challenge(text: &str) {
+    challenge::parse(text);
+    let _ = retry::retry_after(text, Some(text));
+    let _ = url::Url::parse(text).map(|base| base.join(text));
+}
