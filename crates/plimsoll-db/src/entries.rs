@@ -1,0 +1,210 @@
+//! What advisories say of one package, decoded one entry at a time.
+
+use plimsoll_model::{
+    Affected, AffectedEvent, AffectedRange, Candidate, EventKind, LookupError, Namespace, Rating,
+};
+use plimsoll_version::Event;
+
+use crate::bytes::{MAX_RESERVE, Put as _, Reader};
+use crate::strings::{Strings, StringsBuilder};
+
+pub(crate) const PART: &str = "packages";
+
+/// Set in an event's kind where its version is `0`, as nearly every `introduced` is.
+const ZERO: u8 = 0x80;
+
+/// Writes one entry, without its length.
+pub(crate) fn encode(advisory: u32, affected: &Affected, strings: &mut StringsBuilder) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_varint(u64::from(advisory));
+    out.put_count(affected.ranges.len());
+    for range in &affected.ranges {
+        out.put_count(range.events.len());
+        for event in &range.events {
+            let kind = match event.kind {
+                EventKind::Introduced => 0,
+                EventKind::Fixed => 1,
+                EventKind::LastAffected => 2,
+                EventKind::Limit => 3,
+            };
+            if event.version == "0" {
+                out.push(kind | ZERO);
+            } else {
+                out.push(kind);
+                out.put_text(&event.version);
+            }
+        }
+    }
+    out.put_count(affected.versions.len());
+    for version in &affected.versions {
+        out.put_varint(u64::from(strings.number(version)));
+    }
+    out.put_count(affected.ratings.len());
+    for rating in &affected.ratings {
+        out.put_rating(rating, |out, text| out.put_varint(u64::from(strings.number(text))));
+    }
+    out
+}
+
+/// The entries of one package. Each is decoded when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    reader: Reader<'a>,
+    left: usize,
+    strings: Strings<'a>,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) fn none(strings: Strings<'a>) -> Self {
+        Self { reader: Reader::new(&[], PART), left: 0, strings }
+    }
+
+    /// Those that follow in `reader`.
+    pub(crate) fn read(mut reader: Reader<'a>, strings: Strings<'a>) -> Result<Self, LookupError> {
+        let left = reader.count()?;
+        Ok(Self { reader, left, strings })
+    }
+
+    /// How many are left.
+    pub fn count_left(&self) -> usize {
+        self.left
+    }
+
+    /// What follows the entries that are left, which are passed over.
+    pub(crate) fn behind(mut self) -> Result<Reader<'a>, LookupError> {
+        for _ in 0..self.left {
+            self.reader.sized()?;
+        }
+        Ok(self.reader)
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<Entry<'a>, LookupError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let entry = self.reader.sized().and_then(|bytes| {
+            let mut reader = Reader::new(bytes, PART);
+            let advisory = reader.number()?;
+            Ok(Entry { advisory, reader, strings: self.strings })
+        });
+        if entry.is_err() {
+            self.left = 0;
+        }
+        Some(entry)
+    }
+}
+
+/// What one advisory says of one package.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Number of the advisory, for [`plimsoll_model::AdvisoryLookup::advisory`].
+    pub advisory: u32,
+    reader: Reader<'a>,
+    strings: Strings<'a>,
+}
+
+impl<'a> Entry<'a> {
+    /// The events of all ranges, in their order. Nothing is allocated.
+    pub fn events(&self) -> Result<Events<'a>, LookupError> {
+        let mut reader = self.reader;
+        let ranges = reader.count()?;
+        Ok(Events { reader, range: 0, ranges_left: ranges, left_in_range: 0 })
+    }
+
+    /// All of it, owned. `namespace` and `name` are what it was found under.
+    pub fn to_candidate(self, namespace: &Namespace, name: &str) -> Result<Candidate, LookupError> {
+        let mut reader = self.reader;
+        let range_count = reader.count()?;
+        let mut ranges = Vec::with_capacity(range_count.min(MAX_RESERVE));
+        for _ in 0..range_count {
+            let event_count = reader.count()?;
+            let mut events = Vec::with_capacity(event_count.min(MAX_RESERVE));
+            for _ in 0..event_count {
+                let event = read_event(&mut reader)?;
+                events.push(AffectedEvent { kind: event.kind, version: event.version.to_owned() });
+            }
+            ranges.push(AffectedRange { events });
+        }
+        let version_count = reader.count()?;
+        let mut versions = Vec::with_capacity(version_count.min(MAX_RESERVE));
+        for _ in 0..version_count {
+            versions.push(self.strings.get(reader.number()?)?.to_owned());
+        }
+        let ratings = read_ratings(&mut reader, self.strings)?;
+        let affected =
+            Affected { namespace: namespace.clone(), name: name.to_owned(), ranges, versions, ratings };
+        Ok(Candidate { advisory: self.advisory, affected })
+    }
+}
+
+/// Ratings whose texts are in the strings section.
+pub(crate) fn read_ratings(
+    reader: &mut Reader<'_>,
+    strings: Strings<'_>,
+) -> Result<Vec<Rating>, LookupError> {
+    let count = reader.count()?;
+    let mut ratings = Vec::with_capacity(count.min(MAX_RESERVE));
+    for _ in 0..count {
+        ratings.push(reader.rating(|reader| strings.get(reader.number()?))?);
+    }
+    Ok(ratings)
+}
+
+fn read_event<'a>(reader: &mut Reader<'a>) -> Result<Event<'a>, LookupError> {
+    let tag = reader.byte()?;
+    let kind = match tag & !ZERO {
+        0 => EventKind::Introduced,
+        1 => EventKind::Fixed,
+        2 => EventKind::LastAffected,
+        3 => EventKind::Limit,
+        _ => return Err(reader.damaged("an event from 0 to 3")),
+    };
+    let version = if tag & ZERO == 0 { reader.text()? } else { "0" };
+    Ok(Event { kind, version })
+}
+
+/// An event and the range it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeEvent<'a> {
+    /// Which range of the entry: 0, 1, …
+    pub range: u32,
+    /// The event.
+    pub event: Event<'a>,
+}
+
+/// The events of one entry.
+#[derive(Clone, Debug)]
+pub struct Events<'a> {
+    reader: Reader<'a>,
+    range: u32,
+    ranges_left: usize,
+    left_in_range: usize,
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Result<RangeEvent<'a>, LookupError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.left_in_range == 0 {
+            self.ranges_left = self.ranges_left.checked_sub(1)?;
+            self.range += 1;
+            match self.reader.count() {
+                Ok(count) => self.left_in_range = count,
+                Err(error) => {
+                    self.ranges_left = 0;
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.left_in_range -= 1;
+        let event = read_event(&mut self.reader);
+        if event.is_err() {
+            (self.ranges_left, self.left_in_range) = (0, 0);
+        }
+        Some(event.map(|event| RangeEvent { range: self.range - 1, event }))
+    }
+}

@@ -1,0 +1,188 @@
+//! The header: what is where, and what it must hash to.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::strings::{u32_at, u64_at};
+
+/// Version of the format that is written and read here.
+pub const FORMAT: u32 = 1;
+
+/// Name of the file, where only a folder is given.
+pub const FILE_NAME: &str = "plimsoll.db";
+
+pub(crate) const MAGIC: &[u8; 8] = b"PLIMSOLL";
+/// Magic, format, number of sections, length of the file.
+const START_BYTES: usize = 24;
+/// Kind, reserved, offset, length, SHA-256.
+const SECTION_BYTES: usize = 56;
+const DIGEST_BYTES: usize = 32;
+/// The length of [`Section::ALL`].
+const SECTION_COUNT: u32 = 9;
+
+/// The sections, in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Meta,
+    Namespaces,
+    Strings,
+    Packages,
+    PackageIndex,
+    Blocks,
+    Documents,
+    Ids,
+    IdIndex,
+}
+
+impl Section {
+    pub(crate) const ALL: [Self; SECTION_COUNT as usize] = [
+        Self::Meta,
+        Self::Namespaces,
+        Self::Strings,
+        Self::Packages,
+        Self::PackageIndex,
+        Self::Blocks,
+        Self::Documents,
+        Self::Ids,
+        Self::IdIndex,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Namespaces => "namespaces",
+            Self::Strings => "strings",
+            Self::Packages => "packages",
+            Self::PackageIndex => "package index",
+            Self::Blocks => "blocks",
+            Self::Documents => "documents",
+            Self::Ids => "ids",
+            Self::IdIndex => "id index",
+        }
+    }
+}
+
+/// Where a section lies, and its SHA-256.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) digest: [u8; DIGEST_BYTES],
+}
+
+/// A header that was checked: every place lies in the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) places: [Place; Section::ALL.len()],
+    pub(crate) digest: [u8; DIGEST_BYTES],
+}
+
+/// What is wrong with a header.
+#[derive(Debug)]
+pub(crate) enum BadHeader {
+    Magic,
+    Format(u32),
+    Damaged(String),
+}
+
+/// The file that is meant: `path`, or [`FILE_NAME`] in it where it is a folder.
+pub(crate) fn file_of(path: &Path) -> PathBuf {
+    let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_folder { path.join(FILE_NAME) } else { path.to_owned() }
+}
+
+/// The header for these sections, in the order of [`Section::ALL`].
+pub(crate) fn header(sections: &[Vec<u8>; Section::ALL.len()]) -> Vec<u8> {
+    let length = START_BYTES + SECTION_BYTES * sections.len() + DIGEST_BYTES;
+    let whole = length + sections.iter().map(Vec::len).sum::<usize>();
+    let mut out = Vec::with_capacity(length);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&FORMAT.to_le_bytes());
+    out.extend_from_slice(&SECTION_COUNT.to_le_bytes());
+    out.extend_from_slice(&(whole as u64).to_le_bytes());
+    let mut offset = length;
+    for (kind, section) in (0_u32..).zip(sections) {
+        out.extend_from_slice(&kind.to_le_bytes());
+        out.extend_from_slice(&0_u32.to_le_bytes());
+        out.extend_from_slice(&(offset as u64).to_le_bytes());
+        out.extend_from_slice(&(section.len() as u64).to_le_bytes());
+        out.extend_from_slice(&Sha256::digest(section));
+        offset += section.len();
+    }
+    let digest = Sha256::digest(&out);
+    out.extend_from_slice(&digest);
+    out
+}
+
+/// Reads and checks the header of a file.
+pub(crate) fn read_header(file: &[u8]) -> Result<Header, BadHeader> {
+    if file.first_chunk() != Some(MAGIC) {
+        return Err(BadHeader::Magic);
+    }
+    let short = || BadHeader::Damaged(format!("expected a header, found {} bytes", file.len()));
+    let format = u32_at(file, 8).ok_or_else(short)?;
+    if format != FORMAT {
+        return Err(BadHeader::Format(format));
+    }
+    let count = u32_at(file, 12).ok_or_else(short)?;
+    if count != SECTION_COUNT {
+        let reason = format!("expected {SECTION_COUNT} sections, found {count}");
+        return Err(BadHeader::Damaged(reason));
+    }
+    let whole = u64_at(file, 16).ok_or_else(short)?;
+    if whole != file.len() as u64 {
+        let reason = format!("expected {whole} bytes, found {}", file.len());
+        return Err(BadHeader::Damaged(reason));
+    }
+    let signed = START_BYTES + SECTION_BYTES * Section::ALL.len();
+    let digest: [u8; DIGEST_BYTES] =
+        file.get(signed..).and_then(<[u8]>::first_chunk).copied().ok_or_else(short)?;
+    if Sha256::digest(&file[..signed]).as_slice() != digest {
+        return Err(BadHeader::Damaged("expected a header of the digest it names, found another".to_owned()));
+    }
+    let mut places = [Place { start: 0, end: 0, digest: [0; DIGEST_BYTES] }; Section::ALL.len()];
+    for (index, place) in places.iter_mut().enumerate() {
+        let at = START_BYTES + SECTION_BYTES * index;
+        let read = || {
+            let start = usize::try_from(u64_at(file, at + 8)?).ok()?;
+            let end = start.checked_add(usize::try_from(u64_at(file, at + 16)?).ok()?)?;
+            let digest = *file.get(at + 24..)?.first_chunk()?;
+            let in_place = u32_at(file, at)? as usize == index && end <= file.len();
+            in_place.then_some(Place { start, end, digest })
+        };
+        *place = read().ok_or_else(|| {
+            let name = Section::ALL[index].name();
+            BadHeader::Damaged(format!(
+                "expected section `{name}` inside of the file, found its end behind it"
+            ))
+        })?;
+    }
+    Ok(Header { places, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_tells_where_the_sections_lie() {
+        let sections: [Vec<u8>; Section::ALL.len()] = std::array::from_fn(|index| vec![7; index * 3]);
+        let mut file = header(&sections);
+        file.extend(sections.iter().flatten());
+        let read = read_header(&file).unwrap();
+        for (section, place) in sections.iter().zip(read.places) {
+            assert_eq!(&file[place.start..place.end], section);
+            assert_eq!(place.digest, *Sha256::digest(section));
+        }
+        for end in 0..file.len() {
+            assert!(read_header(&file[..end]).is_err(), "{end}");
+        }
+        let length = file.len() - sections.iter().map(Vec::len).sum::<usize>();
+        for index in 0..length {
+            let mut bytes = file.clone();
+            bytes[index] ^= 1;
+            assert!(read_header(&bytes).is_err(), "{index}");
+        }
+    }
+}
