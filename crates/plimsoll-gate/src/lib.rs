@@ -1,1 +1,262 @@
-//! Placeholder: see Cargo.toml.
+//! Findings to a verdict.
+//!
+//! [`decide`] takes a policy and what a scan found, and says whether the image may sail, by which rule not, and
+//! which findings were dropped. It is pure: it reads no file, no clock and no environment, and matches nothing.
+//!
+//! - A finding fails the threshold if its severity is the level or worse. One whose severity nobody has said
+//!   (`UNKNOWN`) is below every level, and a notice that is no flaw (`informational`) never fails; both are
+//!   counted.
+//! - A finding that `ignore_unfixed` drops is in no rule's way; its number stays in the decision.
+//! - Where nothing failed, a strict policy is undecided as long as anything could not be read or compared.
+//!
+//! ```
+//! use plimsoll_gate::{Policy, decide, threshold};
+//! use plimsoll_model::Verdict;
+//!
+//! let policy = Policy { fail_on: Some(threshold("high")?), ..Policy::default() };
+//! let decided = decide(&policy, Vec::new(), &[], &[]);
+//! assert_eq!(decided.decision.verdict, Verdict::Passed);
+//! assert_eq!(decided.decision.rules, ["fail on HIGH or worse"]);
+//! # Ok::<(), plimsoll_gate::InvalidThreshold>(())
+//! ```
+
+use plimsoll_model::{
+    Decision, Failure, Finding, FixState, Gap, Severity, SeverityCounts, Undetermined, Verdict,
+};
+
+/// What a team asks of its images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// A finding of this severity or worse fails; `None` asks nothing. See [`threshold`].
+    pub fail_on: Option<Severity>,
+    /// Drop findings without a fix.
+    pub ignore_unfixed: bool,
+    /// Be undecided where something could not be read or compared.
+    pub strict: bool,
+}
+
+/// What the gate said, and the findings that count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The findings that were not dropped, in their order: [`plimsoll_model::Scan::findings`].
+    pub findings: Vec<Finding>,
+    /// The verdict and its reasons, with indexes into `findings`.
+    pub decision: Decision,
+}
+
+/// A text that is no level to fail on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidThreshold {
+    /// The text, as given, at most 100 characters of it.
+    pub text: String,
+}
+
+impl std::fmt::Display for InvalidThreshold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot fail on `{}`: expected critical, high, medium or low", self.text)
+    }
+}
+
+impl std::error::Error for InvalidThreshold {}
+
+/// Reads a level to fail on: `critical`, `high`, `medium` or `low`, in any case.
+///
+/// Other words are refused: below LOW, findings are not told apart well enough to fail on.
+///
+/// # Errors
+/// [`InvalidThreshold`] for any other text.
+pub fn threshold(text: &str) -> Result<Severity, InvalidThreshold> {
+    [Severity::Critical, Severity::High, Severity::Medium, Severity::Low]
+        .into_iter()
+        .find(|level| level.as_str().eq_ignore_ascii_case(text))
+        .ok_or_else(|| InvalidThreshold { text: text.chars().take(100).collect() })
+}
+
+impl Policy {
+    /// The rules in words, as [`Decision::rules`] lists them; empty where nothing is asked.
+    pub fn rules(&self) -> Vec<String> {
+        let unfixed = self.ignore_unfixed.then(|| "ignore findings without a fix".to_owned());
+        let strict =
+            self.strict.then(|| "undecided where something could not be read or compared".to_owned());
+        [self.fail_on.map(fail_rule), unfixed, strict].into_iter().flatten().collect()
+    }
+}
+
+/// Decides about what a scan found. `gaps`: all of them, of reading and of matching.
+pub fn decide<'a>(
+    policy: &Policy,
+    findings: Vec<Finding>,
+    undetermined: &[Undetermined],
+    gaps: impl IntoIterator<Item = &'a Gap>,
+) -> Decided {
+    let mut decision = Decision { rules: policy.rules(), ..Decision::default() };
+    let mut kept = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let severity = finding.severity.severity;
+        if policy.ignore_unfixed && finding.fix == FixState::NotFixed {
+            decision.ignored_unfixed.add(severity);
+            continue;
+        }
+        decision.counts.add(severity);
+        if let Some(level) = policy.fail_on.filter(|&level| fails(&finding, level)) {
+            decision.failures.push(Failure { finding: kept.len(), rule: fail_rule(level) });
+        }
+        kept.push(finding);
+    }
+    let unclear = !undetermined.is_empty() || gaps.into_iter().next().is_some();
+    decision.verdict = if !decision.failures.is_empty() {
+        Verdict::Failed
+    } else if policy.strict && unclear {
+        Verdict::Undecided
+    } else {
+        Verdict::Passed
+    };
+    Decided { findings: kept, decision }
+}
+
+/// The findings by severity.
+pub fn count(findings: &[Finding]) -> SeverityCounts {
+    let mut counts = SeverityCounts::default();
+    for finding in findings {
+        counts.add(finding.severity.severity);
+    }
+    counts
+}
+
+fn fails(finding: &Finding, level: Severity) -> bool {
+    let severity = finding.severity.severity;
+    finding.informational.is_none() && severity != Severity::Unknown && severity >= level
+}
+
+fn fail_rule(level: Severity) -> String {
+    match level {
+        Severity::Critical => "fail on CRITICAL".to_owned(),
+        level => format!("fail on {level} or worse"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::{SeverityChoice, SeveritySource};
+
+    use super::*;
+
+    /// `HIGH`, `HIGH fixed`, `LOW notice`.
+    fn finding(text: &str) -> Finding {
+        let severity: Severity = text.split(' ').next().unwrap().parse().unwrap();
+        Finding {
+            id: "CVE-2020-1".to_owned(),
+            aliases: Vec::new(),
+            advisories: Vec::new(),
+            packages: vec![0],
+            fix: if text.contains("fixed") { FixState::Fixed("2".to_owned()) } else { FixState::NotFixed },
+            severity: SeverityChoice { severity, source: SeveritySource::Nobody },
+            ratings: Vec::new(),
+            title: String::new(),
+            description: String::new(),
+            published: String::new(),
+            modified: String::new(),
+            cwes: Vec::new(),
+            references: Vec::new(),
+            kev: None,
+            informational: text.contains("notice").then(|| "unmaintained".to_owned()),
+            evidence: Vec::new(),
+        }
+    }
+
+    fn policy(text: &str) -> Policy {
+        Policy {
+            fail_on: text.split(' ').find_map(|word| threshold(word).ok()),
+            ignore_unfixed: text.contains("ignore-unfixed"),
+            strict: text.contains("strict"),
+        }
+    }
+
+    fn gap() -> Gap {
+        Gap {
+            path: "a.jar".to_owned(),
+            place: String::new(),
+            diff_id: None,
+            reporter: "maven".to_owned(),
+            reason: "expected a zip".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_verdict_follows_from_policy_and_findings() {
+        use Verdict::{Failed, Passed, Undecided};
+        for (rules, findings, gaps, verdict, failures) in [
+            ("", vec![], 0, Passed, vec![]),
+            ("", vec!["CRITICAL fixed"], 1, Passed, vec![]),
+            ("high", vec![], 0, Passed, vec![]),
+            ("high", vec!["MEDIUM", "LOW", "UNKNOWN"], 0, Passed, vec![]),
+            ("high", vec!["HIGH"], 0, Failed, vec![0]),
+            ("high", vec!["LOW", "CRITICAL", "HIGH"], 0, Failed, vec![1, 2]),
+            ("HIGH", vec!["HIGH"], 0, Failed, vec![0]),
+            ("critical", vec!["HIGH"], 0, Passed, vec![]),
+            ("low", vec!["NEGLIGIBLE", "UNKNOWN"], 0, Passed, vec![]),
+            ("low", vec!["LOW notice", "CRITICAL notice"], 0, Passed, vec![]),
+            ("high ignore-unfixed", vec!["CRITICAL"], 0, Passed, vec![]),
+            ("high ignore-unfixed", vec!["CRITICAL", "LOW fixed", "HIGH fixed"], 0, Failed, vec![1]),
+            ("high strict", vec!["LOW"], 0, Passed, vec![]),
+            ("high strict", vec!["LOW"], 1, Undecided, vec![]),
+            ("high strict", vec!["HIGH"], 1, Failed, vec![0]),
+            ("high", vec!["LOW"], 1, Passed, vec![]),
+            ("strict", vec![], 1, Undecided, vec![]),
+        ] {
+            let gaps: Vec<Gap> = (0..gaps).map(|_| gap()).collect();
+            let all = findings.iter().map(|text| finding(text)).collect();
+            let decided = decide(&policy(rules), all, &[], &gaps);
+            assert_eq!(decided.decision.verdict, verdict, "{rules}: {findings:?}");
+            let failed: Vec<usize> =
+                decided.decision.failures.iter().map(|failure| failure.finding).collect();
+            assert_eq!(failed, failures, "{rules}: {findings:?}");
+            assert_eq!(decided.decision.counts, count(&decided.findings));
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_counted() {
+        let all = ["CRITICAL", "HIGH", "HIGH fixed"].map(finding).to_vec();
+        let decided = decide(&policy("ignore-unfixed"), all, &[], &[]);
+        assert_eq!(decided.findings.len(), 1);
+        assert_eq!(decided.decision.counts, SeverityCounts { high: 1, ..SeverityCounts::default() });
+        let ignored = SeverityCounts { critical: 1, high: 1, ..SeverityCounts::default() };
+        assert_eq!(decided.decision.ignored_unfixed, ignored);
+        assert_eq!(decided.decision.rules, ["ignore findings without a fix"]);
+    }
+
+    #[test]
+    fn an_undetermined_advisory_leaves_a_strict_gate_undecided() {
+        let undetermined = Undetermined {
+            id: "CVE-2020-1".to_owned(),
+            advisory: "GHSA-1".to_owned(),
+            package: 0,
+            reason: "no version".to_owned(),
+        };
+        let decided = decide(&policy("strict"), Vec::new(), &[undetermined], &[]);
+        assert_eq!(decided.decision.verdict, Verdict::Undecided);
+    }
+
+    #[test]
+    fn the_rules_are_told_in_words() {
+        assert_eq!(
+            policy("medium ignore-unfixed strict").rules(),
+            [
+                "fail on MEDIUM or worse",
+                "ignore findings without a fix",
+                "undecided where something could not be read or compared"
+            ]
+        );
+        assert_eq!(policy("critical").rules(), ["fail on CRITICAL"]);
+        assert_eq!(policy("").rules(), [""; 0]);
+    }
+
+    #[test]
+    fn only_four_levels_can_be_failed_on() {
+        for text in ["", "unknown", "negligible", "important", "high ", "9.8"] {
+            let error = threshold(text).unwrap_err().to_string();
+            assert_eq!(error, format!("cannot fail on `{text}`: expected critical, high, medium or low"));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The advisories of one evaluation, each read from the database once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use plimsoll_model::{Advisory, AdvisoryLookup, KevEntry, LookupError, Rating};
+
+use crate::flaw::{self, Flaws};
+
+/// Other records of one flaw that are read for its names, severities and text.
+const MAX_ALIAS_RECORDS: usize = 32;
+/// Names of one flaw that other records are looked up by.
+const MAX_ALIAS_NAMES: usize = 32;
+
+/// An advisory with the flaws it names.
+pub(crate) struct Record {
+    pub(crate) advisory: Advisory,
+    pub(crate) flaws: Flaws,
+}
+
+pub(crate) struct Records<'a> {
+    database: &'a dyn AdvisoryLookup,
+    by_number: HashMap<u32, Rc<Record>>,
+    by_name: HashMap<String, Rc<[u32]>>,
+    scores: HashMap<String, Rc<[Rating]>>,
+    kev: HashMap<String, Option<KevEntry>>,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(database: &'a dyn AdvisoryLookup) -> Self {
+        Self {
+            database,
+            by_number: HashMap::new(),
+            by_name: HashMap::new(),
+            scores: HashMap::new(),
+            kev: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn record(&mut self, number: u32) -> Result<Rc<Record>, LookupError> {
+        if let Some(record) = self.by_number.get(&number) {
+            return Ok(Rc::clone(record));
+        }
+        let advisory = self.database.advisory(number)?;
+        let flaws = flaw::flaws(&advisory);
+        let record = Rc::new(Record { advisory, flaws });
+        self.by_number.insert(number, Rc::clone(&record));
+        Ok(record)
+    }
+
+    /// The records that have one of `names` as ID or alias and speak of that flaw alone, sorted by ID. One that also
+    /// names a CVE that is not among `names` is left out: it takes several flaws for one.
+    pub(crate) fn of_flaw(&mut self, names: &BTreeSet<String>) -> Result<Vec<Rc<Record>>, LookupError> {
+        let has_cve = names.iter().any(|name| flaw::is_cve(name));
+        let mut records = self.named(names)?;
+        records.retain(|record| {
+            !has_cve || own_names(record).filter(|name| flaw::is_cve(name)).all(|cve| names.contains(cve))
+        });
+        records.truncate(MAX_ALIAS_RECORDS);
+        Ok(records)
+    }
+
+    /// The CVE that other records give a flaw without one: `GHSA-…` in the one database, with its CVE in another.
+    /// The earliest where they disagree.
+    pub(crate) fn cve_of(&mut self, names: &BTreeSet<String>) -> Result<Option<String>, LookupError> {
+        let records = self.named(names)?;
+        let cves: BTreeSet<&String> =
+            records.iter().flat_map(|record| own_names(record)).filter(|name| flaw::is_cve(name)).collect();
+        Ok(flaw::best_name(cves).cloned())
+    }
+
+    pub(crate) fn scores(&mut self, cve: &str) -> Result<Rc<[Rating]>, LookupError> {
+        if let Some(scores) = self.scores.get(cve) {
+            return Ok(Rc::clone(scores));
+        }
+        let scores: Rc<[Rating]> = self.database.scores(cve)?.into();
+        self.scores.insert(cve.to_owned(), Rc::clone(&scores));
+        Ok(scores)
+    }
+
+    pub(crate) fn kev(&mut self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
+        if let Some(entry) = self.kev.get(cve) {
+            return Ok(entry.clone());
+        }
+        let entry = self.database.kev(cve)?;
+        self.kev.insert(cve.to_owned(), entry.clone());
+        Ok(entry)
+    }
+
+    fn named(&mut self, names: &BTreeSet<String>) -> Result<Vec<Rc<Record>>, LookupError> {
+        let mut numbers = BTreeSet::new();
+        for name in names.iter().take(MAX_ALIAS_NAMES) {
+            numbers.extend(self.numbers(name)?.iter().copied());
+        }
+        let mut records = Vec::new();
+        for number in numbers {
+            let record = self.record(number)?;
+            if !flaw::is_collected(&record.advisory.id) && own_names(&record).any(|name| names.contains(name))
+            {
+                records.push(record);
+            }
+        }
+        records.sort_by(|a, b| a.advisory.id.cmp(&b.advisory.id));
+        Ok(records)
+    }
+
+    fn numbers(&mut self, name: &str) -> Result<Rc<[u32]>, LookupError> {
+        if let Some(numbers) = self.by_name.get(name) {
+            return Ok(Rc::clone(numbers));
+        }
+        let numbers: Rc<[u32]> = self.database.advisories_of(name)?.into();
+        self.by_name.insert(name.to_owned(), Rc::clone(&numbers));
+        Ok(numbers)
+    }
+}
+
+/// ID and aliases: what a record says are names of its flaw.
+pub(crate) fn own_names(record: &Record) -> impl Iterator<Item = &String> {
+    std::iter::once(&record.advisory.id).chain(&record.advisory.aliases)
+}

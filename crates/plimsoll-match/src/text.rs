@@ -1,0 +1,102 @@
+//! What people read of a flaw: title, description, dates, weaknesses, links.
+//!
+//! A collected advisory describes an update, not a flaw, so its words come last: first the records that matched
+//! and speak of the flaw alone, then the flaw's other records, then collected advisories.
+
+use std::collections::{BTreeSet, HashSet};
+
+use plimsoll_model::{Advisory, Reference};
+
+/// Characters of a title that is made from a description.
+const MAX_TITLE_CHARS: usize = 160;
+/// Links kept for one finding.
+const MAX_REFERENCES: usize = 100;
+
+/// The words of a finding.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) published: String,
+    pub(crate) modified: String,
+    pub(crate) cwes: Vec<String>,
+    pub(crate) references: Vec<Reference>,
+}
+
+/// Gathers the words. `of_flaw`: records of the flaw alone, the best first; `collected`: the rest.
+pub(crate) fn text(of_flaw: &[&Advisory], collected: &[&Advisory]) -> Text {
+    let all = || of_flaw.iter().chain(collected).copied();
+    let said = |field: fn(&Advisory) -> &String| all().map(field).find(|text| !text.trim().is_empty());
+    let description = said(|advisory| &advisory.details).cloned().unwrap_or_default();
+    let own_title = of_flaw.iter().map(|advisory| advisory.summary.trim()).find(|title| !title.is_empty());
+    let own_details = of_flaw.iter().map(|advisory| first_sentence(&advisory.details));
+    let title = own_title
+        .map(str::to_owned)
+        .or_else(|| own_details.into_iter().find(|title| !title.is_empty()))
+        .or_else(|| said(|advisory| &advisory.summary).map(|title| title.trim().to_owned()))
+        .unwrap_or_else(|| first_sentence(&description));
+    let nearest = if of_flaw.is_empty() { collected } else { of_flaw };
+    let dates =
+        |field: fn(&Advisory) -> &String| nearest.iter().copied().map(field).filter(|date| !date.is_empty());
+    let cwes: BTreeSet<&String> = of_flaw.iter().flat_map(|advisory| &advisory.cwes).collect();
+    let mut seen = HashSet::new();
+    let references = all()
+        .flat_map(|advisory| &advisory.references)
+        .filter(|reference| seen.insert(reference.url.as_str()))
+        .take(MAX_REFERENCES)
+        .cloned()
+        .collect();
+    Text {
+        title,
+        description,
+        published: dates(|advisory| &advisory.published).min().cloned().unwrap_or_default(),
+        modified: dates(|advisory| &advisory.modified).max().cloned().unwrap_or_default(),
+        cwes: cwes.into_iter().cloned().collect(),
+        references,
+    }
+}
+
+/// The first sentence of a description, without Markdown's heading marks, cut at [`MAX_TITLE_CHARS`].
+fn first_sentence(details: &str) -> String {
+    let line = details
+        .lines()
+        .map(|line| line.trim_start_matches(['#', '*', ' ']).trim())
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let sentence = line.split_once(". ").map_or(line, |(sentence, _)| sentence);
+    let sentence = sentence.strip_suffix('.').unwrap_or(sentence);
+    if sentence.chars().count() <= MAX_TITLE_CHARS {
+        return sentence.to_owned();
+    }
+    let mut cut: String = sentence.chars().take(MAX_TITLE_CHARS - 1).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sentence_of_a_description() {
+        for (details, sentence) in [
+            ("A flaw in openssl. It is bad.", "A flaw in openssl"),
+            ("### Impact\nMore", "Impact"),
+            ("\n\n  version 1.2 of x is bad.\nmore", "version 1.2 of x is bad"),
+            ("", ""),
+            ("###", ""),
+        ] {
+            assert_eq!(first_sentence(details), sentence);
+        }
+        assert_eq!(first_sentence(&"é".repeat(1000)).chars().count(), MAX_TITLE_CHARS);
+    }
+
+    #[test]
+    fn a_collected_advisory_has_the_last_word() {
+        let update = Advisory { summary: "Important: x update".to_owned(), ..Advisory::default() };
+        let flaw = Advisory { details: "A flaw. More.".to_owned(), ..Advisory::default() };
+        assert_eq!(text(&[&flaw], &[&update]).title, "A flaw");
+        assert_eq!(text(&[&Advisory::default()], &[&update]).title, "Important: x update");
+        assert_eq!(text(&[], &[]), Text::default());
+    }
+}

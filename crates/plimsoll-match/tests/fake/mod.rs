@@ -1,0 +1,262 @@
+//! A database and an inventory as short text, and matches as short text, so that a case fits in a few lines.
+//!
+//! ```text
+//! DSA-1 | upstream CVE-2023-1 CVE-2023-2 | in Debian:11: openssl <1.1.1n-0+deb11u4 word=debian=low
+//! GHSA-1 | alias CVE-2023-1 | title Bad | cvss ghsa CVSS:3.1/… | in PyPI: urllib3 >=1.0,<1.26.5 =0.9
+//! score CVE-2023-1 nvd CVSS:3.1/…
+//! kev CVE-2023-1 2023-02-01
+//! covers npm
+//! ```
+//!
+//! Ranges: `<X` from the beginning to X, `<=X`, `>=A,<B`, `>=A` without end, `*` everything, `=X` from a list.
+//! Packages: `deb libssl1.1 1.1.1n-0+deb11u3 source=openssl` with `source=NAME@VERSION`, `module=`, `owner=KIND`,
+//! `arch=` and `path=`; a version `-` is none.
+
+use std::collections::BTreeMap;
+
+use plimsoll_match::{Matches, evaluate};
+use plimsoll_model::{
+    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, Candidate, EventKind, Finding,
+    FixState, Inventory, KevEntry, LookupError, Namespace, OsRelease, Owner, Package, PackageKind, Rating,
+    RatingScale, SeveritySource, SourcePackage,
+};
+
+/// An advisory database in memory.
+#[derive(Default)]
+pub(crate) struct Fake {
+    advisories: Vec<Advisory>,
+    scores: BTreeMap<String, Vec<Rating>>,
+    kev: BTreeMap<String, KevEntry>,
+    covers: Vec<Namespace>,
+}
+
+impl AdvisoryLookup for Fake {
+    fn covers(&self, namespace: &Namespace) -> bool {
+        self.covers.contains(namespace)
+    }
+
+    fn candidates(&self, namespace: &Namespace, name: &str) -> Result<Vec<Candidate>, LookupError> {
+        let mut found = Vec::new();
+        for (number, advisory) in (0..).zip(&self.advisories) {
+            for affected in &advisory.affected {
+                if affected.namespace == *namespace && affected.name == name {
+                    found.push(Candidate { advisory: number, affected: affected.clone() });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
+        let advisory = usize::try_from(number).ok().and_then(|number| self.advisories.get(number));
+        let advisory = advisory.ok_or_else(|| LookupError { reason: format!("no advisory {number}") })?;
+        Ok(Advisory { affected: Vec::new(), ..advisory.clone() })
+    }
+
+    fn advisories_of(&self, id: &str) -> Result<Vec<u32>, LookupError> {
+        let named = |a: &Advisory| a.id == id || a.aliases.iter().any(|alias| alias == id);
+        Ok((0..).zip(&self.advisories).filter(|(_, a)| named(a)).map(|(number, _)| number).collect())
+    }
+
+    fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
+        Ok(self.scores.get(cve).cloned().unwrap_or_default())
+    }
+
+    fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
+        Ok(self.kev.get(cve).cloned())
+    }
+}
+
+/// Reads a database; see the module.
+pub(crate) fn database(text: &str) -> Fake {
+    let mut fake = Fake::default();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.split_once(' ').unwrap_or((line, "")) {
+            ("covers", namespace) => fake.covers.push(Namespace::parse(namespace).expect(namespace)),
+            ("score", rest) => {
+                let (cve, rest) = rest.split_once(' ').expect(line);
+                fake.scores.entry(cve.to_owned()).or_default().push(rating(rest));
+            }
+            ("kev", rest) => {
+                let (cve, day) = rest.split_once(' ').expect(line);
+                let entry = KevEntry {
+                    id: cve.to_owned(),
+                    date_added: day.to_owned(),
+                    due_date: String::new(),
+                    ransomware: false,
+                    name: String::new(),
+                };
+                fake.kev.insert(cve.to_owned(), entry);
+            }
+            _ => fake.advisories.push(advisory(line)),
+        }
+    }
+    for affected in fake.advisories.iter().flat_map(|advisory| &advisory.affected) {
+        fake.covers.push(affected.namespace.clone());
+    }
+    fake
+}
+
+fn advisory(line: &str) -> Advisory {
+    let mut parts = line.split(" | ");
+    let mut advisory = Advisory { id: parts.next().expect(line).trim().to_owned(), ..Advisory::default() };
+    for part in parts.map(str::trim) {
+        let (key, rest) = part.split_once(' ').expect(part);
+        let words = || rest.split(' ').map(str::to_owned).collect();
+        match key {
+            "alias" => advisory.aliases = words(),
+            "upstream" => advisory.upstream = words(),
+            "related" => advisory.related = words(),
+            "cwe" => advisory.cwes = words(),
+            "title" => rest.clone_into(&mut advisory.summary),
+            "details" => rest.clone_into(&mut advisory.details),
+            "published" => rest.clone_into(&mut advisory.published),
+            "notice" => advisory.informational = Some(rest.to_owned()),
+            "word" | "cvss" => advisory.ratings.push(rating(rest)),
+            "in" => advisory.affected.push(affected(rest)),
+            _ => panic!("no such part: {part}"),
+        }
+    }
+    advisory
+}
+
+fn affected(text: &str) -> Affected {
+    let (namespace, rest) = text.split_once(": ").expect(text);
+    let namespace = Namespace::parse(namespace).expect(namespace);
+    let mut words = rest.split(' ');
+    let name = namespace.ecosystem.normalize_name(words.next().expect(text)).into_owned();
+    let mut affected =
+        Affected { namespace, name, ranges: Vec::new(), versions: Vec::new(), ratings: Vec::new() };
+    for word in words {
+        if let Some(version) = word.strip_prefix('=') {
+            affected.versions.push(version.to_owned());
+        } else if let Some(said) = word.strip_prefix("word=").or_else(|| word.strip_prefix("cvss=")) {
+            affected.ratings.push(rating(&said.replacen('=', " ", 1)));
+        } else {
+            affected.ranges.push(range(word));
+        }
+    }
+    affected
+}
+
+fn range(text: &str) -> AffectedRange {
+    let event = |kind, version: &str| AffectedEvent { kind, version: version.to_owned() };
+    let mut events = Vec::new();
+    if text == "*" || text.starts_with('<') {
+        events.push(event(EventKind::Introduced, "0"));
+    }
+    for bound in text.split(',').filter(|bound| *bound != "*") {
+        events.push(if let Some(version) = bound.strip_prefix(">=") {
+            event(EventKind::Introduced, version)
+        } else if let Some(version) = bound.strip_prefix("<=") {
+            event(EventKind::LastAffected, version)
+        } else {
+            event(EventKind::Fixed, bound.strip_prefix('<').expect(text))
+        });
+    }
+    AffectedRange { events }
+}
+
+/// `ubuntu high`, `nvd CVSS:3.1/…` or `nvd 98`.
+fn rating(text: &str) -> Rating {
+    let (source, said) = text.split_once(' ').expect(text);
+    let scale = match (said.parse(), said.parse()) {
+        (Ok(tenths), _) => RatingScale::Score(tenths),
+        (_, Ok(word)) => RatingScale::Word(word),
+        _ => RatingScale::Cvss(said.to_owned()),
+    };
+    Rating { source: source.to_owned(), scale }
+}
+
+/// Reads an inventory: `os` as `debian 11`, or empty for none; a package a line.
+pub(crate) fn inventory(os: &str, packages: &str) -> Inventory {
+    let os = os.split_once(' ').map(|(id, version)| OsRelease {
+        id: id.to_owned(),
+        version_id: version.to_owned(),
+        ..OsRelease::default()
+    });
+    let mut packages: Vec<Package> =
+        packages.lines().map(str::trim).filter(|line| !line.is_empty()).map(package).collect();
+    packages
+        .sort_by(|a, b| (a.kind, &a.name, &a.version, &a.path).cmp(&(b.kind, &b.name, &b.version, &b.path)));
+    Inventory { os, packages, ..Inventory::default() }
+}
+
+fn package(line: &str) -> Package {
+    let mut words = line.split(' ');
+    let mut next = || words.next().expect(line);
+    let kind = PackageKind::from_purl_type(next()).expect(line);
+    let (name, version) = (next(), next());
+    let mut package = Package::new(kind, name, if version == "-" { "" } else { version }, "test");
+    for word in words {
+        let (key, value) = word.split_once('=').expect(line);
+        match key {
+            "source" => {
+                let (name, version) = value.split_once('@').unwrap_or((value, version));
+                package.source = Some(SourcePackage { name: name.to_owned(), version: version.to_owned() });
+            }
+            "module" => package.module = Some(value.to_owned()),
+            "arch" => package.architecture = Some(value.to_owned()),
+            "path" => value.clone_into(&mut package.path),
+            "owner" => {
+                package.owner = Some(Owner {
+                    kind: PackageKind::from_purl_type(value).expect(value),
+                    name: "owner".to_owned(),
+                    version: String::new(),
+                });
+            }
+            _ => panic!("no such field: {word}"),
+        }
+    }
+    package
+}
+
+/// What matching finds, a line each: findings, then what is undetermined, then gaps.
+pub(crate) fn matched(os: &str, packages: &str, advisories: &str) -> String {
+    let inventory = inventory(os, packages);
+    let matches = evaluate(&inventory, &database(advisories)).expect("the fake database is whole");
+    printed(&inventory, &matches)
+}
+
+fn printed(inventory: &Inventory, matches: &Matches) -> String {
+    let mut lines = Vec::new();
+    let place = |index: usize| {
+        let package = &inventory.packages[index];
+        format!("{} {}", package.name, package.version)
+    };
+    for finding in &matches.findings {
+        lines.push(format!("{}: {}", place(finding.packages[0]), line(finding)));
+    }
+    for doubt in &matches.undetermined {
+        lines.push(format!("{}: {}? {}: {}", place(doubt.package), doubt.id, doubt.advisory, doubt.reason));
+    }
+    lines.extend(matches.gaps.iter().map(|gap| format!("gap: {}", gap.reason)));
+    if lines.is_empty() { "nothing\n".to_owned() } else { lines.join("\n") + "\n" }
+}
+
+fn line(finding: &Finding) -> String {
+    let severity = match &finding.severity.source {
+        SeveritySource::Word(source) => format!(" {} ({source})", finding.severity.severity),
+        SeveritySource::Cvss { source, score, .. } | SeveritySource::Score { source, score } => {
+            format!(" {} ({source} {}.{})", finding.severity.severity, score / 10, score % 10)
+        }
+        SeveritySource::Nobody => String::new(),
+    };
+    let fix = match &finding.fix {
+        FixState::Fixed(version) => format!(" fixed {version}"),
+        FixState::NotFixed => " unfixed".to_owned(),
+    };
+    let by = format!(" by {}", finding.advisories.join(" "));
+    let some = |word: &str, list: &[String]| {
+        if list.is_empty() { String::new() } else { format!(" {word} {}", list.join(" ")) }
+    };
+    let kev = if finding.kev.is_some() { " exploited" } else { "" };
+    let notice = finding.informational.as_ref().map(|kind| format!(" notice {kind}")).unwrap_or_default();
+    let places = if finding.packages.len() > 1 {
+        format!(" in {} places", finding.packages.len())
+    } else {
+        String::new()
+    };
+    let aka = some("aka", &finding.aliases);
+    format!("{}{severity}{fix}{by}{aka}{kev}{notice}{places}", finding.id)
+}
