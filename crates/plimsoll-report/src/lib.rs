@@ -1,1 +1,45 @@
-//! Placeholder: see Cargo.toml.
+//! Report formats: a [`table`](write_table) for people, a [JSON report](write_json) that is a superset of Trivy's,
+//! [CycloneDX 1.6](write_cyclonedx); and the way back, [`read_sbom`], from CycloneDX and SPDX to an inventory.
+//!
+//! Every writer is a function of its arguments: no clock, no random number, no environment. A report therefore has
+//! the same bytes for the same image, database and configuration. Nothing is left out in silence: gaps and what could
+//! not be decided stand in every format, and a table that shortens a list says by how much. Names and titles come
+//! from images and advisories and are hostile: the table escapes what would steer a terminal.
+//!
+//! Deliberately absent: deciding anything (that is `plimsoll-gate`), and colours by themselves (the caller knows
+//! whether there is a terminal).
+//!
+//! ```
+//! use plimsoll_model::{Inventory, Package, PackageKind};
+//! use plimsoll_report::{read_sbom, write_cyclonedx};
+//!
+//! let mut inventory = Inventory::default();
+//! inventory.packages.push(Package::new(PackageKind::PyPi, "PyYAML", "5.3.1", "python"));
+//! let mut document = Vec::new();
+//! write_cyclonedx(&inventory, &mut document)?;
+//! assert_eq!(read_sbom(&mut document.as_slice(), "app.cdx.json")?.packages, inventory.packages);
+//! # Ok::<(), plimsoll_report::Error>(())
+//! ```
+
+#![allow(clippy::doc_markdown, reason = "CycloneDX and BuildKit are names, not code")]
+
+mod cyclonedx;
+mod error;
+mod json;
+mod read;
+#[cfg(test)]
+mod sample;
+mod table;
+mod targets;
+mod terminal;
+mod version_parts;
+
+pub use cyclonedx::write_cyclonedx;
+pub use error::Error;
+pub use json::write_json;
+pub use read::{MAX_SBOM_BYTES, os_from_purl, package_from_purl, read_sbom};
+pub use table::{TableOptions, write_table};
+pub use terminal::printable;
+
+/// This crate's version, which stands in reports as the tool's.
+const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,50 @@
+//! What can go wrong with a report.
+
+use std::io;
+
+/// A report that cannot be written, or a bill of materials that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The output took no more bytes.
+    #[error("cannot write the {format} report")]
+    Write {
+        /// `table`, `JSON`, `CycloneDX`.
+        format: &'static str,
+        /// What the output said.
+        source: io::Error,
+    },
+    /// The input gave no more bytes.
+    #[error("cannot read SBOM `{name}`")]
+    Read {
+        /// What the person typed.
+        name: String,
+        /// What the input said.
+        source: io::Error,
+    },
+    /// Larger than [`crate::MAX_SBOM_BYTES`].
+    #[error("cannot read SBOM `{name}`: expected at most {limit_bytes} bytes, found more")]
+    TooLarge {
+        /// What the person typed.
+        name: String,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// No JSON, or JSON in which a field has another shape than its format gives it.
+    #[error("cannot read SBOM `{name}`: expected {expected}")]
+    Syntax {
+        /// What the person typed.
+        name: String,
+        /// What was expected: `JSON`, `CycloneDX JSON`, `SPDX JSON`.
+        expected: &'static str,
+        /// Where, and what was found.
+        source: serde_json::Error,
+    },
+    /// Another format, or another version of it.
+    #[error("cannot read SBOM `{name}`: expected CycloneDX 1.x JSON or SPDX 2.x JSON, found {found}")]
+    UnknownFormat {
+        /// What the person typed.
+        name: String,
+        /// What it is instead.
+        found: String,
+    },
+}

@@ -1,0 +1,475 @@
+//! The JSON report: a superset of Trivy's, `SchemaVersion` 2.
+//!
+//! Where Trivy has a field, name, type and meaning are Trivy's, so that what reads its reports reads these. What Trivy
+//! lacks stands under one key of ours a level, `Plimsoll`. Three differences are meant:
+//!
+//! - There is no `CreatedAt` and no `ReportID`: the same image, database and configuration give the same bytes.
+//! - A flaw of one package in one version is one entry, wherever the package stands; Trivy lists it once a file.
+//!   `PkgPath` and `Layer` are those of the first place, `Plimsoll.Places` has all.
+//! - Trivy's readers know five severities. `NEGLIGIBLE` is therefore `LOW` in `Severity`; the exact word is in
+//!   `Plimsoll.Severity`.
+//!
+//! Source: Trivy 0.6x, the Go types `Report`, `Result`, `DetectedVulnerability`, `Package`, and trivy-db's
+//! `Vulnerability`.
+
+mod package;
+mod vulnerability;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use plimsoll_model::{
+    ArtifactKind, DatabaseInfo, Gap, Inventory, LayerInfo, Scan, Severity, SeverityCounts, Verdict,
+};
+use serde::Serialize;
+
+use crate::targets::{self, Target, family};
+use crate::{Error, VERSION};
+
+/// `SchemaVersion` of Trivy's report.
+const SCHEMA_VERSION: u32 = 2;
+
+/// Writes the JSON report, pretty-printed with two blanks, with a line break at the end.
+///
+/// # Errors
+/// [`Error::Write`] where the output takes no more.
+pub fn write_json(scan: &Scan, out: &mut dyn Write) -> Result<(), Error> {
+    let fail = |source| Error::Write { format: "JSON", source };
+    let mut out = std::io::BufWriter::new(out);
+    serde_json::to_writer_pretty(&mut out, &report(scan, VERSION)).map_err(|error| fail(error.into()))?;
+    out.write_all(b"\n").and_then(|()| out.flush()).map_err(fail)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Report<'a> {
+    schema_version: u32,
+    artifact_name: &'a str,
+    artifact_type: &'static str,
+    metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    results: Vec<TargetResult<'a>>,
+    plimsoll: OwnReport<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    #[serde(skip_serializing_if = "is_zero")]
+    size: u64,
+    #[serde(rename = "OS", skip_serializing_if = "Option::is_none")]
+    os: Option<Os<'a>>,
+    #[serde(rename = "ImageID", skip_serializing_if = "str::is_empty")]
+    image_id: &'a str,
+    #[serde(rename = "DiffIDs", skip_serializing_if = "Vec::is_empty")]
+    diff_ids: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    repo_tags: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    repo_digests: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_config: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<MetadataLayer<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Os<'a> {
+    family: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetadataLayer<'a> {
+    #[serde(skip_serializing_if = "is_zero")]
+    size: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    digest: &'a str,
+    #[serde(rename = "DiffID")]
+    diff_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    created_by: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TargetResult<'a> {
+    target: String,
+    class: &'static str,
+    #[serde(rename = "Type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    packages: Vec<package::JsonPackage<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vulnerabilities: Vec<vulnerability::JsonVulnerability<'a>>,
+}
+
+/// What Trivy's report has no place for.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OwnReport<'a> {
+    version: &'a str,
+    verdict: Verdict,
+    rules: &'a [String],
+    failures: Vec<JsonFailure<'a>>,
+    counts: Counts,
+    ignored_unfixed: Counts,
+    undetermined: Vec<JsonUndetermined<'a>>,
+    gaps: Vec<JsonGap<'a>>,
+    database: Database<'a>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    manifest_digest: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    #[serde(rename = "OS", skip_serializing_if = "Option::is_none")]
+    os: Option<OwnOs<'a>>,
+    packages: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OwnOs<'a> {
+    #[serde(rename = "ID")]
+    id: &'a str,
+    #[serde(rename = "VersionID")]
+    version_id: &'a str,
+    pretty_name: &'a str,
+    codename: &'a str,
+    path: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Database<'a> {
+    digest: &'a str,
+    newest_advisory: &'a str,
+    advisories: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JsonFailure<'a> {
+    rule: &'a str,
+    #[serde(rename = "VulnerabilityID")]
+    vulnerability_id: &'a str,
+    pkg_name: &'a str,
+    installed_version: &'a str,
+    severity: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JsonUndetermined<'a> {
+    #[serde(rename = "VulnerabilityID")]
+    vulnerability_id: &'a str,
+    advisory: &'a str,
+    pkg_name: &'a str,
+    installed_version: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pkg_path: String,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JsonGap<'a> {
+    reporter: &'a str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    path: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    place: &'a str,
+    #[serde(rename = "DiffID", skip_serializing_if = "Option::is_none")]
+    diff_id: Option<&'a str>,
+}
+
+/// A number for every severity, those of zero too, so that a reader needs no default.
+#[derive(Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+struct Counts {
+    critical: usize,
+    high: usize,
+    medium: usize,
+    low: usize,
+    negligible: usize,
+    unknown: usize,
+}
+
+impl From<SeverityCounts> for Counts {
+    fn from(counts: SeverityCounts) -> Self {
+        Self {
+            critical: counts.critical,
+            high: counts.high,
+            medium: counts.medium,
+            low: counts.low,
+            negligible: counts.negligible,
+            unknown: counts.unknown,
+        }
+    }
+}
+
+fn report<'a>(scan: &'a Scan, version: &'a str) -> Report<'a> {
+    let inventory = &scan.inventory;
+    let (image_config, config_gap) = image_config(&inventory.artifact.config);
+    let mut plimsoll = own(scan, version);
+    let mut failed_rules = FailedRules::new();
+    for failure in &scan.decision.failures {
+        failed_rules.entry(failure.finding).or_default().push(failure.rule.as_str());
+    }
+    plimsoll.gaps.extend(config_gap);
+    Report {
+        schema_version: SCHEMA_VERSION,
+        artifact_name: &inventory.artifact.name,
+        artifact_type: artifact_type(inventory),
+        metadata: metadata(inventory, image_config),
+        results: targets::of_scan(scan)
+            .into_iter()
+            .map(|target| result(scan, &failed_rules, target))
+            .collect(),
+        plimsoll,
+    }
+}
+
+/// The rules that each finding failed, by its index.
+type FailedRules<'a> = BTreeMap<usize, Vec<&'a str>>;
+
+fn result<'a>(scan: &'a Scan, failed_rules: &FailedRules<'a>, target: Target) -> TargetResult<'a> {
+    let is_os = target.is_os;
+    TargetResult {
+        class: if is_os { "os-pkgs" } else { "lang-pkgs" },
+        packages: target
+            .packages
+            .iter()
+            .filter_map(|&index| scan.inventory.packages.get(index))
+            .map(|package| package::package(&scan.inventory, package))
+            .collect(),
+        vulnerabilities: target
+            .findings
+            .iter()
+            .filter_map(|index| {
+                vulnerability::vulnerability(scan, scan.findings.get(*index)?, failed_rules.get(index))
+            })
+            .collect(),
+        target: target.name,
+        kind: target.report_type,
+    }
+}
+
+fn artifact_type(inventory: &Inventory) -> &'static str {
+    match inventory.artifact.kind {
+        ArtifactKind::ContainerImage => "container_image",
+        ArtifactKind::Filesystem => "filesystem",
+        ArtifactKind::Sbom if inventory.packages.iter().any(|package| package.cataloger == "spdx") => "spdx",
+        ArtifactKind::Sbom => "cyclonedx",
+    }
+}
+
+fn image_config(text: &str) -> (Option<serde_json::Value>, Option<JsonGap<'static>>) {
+    if text.is_empty() {
+        return (None, None);
+    }
+    if let Ok(value) = serde_json::from_str(text) {
+        return (Some(value), None);
+    }
+    let gap = JsonGap {
+        reporter: "report",
+        reason: "expected the image config to be JSON, found another text: it is left out",
+        path: "",
+        place: "",
+        diff_id: None,
+    };
+    (None, Some(gap))
+}
+
+fn metadata(inventory: &Inventory, image_config: Option<serde_json::Value>) -> Metadata<'_> {
+    let artifact = &inventory.artifact;
+    Metadata {
+        size: artifact.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size_bytes)),
+        os: inventory.os.as_ref().map(|os| Os { family: family(os), name: &os.version_id }),
+        image_id: &artifact.config_digest,
+        diff_ids: artifact.layers.iter().map(|layer| layer.diff_id.as_str()).collect(),
+        repo_tags: &artifact.repo_tags,
+        repo_digests: &artifact.repo_digests,
+        image_config,
+        layers: artifact
+            .layers
+            .iter()
+            .map(|LayerInfo { diff_id, digest, size_bytes, created_by }| MetadataLayer {
+                size: *size_bytes,
+                digest,
+                diff_id,
+                created_by,
+            })
+            .collect(),
+    }
+}
+
+fn own<'a>(scan: &'a Scan, version: &'a str) -> OwnReport<'a> {
+    let DatabaseInfo { digest, newest_advisory, advisories } = &scan.database;
+    let artifact = &scan.inventory.artifact;
+    let package = |index: usize| scan.inventory.packages.get(index);
+    OwnReport {
+        version,
+        verdict: scan.decision.verdict,
+        rules: &scan.decision.rules,
+        failures: scan
+            .decision
+            .failures
+            .iter()
+            .filter_map(|failure| {
+                let finding = scan.findings.get(failure.finding)?;
+                let package = finding.packages.first().and_then(|&index| package(index))?;
+                Some(JsonFailure {
+                    rule: &failure.rule,
+                    vulnerability_id: &finding.id,
+                    pkg_name: &package.name,
+                    installed_version: &package.version,
+                    severity: finding.severity.severity.as_str(),
+                })
+            })
+            .collect(),
+        counts: scan.decision.counts.into(),
+        ignored_unfixed: scan.decision.ignored_unfixed.into(),
+        undetermined: scan
+            .undetermined
+            .iter()
+            .map(|item| JsonUndetermined {
+                vulnerability_id: &item.id,
+                advisory: &item.advisory,
+                pkg_name: package(item.package).map_or("", |package| &package.name),
+                installed_version: package(item.package).map_or("", |package| &package.version),
+                pkg_path: package(item.package).map(package::file_path).unwrap_or_default(),
+                reason: &item.reason,
+            })
+            .collect(),
+        gaps: scan.inventory.gaps.iter().chain(&scan.match_gaps).map(gap).collect(),
+        database: Database { digest, newest_advisory, advisories: *advisories },
+        manifest_digest: &artifact.manifest_digest,
+        platform: artifact.platform.as_ref().map(ToString::to_string),
+        os: scan.inventory.os.as_ref().map(|os| OwnOs {
+            id: &os.id,
+            version_id: &os.version_id,
+            pretty_name: &os.pretty_name,
+            codename: &os.codename,
+            path: &os.path,
+        }),
+        packages: scan.inventory.packages.len(),
+    }
+}
+
+fn gap(gap: &Gap) -> JsonGap<'_> {
+    JsonGap {
+        reporter: &gap.reporter,
+        reason: &gap.reason,
+        path: &gap.path,
+        place: &gap.place,
+        diff_id: gap.diff_id.as_deref(),
+    }
+}
+
+/// The severity under one of the five words that Trivy's readers know.
+fn trivy_severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Negligible => Severity::Low.as_str(),
+        other => other.as_str(),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::sample;
+
+    fn json(scan: &Scan) -> Value {
+        let mut out = Vec::new();
+        write_json(scan, &mut out).unwrap();
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn golden_report() {
+        let text = serde_json::to_string_pretty(&report(&sample::scan(), "VERSION")).unwrap();
+        expect_file!["../testdata/golden/report.json"].assert_eq(&(text + "\n"));
+    }
+
+    #[test]
+    fn a_reader_of_trivys_report_finds_its_way() {
+        let report = json(&sample::scan());
+        assert_eq!(report["SchemaVersion"], 2);
+        assert_eq!(report["ArtifactType"], "container_image");
+        assert_eq!(report["Metadata"]["OS"]["Family"], "debian");
+        assert_eq!(report["Results"][0]["Class"], "os-pkgs");
+        let flaws = report["Results"][0]["Vulnerabilities"].as_array().unwrap();
+        assert_eq!(flaws[0]["VulnerabilityID"], "CVE-2022-1292");
+        assert_eq!(flaws[0]["Status"], "fixed");
+        assert_eq!(flaws[0]["Layer"]["DiffID"], sample::digest('1'));
+        assert_eq!(flaws[2]["Severity"], "LOW");
+        assert_eq!(flaws[2]["Plimsoll"]["Severity"], "NEGLIGIBLE");
+        assert_eq!(flaws[2]["Status"], "affected");
+        assert!(flaws[2].get("FixedVersion").is_none());
+        for result in report["Results"].as_array().unwrap() {
+            for flaw in result["Vulnerabilities"].as_array().into_iter().flatten() {
+                let severity = flaw["Severity"].as_str().unwrap();
+                assert!(["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"].contains(&severity));
+            }
+        }
+    }
+
+    #[test]
+    fn every_finding_is_listed_once_with_all_its_places() {
+        let scan = sample::scan();
+        let report = json(&scan);
+        let flaws: Vec<&Value> = report["Results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|result| result["Vulnerabilities"].as_array().into_iter().flatten())
+            .collect();
+        assert_eq!(flaws.len(), scan.findings.len());
+        let http2 = flaws.iter().find(|flaw| flaw["VulnerabilityID"] == "CVE-2023-39325").unwrap();
+        assert_eq!(http2["Plimsoll"]["Paths"], serde_json::json!(["usr/bin/agent", "usr/bin/app"]));
+        assert_eq!(http2["PkgPath"], "usr/bin/agent");
+    }
+
+    #[test]
+    fn lists_that_are_empty_are_left_out_as_trivy_does() {
+        let mut scan = sample::scan();
+        scan.findings.clear();
+        scan.decision.failures.clear();
+        assert!(json(&scan)["Results"][0].get("Vulnerabilities").is_none());
+        scan.inventory = Inventory::default();
+        scan.undetermined.clear();
+        let empty = json(&scan);
+        assert!(empty.get("Results").is_none());
+        assert_eq!(empty["Plimsoll"]["Packages"], 0);
+    }
+
+    #[test]
+    fn a_config_that_is_no_json_is_a_gap() {
+        let mut scan = sample::scan();
+        scan.inventory.artifact.config = "{".to_owned();
+        let report = json(&scan);
+        assert!(report["Metadata"].get("ImageConfig").is_none());
+        let gaps = report["Plimsoll"]["Gaps"].as_array().unwrap();
+        assert_eq!(gaps.last().unwrap()["Reporter"], "report");
+    }
+
+    #[test]
+    fn an_index_out_of_place_does_not_panic() {
+        let mut scan = sample::scan();
+        scan.findings[0].packages = vec![999];
+        scan.undetermined[0].package = 999;
+        scan.decision.failures[0].finding = 999;
+        json(&scan);
+    }
+}

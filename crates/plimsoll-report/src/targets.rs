@@ -1,0 +1,180 @@
+//! Findings and packages grouped as Trivy's reports group them: the operating system, then one target a language, or
+//! a file for what is linked into one.
+
+use plimsoll_model::{Inventory, OsRelease, Package, PackageKind, Scan};
+
+/// One entry of `Results[]`, one section of the table.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// `registry.example/app:1.2 (debian 11)`, `Python`, `usr/bin/app`.
+    pub(crate) name: String,
+    /// Whether these are the distribution's packages.
+    pub(crate) is_os: bool,
+    /// `debian`, `python-pkg`, `gobinary`.
+    pub(crate) report_type: String,
+    /// For people: `Python`, `Go`; the distribution's name for OS packages.
+    pub(crate) label: String,
+    /// Indexes into the inventory's packages.
+    pub(crate) packages: Vec<usize>,
+    /// Indexes into the scan's findings.
+    pub(crate) findings: Vec<usize>,
+}
+
+/// The targets of a scan, the operating system first, then by kind and name.
+///
+/// A finding stands under the target of the first place its package is at, so that each is listed once.
+pub(crate) fn of_scan(scan: &Scan) -> Vec<Target> {
+    let (mut targets, of_package) = group(&scan.inventory);
+    for (index, finding) in scan.findings.iter().enumerate() {
+        let target = finding.packages.first().and_then(|&package| of_package.get(package));
+        if let Some(&target) = target {
+            targets[target].findings.push(index);
+        }
+    }
+    targets
+}
+
+fn group(inventory: &Inventory) -> (Vec<Target>, Vec<usize>) {
+    let mut keys: Vec<(Option<PackageKind>, &str)> = inventory.packages.iter().map(key).collect();
+    let of_packages = keys.clone();
+    if inventory.os.is_some() {
+        keys.push((None, ""));
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let mut targets: Vec<Target> = keys.iter().map(|&(kind, path)| target(inventory, kind, path)).collect();
+    let mut of_package = Vec::with_capacity(of_packages.len());
+    for (index, key) in of_packages.iter().enumerate() {
+        let target = keys.binary_search(key).expect("every key of a package is in the list");
+        targets[target].packages.push(index);
+        of_package.push(target);
+    }
+    (targets, of_package)
+}
+
+/// `None` for the operating system; the path only where each file is a target of its own.
+fn key(package: &Package) -> (Option<PackageKind>, &str) {
+    if package.kind.is_os() {
+        (None, "")
+    } else if aggregates(package.kind) {
+        (Some(package.kind), "")
+    } else {
+        (Some(package.kind), &package.path)
+    }
+}
+
+/// Kinds whose packages each have a file of their own: one target for all of them.
+fn aggregates(kind: PackageKind) -> bool {
+    matches!(kind, PackageKind::Gem | PackageKind::Maven | PackageKind::Npm | PackageKind::PyPi)
+}
+
+fn target(inventory: &Inventory, kind: Option<PackageKind>, path: &str) -> Target {
+    let artifact = &inventory.artifact.name;
+    let (name, report_type, label) = match (kind, &inventory.os) {
+        (Some(kind), _) => {
+            let label = label(kind);
+            let name = if path.is_empty() { label } else { path };
+            (name.to_owned(), kind.report_type().to_owned(), label.to_owned())
+        }
+        (None, Some(os)) => {
+            let family = family(os);
+            let release = format!("{family} {}", os.version_id);
+            (format!("{artifact} ({})", release.trim_end()), family.to_owned(), family.to_owned())
+        }
+        (None, None) => {
+            let kind = inventory.packages.iter().find(|package| package.kind.is_os());
+            let kind = kind.map_or("", |package| package.kind.purl_type());
+            (format!("{artifact} (unknown distribution)"), kind.to_owned(), kind.to_owned())
+        }
+    };
+    Target { name, is_os: kind.is_none(), report_type, label, packages: Vec::new(), findings: Vec::new() }
+}
+
+fn label(kind: PackageKind) -> &'static str {
+    match kind {
+        PackageKind::Apk | PackageKind::Deb | PackageKind::Rpm => "OS packages",
+        PackageKind::Bitnami => "Bitnami",
+        PackageKind::Cargo => "Rust",
+        PackageKind::Composer => "PHP",
+        PackageKind::Gem => "Ruby",
+        PackageKind::Golang => "Go",
+        PackageKind::Hex => "Erlang and Elixir",
+        PackageKind::Maven => "Java",
+        PackageKind::Npm => "Node.js",
+        PackageKind::NuGet => ".NET",
+        PackageKind::Pub => "Dart",
+        PackageKind::PyPi => "Python",
+        PackageKind::Swift => "Swift",
+    }
+}
+
+/// Trivy's names of the distributions whose `ID` in os-release is another.
+const FAMILIES: &[(&str, &str)] = &[
+    ("almalinux", "alma"),
+    ("amzn", "amazon"),
+    ("mariner", "cbl-mariner"),
+    ("ol", "oracle"),
+    ("rhel", "redhat"),
+    ("sle-micro", "slem"),
+    ("sl-micro", "slem"),
+    ("fedora-coreos", "coreos"),
+];
+
+/// The distribution under Trivy's name: `alma` for `almalinux`, `redhat` for `rhel`.
+///
+/// Source: Trivy, `OSType` constants of its analysis types.
+pub(crate) fn family(os: &OsRelease) -> &str {
+    FAMILIES.iter().find(|(id, _)| *id == os.id).map_or(os.id.as_str(), |(_, family)| family)
+}
+
+/// The `ID` of os-release of a distribution under Trivy's name: undoes [`family`].
+pub(crate) fn os_id(family: &str) -> &str {
+    FAMILIES.iter().find(|(_, name)| *name == family).map_or(family, |(id, _)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_operating_system_comes_first_and_binaries_stand_alone() {
+        let targets = of_scan(&sample::scan());
+        let names: Vec<_> =
+            targets.iter().map(|t| (t.name.as_str(), t.report_type.as_str(), t.packages.len())).collect();
+        assert_eq!(
+            names,
+            [
+                ("registry.example/app:1.2 (debian 11)", "debian", 4),
+                ("usr/bin/agent", "gobinary", 2),
+                ("usr/bin/app", "gobinary", 1),
+                ("Java", "jar", 1),
+                ("Node.js", "node-pkg", 3),
+                ("Python", "python-pkg", 2),
+            ]
+        );
+        let listed: usize = targets.iter().map(|target| target.findings.len()).sum();
+        assert_eq!(listed, sample::scan().findings.len());
+    }
+
+    #[test]
+    fn an_operating_system_without_packages_is_a_target() {
+        let mut scan = sample::scan();
+        scan.inventory.packages.clear();
+        scan.findings.clear();
+        assert_eq!(of_scan(&scan).len(), 1);
+        scan.inventory.os = None;
+        assert!(of_scan(&scan).is_empty());
+    }
+
+    #[test]
+    fn family_names_go_there_and_back() {
+        for (id, name) in
+            [("almalinux", "alma"), ("rhel", "redhat"), ("debian", "debian"), ("amzn", "amazon")]
+        {
+            let os = OsRelease { id: id.to_owned(), ..OsRelease::default() };
+            assert_eq!(family(&os), name);
+            assert_eq!(os_id(name), id);
+        }
+    }
+}
