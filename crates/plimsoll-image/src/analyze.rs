@@ -112,6 +112,17 @@ fn inventory(artifact: Artifact, layers: &[FoldLayer], gaps: Vec<Gap>) -> Invent
     let folded = fold(layers);
     let mut all_gaps = folded.gaps;
     all_gaps.extend(gaps);
+    if folded.packages.is_empty() {
+        let reason =
+            "expected packages, found none that can be read; that is not the same as clean".to_owned();
+        all_gaps.push(Gap {
+            path: String::new(),
+            place: String::new(),
+            diff_id: None,
+            reporter: "layers".to_owned(),
+            reason,
+        });
+    }
     all_gaps.sort();
     Inventory { artifact, os: folded.os, packages: folded.packages, gaps: all_gaps }
 }

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use plimsoll_catalog::OS_RELEASE_PATHS;
 use plimsoll_model::{Gap, Layer, OsRelease, Owner, Package, PackageKind};
 
 use crate::layer::{FileCatalog, LayerCatalog};
@@ -139,7 +140,16 @@ pub(crate) fn fold(layers: &[FoldLayer]) -> Folded {
             folded.packages.push(package);
         }
     }
-    folded.os = releases.into_iter().min_by_key(|release| release_rank(&release.path)).cloned();
+    // A lesser release file that cannot be read is no gap where a better one spoke.
+    if let Some(best) = releases.iter().map(|release| release_rank(&release.path)).min() {
+        folded
+            .gaps
+            .retain(|gap| !OS_RELEASE_PATHS.contains(&gap.path.as_str()) || release_rank(&gap.path) < best);
+    }
+    folded.os = releases
+        .into_iter()
+        .min_by_key(|release| (release_rank(&release.path), release.path.as_str()))
+        .cloned();
     let owners = Owners::new(&visible, &folded.packages);
     for package in folded.packages.iter_mut().filter(|package| !package.kind.is_os()) {
         package.owner = owners.owner_of(package);
@@ -166,16 +176,9 @@ fn sort_key(package: &Package) -> SortKey<'_> {
     (*kind, name, version, architecture.as_deref(), path, inner_path.as_deref())
 }
 
-/// `etc/os-release` is what the image's owner sees; `usr/lib/os-release` what the vendor shipped; the families' own
-/// files speak where both are missing.
-fn release_rank(path: &str) -> (u8, &str) {
-    match path {
-        "etc/os-release" => (0, path),
-        "usr/lib/os-release" => (1, path),
-        // Says less than the others: `bookworm/sid`, or a number alone, also in derivatives.
-        "etc/debian_version" | "etc/lsb-release" => (3, path),
-        _ => (2, path),
-    }
+/// The catalogers' own order: the most telling file first.
+fn release_rank(path: &str) -> usize {
+    OS_RELEASE_PATHS.iter().position(|known| *known == path).unwrap_or(usize::MAX)
 }
 
 /// The versions a file went through.

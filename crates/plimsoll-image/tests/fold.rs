@@ -1,5 +1,4 @@
 //! Whiteouts, opaque folders, links and replaced files, as the runtimes show them.
-#![expect(missing_docs, reason = "tests")]
 
 mod support;
 
@@ -153,14 +152,16 @@ fn a_file_replaced_behind_the_package_managers_back_is_nobodys() {
 }
 
 #[test]
-fn the_release_of_etc_counts_before_the_vendors() {
-    // The fold knows the files by their paths; the list cataloger stands in for the real one.
-    let found = lines("//- layer\n//- file a.list\nos second\n//- layer\n//- file b.list\nos first\n");
-    assert_eq!(found, ["os second from a.list"]);
-}
-
-#[test]
 fn an_image_without_layers_or_with_empty_ones_is_empty() {
-    assert!(lines("").is_empty());
-    assert!(lines("//- layer\n//- layer\n").is_empty());
+    for text in ["", "//- layer\n//- layer\n"] {
+        let inventory = support::catalog(support::Memory::new(
+            &plimsoll_testkit::image::ImageBuilder::from_text(text).build(),
+        ));
+        assert!(inventory.packages.is_empty());
+        assert!(
+            inventory.gaps[0].reason.starts_with("expected packages, found none"),
+            "{:?}",
+            inventory.gaps
+        );
+    }
 }

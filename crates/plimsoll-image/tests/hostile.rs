@@ -1,5 +1,4 @@
 //! Damaged and hostile layers: an error where the image is not what it says, a gap where its bytes are bad.
-#![expect(missing_docs, reason = "tests")]
 
 mod support;
 

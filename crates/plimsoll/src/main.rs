@@ -1,1 +1,48 @@
-fn main() {}
+//! `plimsoll`: the command. Arguments, settings, output and exit status; everything else is in the libraries.
+
+mod args;
+mod catalogers;
+mod db;
+mod environment;
+mod exit;
+mod output;
+mod progress;
+mod sbom;
+mod scan;
+mod settings;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Action, Command};
+use environment::Environment;
+use exit::{Exit, Failure};
+use progress::Bars;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    // Clap ends the program with status 2 where the usage is wrong, and with 0 for help.
+    let command = Command::parse();
+    let environment = Environment::read();
+    let bars = Bars::new(environment.progress && !command.common.quiet);
+    match run(&command, &environment, &bars) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            bars.finish();
+            eprintln!("{failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit, Failure> {
+    let settings = Settings::read(command.common.config.as_deref())?;
+    match &command.action {
+        Action::Scan(arguments) => scan::run(arguments, &settings, environment, bars),
+        Action::Sbom(arguments) => sbom::run(arguments, &settings, environment, bars),
+        Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
+        Action::Catalogers => catalogers::run(),
+    }
+}

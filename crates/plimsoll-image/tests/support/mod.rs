@@ -11,7 +11,7 @@ use plimsoll_oci::{ImageSource, ResolvedImage, Source, StoredLayer};
 use plimsoll_testkit::image::{BuiltImage, ImageBuilder};
 
 /// Reads `*.list`: `deb name version`, `pypi name version`, `owns name path`, `os id`, `gap reason`.
-pub struct Lists;
+pub(crate) struct Lists;
 
 impl Cataloger for Lists {
     fn name(&self) -> &'static str {
@@ -52,13 +52,13 @@ impl Cataloger for Lists {
     }
 }
 
-pub struct Memory {
+pub(crate) struct Memory {
     image: ResolvedImage,
     blobs: Vec<Vec<u8>>,
 }
 
 impl Memory {
-    pub fn new(built: &BuiltImage) -> Self {
+    pub(crate) fn new(built: &BuiltImage) -> Self {
         let layers = built
             .layers
             .iter()
@@ -74,13 +74,13 @@ impl Memory {
         Self { image: ResolvedImage { layers, ..ResolvedImage::default() }, blobs }
     }
 
-    pub fn with_blob(mut self, index: usize, blob: Vec<u8>) -> Self {
+    pub(crate) fn with_blob(mut self, index: usize, blob: Vec<u8>) -> Self {
         self.blobs[index] = blob;
         self
     }
 
     /// Makes the first layer's diff ID that of `tar`.
-    pub fn claiming(mut self, tar: &[u8]) -> Self {
+    pub(crate) fn claiming(mut self, tar: &[u8]) -> Self {
         self.image.layers[0].diff_id = plimsoll_testkit::image::sha256(tar).parse().unwrap();
         self
     }
@@ -95,16 +95,16 @@ impl ImageSource for Memory {
     }
 }
 
-pub const LISTS: &[&dyn Cataloger] = &[&Lists];
+pub(crate) const LISTS: &[&dyn Cataloger] = &[&Lists];
 
-pub fn temporary_folder(name: &str) -> PathBuf {
+pub(crate) fn temporary_folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("plimsoll-image-{}-{name}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-pub fn options(spool: &std::path::Path) -> Options<'_> {
+pub(crate) fn options(spool: &std::path::Path) -> Options<'_> {
     Options {
         catalogers: LISTS,
         cache: None,
@@ -115,17 +115,17 @@ pub fn options(spool: &std::path::Path) -> Options<'_> {
     }
 }
 
-pub fn catalog(source: Memory) -> Inventory {
+pub(crate) fn catalog(source: Memory) -> Inventory {
     let spool = std::env::temp_dir();
     plimsoll_image::catalog_image(Source::Layers(Box::new(source)), &options(&spool)).unwrap()
 }
 
 /// An image written as text, cataloged, and printed a line a package: `pypi a 1 at path from 0 in 1`.
-pub fn lines(text: &str) -> Vec<String> {
+pub(crate) fn lines(text: &str) -> Vec<String> {
     print(&catalog(Memory::new(&ImageBuilder::from_text(text).build())))
 }
 
-pub fn print(inventory: &Inventory) -> Vec<String> {
+pub(crate) fn print(inventory: &Inventory) -> Vec<String> {
     let mut lines: Vec<String> = inventory
         .packages
         .iter()
@@ -149,6 +149,12 @@ pub fn print(inventory: &Inventory) -> Vec<String> {
         })
         .collect();
     lines.extend(inventory.os.iter().map(|os| format!("os {} from {}", os.id, os.path)));
-    lines.extend(inventory.gaps.iter().map(|gap| format!("gap {}: {}", gap.path, gap.reason)));
+    lines.extend(
+        inventory
+            .gaps
+            .iter()
+            .filter(|gap| !(gap.path.is_empty() && gap.reason.starts_with("expected packages")))
+            .map(|gap| format!("gap {}: {}", gap.path, gap.reason)),
+    );
     lines
 }

@@ -1,0 +1,56 @@
+//! The only place that looks at the environment and the machine.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+/// What the surroundings of the command say.
+#[derive(Clone, Debug)]
+pub(crate) struct Environment {
+    /// Columns of the terminal on stdout; 80 where it is none, or does not say.
+    pub(crate) width: usize,
+    /// Whether stdout takes colour.
+    pub(crate) color: bool,
+    /// Whether stderr may show progress bars.
+    pub(crate) progress: bool,
+    /// Where results of layers are kept by default.
+    pub(crate) cache_folder: PathBuf,
+    /// Where the advisory database is looked for by default.
+    pub(crate) database: PathBuf,
+    /// Where the system keeps temporary files.
+    pub(crate) temporary_folder: PathBuf,
+    /// Threads the machine runs at once.
+    pub(crate) threads: usize,
+}
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
+    pub(crate) fn read() -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let home = variable("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
+        let folder = |name: &str, default: &str| {
+            variable(name).map_or_else(|| home.join(default), PathBuf::from).join("plimsoll")
+        };
+        let plain = variable("NO_COLOR").is_some() || variable("TERM").is_some_and(|term| term == "dumb");
+        let ci = variable("CI").is_some();
+        let stdout = std::io::stdout();
+        let columns = variable("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
+        let width = match columns {
+            Some(columns) => columns,
+            None if stdout.is_terminal() => console_width(),
+            None => 80,
+        };
+        Self {
+            width,
+            color: stdout.is_terminal() && !plain && !ci,
+            progress: std::io::stderr().is_terminal() && !ci,
+            cache_folder: folder("XDG_CACHE_HOME", ".cache"),
+            database: folder("XDG_DATA_HOME", ".local/share"),
+            temporary_folder: std::env::temp_dir(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+fn console_width() -> usize {
+    usize::from(console::Term::stdout().size().1)
+}

@@ -1,0 +1,106 @@
+//! `plimsoll scan`.
+
+use std::path::{Path, PathBuf};
+
+use plimsoll_db::Database;
+use plimsoll_gate::Policy;
+use plimsoll_model::{Scan, Verdict};
+use plimsoll_report::TableOptions;
+
+use crate::args::{Format, ScanArgs};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::progress::Bars;
+use crate::settings::Settings;
+use crate::target::inventory;
+
+pub(crate) fn run(
+    arguments: &ScanArgs,
+    settings: &Settings,
+    environment: &Environment,
+    bars: &Bars,
+) -> Result<Exit, Failure> {
+    // Before the image is pulled: a scan without advisories is no scan.
+    let database = open_database(arguments.db.as_deref(), settings, environment)?;
+    let inventory = inventory(&arguments.target, settings, environment, bars)?;
+    bars.say("matching");
+    let matches = plimsoll_match::evaluate(&inventory, &database)
+        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("build the database again"))?;
+    let policy = Policy {
+        fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
+        ignore_unfixed: arguments.ignore_unfixed || settings.ignore_unfixed,
+        strict: arguments.strict || settings.strict,
+    };
+    let judged = plimsoll_gate::decide(
+        &policy,
+        matches.findings,
+        &matches.undetermined,
+        inventory.gaps.iter().chain(&matches.gaps),
+    );
+    let scan = Scan {
+        inventory,
+        findings: judged.findings,
+        undetermined: matches.undetermined,
+        match_gaps: matches.gaps,
+        database: database.database_info().map_err(damaged)?,
+        decision: judged.decision,
+    };
+    let exit = match scan.decision.verdict {
+        Verdict::Passed => Exit::Passed,
+        Verdict::Failed => Exit::GateFailed,
+        Verdict::Undecided => Exit::Undecided,
+    };
+    let format = arguments.format.or(settings.format).unwrap_or_default();
+    let bytes = render(&scan, format, arguments.output.is_some(), environment, exit)?;
+    bars.finish().iter().for_each(|note| eprintln!("{note}"));
+    output::write(arguments.output.as_deref(), &bytes)?;
+    Ok(exit)
+}
+
+fn render(
+    scan: &Scan,
+    format: Format,
+    into_file: bool,
+    environment: &Environment,
+    exit: Exit,
+) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let written = match format {
+        Format::Table => {
+            let options = TableOptions {
+                width: if into_file { 80 } else { environment.width },
+                color: environment.color && !into_file,
+                exit_status: Some(exit as u8),
+            };
+            plimsoll_report::write_table(scan, &options, &mut bytes)
+        }
+        Format::Json => plimsoll_report::write_json(scan, &mut bytes),
+        Format::Cyclonedx => plimsoll_report::write_cyclonedx(&scan.inventory, &mut bytes),
+    };
+    written.map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
+    Ok(bytes)
+}
+
+/// The database of the flag, the variable, the settings, or the default place.
+pub(crate) fn open_database(
+    flag: Option<&Path>,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Database, Failure> {
+    let path: PathBuf = flag
+        .map(Path::to_owned)
+        .or_else(|| settings.db.clone())
+        .unwrap_or_else(|| environment.database.clone());
+    Database::open(&path).map_err(damaged)
+}
+
+/// The hint of a database that cannot be used.
+pub(crate) fn damaged(error: plimsoll_db::Error) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(Exit::NoAdvisories, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

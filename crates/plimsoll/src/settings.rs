@@ -1,0 +1,91 @@
+//! `plimsoll.toml`: what flags and variables do not say.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
+
+use crate::args::{Format, Level};
+use crate::exit::{Exit, Failure};
+
+/// The file that is looked for in the current folder.
+const FILE: &str = "plimsoll.toml";
+/// The largest settings file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Settings of a file. Every key is a flag's name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    pub(crate) db: Option<PathBuf>,
+    pub(crate) format: Option<Format>,
+    pub(crate) fail_on: Option<Level>,
+    pub(crate) ignore_unfixed: bool,
+    pub(crate) strict: bool,
+    pub(crate) platform: Option<String>,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) no_cache: bool,
+    pub(crate) insecure_http: Vec<String>,
+    pub(crate) ca_cert: Vec<PathBuf>,
+    pub(crate) threads: Option<u16>,
+}
+
+impl Settings {
+    /// Reads `file`, or `plimsoll.toml` in the current folder if there is one. Paths in it are taken from its folder.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self, Failure> {
+        let path = file.unwrap_or(Path::new(FILE));
+        let opened = match File::open(path) {
+            Ok(opened) => opened,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(error) => {
+                let what = format!("cannot read settings `{}`", path.display());
+                return Err(Failure::new(Exit::Usage, anyhow::Error::new(error).context(what)));
+            }
+        };
+        let mut text = String::new();
+        opened
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)
+            .with_context(|| format!("cannot read settings `{}`", path.display()))
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let mut settings = Self::parse(&text).map_err(|reason| {
+            Failure::new(Exit::Usage, anyhow!("cannot read settings `{}`: {reason}", path.display()))
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let paths = settings.db.iter_mut().chain(&mut settings.cache_dir).chain(&mut settings.ca_cert);
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+        Ok(settings)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let settings: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        match settings.threads {
+            Some(threads @ (0 | 257..)) => Err(format!("expected `threads` from 1 to 256, found {threads}")),
+            _ => Ok(settings),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_flags_and_an_unknown_one_is_an_error() {
+        let settings = Settings::parse("fail-on = \"high\"\nignore-unfixed = true\nthreads = 3\n").unwrap();
+        assert_eq!(
+            (settings.fail_on, settings.ignore_unfixed, settings.threads),
+            (Some(Level::High), true, Some(3))
+        );
+        let error = Settings::parse("fail_on = \"high\"\n").unwrap_err();
+        assert!(error.contains("unknown field `fail_on`"), "{error}");
+        assert!(Settings::parse("threads = 0").is_err());
+        assert!(Settings::parse("fail-on = \"tragic\"").unwrap_err().contains("unknown variant `tragic`"));
+    }
+}

@@ -1,0 +1,124 @@
+//! A target to its inventory: what `scan` and `sbom` share.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use plimsoll_catalog::CATALOGERS;
+use plimsoll_image::{LayerCache, Limits, Options, catalog_folder, catalog_image};
+use plimsoll_model::Inventory;
+use plimsoll_oci::Target;
+
+use crate::args::TargetArgs;
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::progress::Bars;
+use crate::settings::Settings;
+
+/// Reads what `arguments` name.
+pub(crate) fn inventory(
+    arguments: &TargetArgs,
+    settings: &Settings,
+    environment: &Environment,
+    bars: &Bars,
+) -> Result<Inventory, Failure> {
+    let target: Target = arguments.target.parse().map_err(|error| oci_failure(error, Exit::Usage))?;
+    let cache_folder = arguments
+        .cache_dir
+        .clone()
+        .or_else(|| settings.cache_dir.clone())
+        .unwrap_or_else(|| environment.cache_folder.clone());
+    let no_cache = arguments.no_cache || settings.no_cache;
+    let cache = LayerCache::new(&cache_folder);
+    let spool_folder = spool_folder(if no_cache { None } else { Some(&cache_folder) }, environment);
+    let threads = arguments.threads.or(settings.threads).map_or(environment.threads, usize::from);
+    let options = Options {
+        catalogers: CATALOGERS,
+        cache: (!no_cache).then_some(&cache),
+        spool_folder: &spool_folder,
+        limits: Limits::default(),
+        threads,
+        progress: bars,
+    };
+    let inventory = match &target {
+        Target::Dir(folder) => {
+            bars.say(format!("reading {}", folder.display()));
+            catalog_folder(folder, &options).map_err(image_failure)
+        }
+        Target::Sbom(file) => read_sbom(file),
+        _ => {
+            bars.say(format!("asking for {}", arguments.target));
+            let source = plimsoll_oci::open(&target, &reach(arguments, settings)?)
+                .map_err(|error| oci_failure(error, Exit::CouldNotScan))?;
+            catalog_image(source, &options).map_err(image_failure)
+        }
+    };
+    let mut inventory = inventory?;
+    if inventory.artifact.name.is_empty() {
+        inventory.artifact.name.clone_from(&arguments.target);
+    }
+    Ok(inventory)
+}
+
+/// How images are reached.
+fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
+    let mut options = plimsoll_oci::Options::from_env();
+    if let Some(platform) = arguments.platform.as_ref().or(settings.platform.as_ref()) {
+        let platform =
+            plimsoll_oci::parse_platform(platform).map_err(|error| oci_failure(error, Exit::Usage))?;
+        options.platform = Some(platform);
+    }
+    let chosen =
+        |flags: &[String], file: &[String]| if flags.is_empty() { file.to_vec() } else { flags.to_vec() };
+    options.insecure_http = chosen(&arguments.insecure_http, &settings.insecure_http);
+    let certificates = if arguments.ca_cert.is_empty() { &settings.ca_cert } else { &arguments.ca_cert };
+    options.ca_certificates.extend(certificates.iter().cloned());
+    Ok(options)
+}
+
+/// A folder that takes large files: the cache's, or the system's for temporary files.
+fn spool_folder(cache_folder: Option<&Path>, environment: &Environment) -> PathBuf {
+    match cache_folder {
+        Some(folder) if fs::create_dir_all(folder).is_ok() => folder.to_owned(),
+        _ => environment.temporary_folder.clone(),
+    }
+}
+
+fn read_sbom(file: &Path) -> Result<Inventory, Failure> {
+    let name = file.display().to_string();
+    let mut bytes = File::open(file).map_err(|error| {
+        Failure::new(Exit::CouldNotScan, anyhow::Error::new(error).context(format!("cannot read `{name}`")))
+    })?;
+    plimsoll_report::read_sbom(&mut bytes, &name).map_err(|error| Failure::new(Exit::CouldNotScan, error))
+}
+
+/// An error of the image's source, with its hint.
+fn oci_failure(error: plimsoll_oci::Error, exit: Exit) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(exit, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// An error of reading an image; the hint is that of the source's error inside it.
+fn image_failure(error: plimsoll_image::Error) -> Failure {
+    let mut hint = None;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let oci = error
+            .downcast_ref::<plimsoll_oci::Error>()
+            .or_else(|| inner.and_then(|inner| inner.downcast_ref()));
+        if let Some(oci) = oci {
+            hint = oci.hint();
+        }
+        cause = error.source();
+    }
+    let failure = Failure::new(Exit::CouldNotScan, anyhow!(error));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

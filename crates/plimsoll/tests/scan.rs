@@ -1,0 +1,226 @@
+//! `plimsoll scan` and `sbom` from every source that needs no other program.
+
+mod support;
+
+use plimsoll_testkit::registry::Registry;
+use serde_json::Value;
+use support::{Stage, image, push};
+
+/// The results without what differs by nature: the image's name, and the digest of a layer in a registry.
+fn results(report: &Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|key, _| key != "Digest" && key != "Target");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut results = report["Results"].clone();
+    strip(&mut results);
+    results
+}
+
+/// `VulnerabilityID PkgName FixedVersion Severity` of every finding.
+fn findings(report: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for result in report["Results"].as_array().unwrap() {
+        for flaw in result["Vulnerabilities"].as_array().into_iter().flatten() {
+            let text = |key: &str| flaw[key].as_str().unwrap_or("-").to_owned();
+            lines.push(format!(
+                "{} {} {} {}",
+                text("VulnerabilityID"),
+                text("PkgName"),
+                text("FixedVersion"),
+                text("Severity")
+            ));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn every_source_of_one_image_gives_the_same_findings() {
+    let stage = Stage::new("sources");
+    let image = image();
+    let registry = Registry::start();
+    push(&registry, &image, "team/app", "1.2");
+    stage.write("docker.tar", &image.docker_archive("app:1.2"));
+    stage.write("docker.tar.gz", &plimsoll_testkit::image::gzip(&image.docker_archive("app:1.2")));
+    stage.write("oci.tar", &image.oci_archive("1.2"));
+    image.write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+
+    let pulled = stage.scan_json(&format!("{}/team/app:1.2", registry.host()));
+    assert_eq!(
+        findings(&pulled),
+        [
+            "CVE-2020-14343 PyYAML 5.4 CRITICAL",
+            "CVE-2021-3711 libssl1.1 1.1.1k-1+deb11u1 UNKNOWN",
+            "CVE-2021-3712 libssl1.1 1.1.1k-1+deb11u1 UNKNOWN",
+            "GHSA-acme @acme/old - MEDIUM",
+        ]
+    );
+    for target in [
+        "docker-archive:docker.tar",
+        "docker-archive:docker.tar.gz",
+        "oci-archive:oci.tar",
+        "oci-dir:layout",
+        "./docker.tar",
+        "./layout",
+    ] {
+        assert_eq!(results(&stage.scan_json(target)), results(&pulled), "{target}");
+    }
+}
+
+#[test]
+fn a_second_run_gives_the_same_bytes_cached_or_not() {
+    let stage = Stage::new("again");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let scan = |more: &[&str]| {
+        let arguments =
+            [&["scan", "oci-dir:layout", "--db", "plimsoll.db", "--format", "json"], more].concat();
+        let run = stage.run(&arguments);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+        run.stdout
+    };
+    let cold = scan(&[]);
+    assert_eq!(cold, scan(&[]));
+    assert_eq!(cold, scan(&["--no-cache"]));
+    assert_eq!(cold, scan(&["--threads", "1", "--no-cache"]));
+}
+
+#[test]
+fn a_warm_scan_pulls_no_layer() {
+    let stage = Stage::new("warm");
+    let registry = Registry::start();
+    let image = image();
+    push(&registry, &image, "app", "1");
+    let target = format!("{}/app:1", registry.host());
+    stage.scan_json(&target);
+    let before = registry.requests().len();
+    stage.scan_json(&target);
+    let later = registry.requests();
+    let layers: Vec<_> = later[before..]
+        .iter()
+        .filter(|request| image.layers.iter().any(|layer| request.path.contains(&layer.digest)))
+        .collect();
+    assert!(layers.is_empty(), "{layers:?}");
+    assert!(later.len() > before, "the manifest is asked for again");
+}
+
+#[test]
+fn the_gate_decides_the_exit_status() {
+    let stage = Stage::new("gate");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let status = |more: &[&str]| {
+        stage.run(&[&["scan", "oci-dir:layout", "--db", "plimsoll.db"], more].concat()).status
+    };
+    assert_eq!(status(&[]), 0);
+    assert_eq!(status(&["--fail-on", "critical"]), 1);
+    assert_eq!(status(&["--fail-on", "low"]), 1);
+    assert_eq!(status(&["--fail-on", "tragic"]), 2);
+    assert_eq!(status(&["--nonsense"]), 2);
+    assert_eq!(stage.run(&[]).status, 2);
+    assert_eq!(stage.run(&["--help"]).status, 0);
+    assert_eq!(stage.run(&["--version"]).status, 0);
+}
+
+#[test]
+fn findings_without_a_fix_are_dropped_and_counted() {
+    let stage = Stage::new("unfixed");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let run =
+        stage.run(&["scan", "oci-dir:layout", "--db", "plimsoll.db", "--ignore-unfixed", "--format", "json"]);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(!findings(&report).iter().any(|line| line.contains("GHSA-acme")));
+    let table = stage.run(&["scan", "oci-dir:layout", "--db", "plimsoll.db", "--ignore-unfixed"]).stdout;
+    assert!(table.contains("MEDIUM: 1"), "{table}");
+}
+
+#[test]
+fn settings_come_from_the_file_then_variables_then_flags() {
+    let stage = Stage::new("settings");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    stage.write("plimsoll.toml", b"db = \"plimsoll.db\"\nfail-on = \"critical\"\nformat = \"json\"\n");
+    let run = stage.run(&["scan", "oci-dir:layout"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.starts_with('{'));
+    let run = stage.run_with(&["scan", "oci-dir:layout"], &[("PLIMSOLL_FORMAT", "table")]);
+    assert!(!run.stdout.starts_with('{'));
+    let run =
+        stage.run_with(&["scan", "oci-dir:layout", "--format", "cyclonedx"], &[("PLIMSOLL_FORMAT", "table")]);
+    assert!(run.stdout.contains("\"bomFormat\": \"CycloneDX\""));
+    stage.write("plimsoll.toml", b"fail_on = \"critical\"\n");
+    let run = stage.run(&["scan", "oci-dir:layout"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("unknown field `fail_on`"), "{}", run.stderr);
+}
+
+#[test]
+fn a_bill_of_materials_gives_the_findings_of_its_image() {
+    let stage = Stage::new("sbom");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let run = stage.run(&["sbom", "oci-dir:layout", "--output", "bom.json"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""));
+    let from_image = findings(&stage.scan_json("oci-dir:layout"));
+    assert_eq!(findings(&stage.scan_json("sbom:bom.json")), from_image);
+    assert_eq!(findings(&stage.scan_json("./bom.json")), from_image);
+}
+
+#[test]
+fn a_folder_is_scanned_as_it_lies_there() {
+    let stage = Stage::new("folder");
+    let root = stage.folder.join("root/srv/node_modules/@acme/old");
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::write(root.join("package.json"), r#"{"name": "@acme/old", "version": "1.0.0"}"#).unwrap();
+    assert_eq!(findings(&stage.scan_json("dir:root")), ["GHSA-acme @acme/old - MEDIUM"]);
+    assert_eq!(findings(&stage.scan_json("./root")), ["GHSA-acme @acme/old - MEDIUM"]);
+}
+
+#[test]
+fn a_report_goes_into_a_file_whole_or_not_at_all() {
+    let stage = Stage::new("output");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let run = stage.run(&[
+        "scan",
+        "oci-dir:layout",
+        "--db",
+        "plimsoll.db",
+        "--format",
+        "json",
+        "--output",
+        "report.json",
+    ]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""));
+    let text = std::fs::read_to_string(stage.folder.join("report.json")).unwrap();
+    assert!(serde_json::from_str::<Value>(&text).is_ok());
+    let run =
+        stage.run(&["scan", "oci-dir:layout", "--db", "plimsoll.db", "--output", "missing/report.json"]);
+    assert_eq!(run.status, 3);
+    assert!(
+        run.stderr.starts_with("error: cannot write the result to `missing/report.json`"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn nothing_is_written_but_the_cache_and_the_output() {
+    let stage = Stage::new("writes");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let list = |folder: &std::path::Path| {
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = list(&stage.folder);
+    stage.run(&["scan", "oci-dir:layout", "--db", "plimsoll.db", "--cache-dir", "cache"]);
+    let mut after = list(&stage.folder);
+    after.retain(|name| name != "cache");
+    assert_eq!(before, after);
+    assert_eq!(list(&stage.folder.join("cache")), ["layers"]);
+}
