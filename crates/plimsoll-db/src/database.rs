@@ -10,7 +10,7 @@ use plimsoll_model::{
 use sha2::{Digest as _, Sha256};
 
 use crate::bytes::Reader;
-use crate::documents::Documents;
+use crate::documents::{BlockCache, Documents};
 use crate::entries::{self, Entries};
 use crate::ids::{self, IdRecord};
 use crate::info::Info;
@@ -33,6 +33,7 @@ pub struct Database {
     header: Header,
     /// Sorted by namespace, with its number in the file.
     namespaces: Vec<(Namespace, u32)>,
+    blocks: BlockCache,
 }
 
 impl Database {
@@ -65,7 +66,8 @@ impl Database {
             Err(BadHeader::Format(found)) => return Err(Error::OtherFormat { path, found, known: FORMAT }),
             Err(BadHeader::Damaged(reason)) => return Err(Error::Damaged { path, reason }),
         };
-        let mut database = Self { path, bytes, header, namespaces: Vec::new() };
+        let mut database =
+            Self { path, bytes, header, namespaces: Vec::new(), blocks: BlockCache::default() };
         database.namespaces =
             database.read_namespaces().map_err(|error| Error::damaged(&database.path, error))?;
         Ok(database)
@@ -217,7 +219,7 @@ impl AdvisoryLookup for Database {
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
         let documents =
             Documents { index: self.section(Section::Blocks), packed: self.section(Section::Documents) };
-        documents.get(number)
+        documents.get(number, &self.blocks)
     }
 
     /// Found under an ID are: the advisory that bears it, those that have it as an alias, those that speak of it in a

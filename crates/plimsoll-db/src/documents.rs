@@ -1,5 +1,7 @@
 //! Advisories without their packages, compressed in blocks so that a hit unpacks a few kilobytes.
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use plimsoll_model::{Advisory, LookupError, Reference};
@@ -13,6 +15,8 @@ const PART: &str = "documents";
 const BLOCK_BYTES: usize = 16 * 1024;
 /// Longest block that is unpacked, in bytes: a document may be as long as its record, 16 MiB, and somewhat more.
 const MAX_BLOCK_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of unpacked blocks that are kept at most.
+const MAX_CACHED_BYTES: usize = 8 * 1024 * 1024;
 /// zstd's level. Of 85,000 records of 18 ecosystems, 9 makes a file 0.1% smaller and takes longer.
 const LEVEL: i32 = 6;
 /// Offset, first document, unpacked length.
@@ -92,6 +96,38 @@ fn compress(blocks: &[(u32, Vec<u8>)]) -> Result<Vec<Vec<u8>>, Error> {
     Ok(frames)
 }
 
+/// Blocks that were unpacked last. Documents stand in the order of their IDs, so one image's hits share blocks.
+#[derive(Debug, Default)]
+pub(crate) struct BlockCache(Mutex<CachedBlocks>);
+
+#[derive(Debug, Default)]
+struct CachedBlocks {
+    blocks: HashMap<usize, Arc<[u8]>>,
+    /// The oldest first.
+    order: VecDeque<usize>,
+    bytes: usize,
+}
+
+impl BlockCache {
+    fn get(&self, block: usize) -> Option<Arc<[u8]>> {
+        // A poisoned lock belongs to a panic elsewhere; without the cache everything works, only slower.
+        self.0.lock().ok()?.blocks.get(&block).cloned()
+    }
+
+    fn keep(&self, block: usize, unpacked: &Arc<[u8]>) {
+        let Ok(mut cached) = self.0.lock() else { return };
+        if cached.blocks.insert(block, Arc::clone(unpacked)).is_some() {
+            return;
+        }
+        cached.order.push_back(block);
+        cached.bytes += unpacked.len();
+        while cached.bytes > MAX_CACHED_BYTES {
+            let Some(oldest) = cached.order.pop_front() else { return };
+            cached.bytes -= cached.blocks.remove(&oldest).map_or(0, |gone| gone.len());
+        }
+    }
+}
+
 /// Both sections of an open file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Documents<'a> {
@@ -101,7 +137,7 @@ pub(crate) struct Documents<'a> {
 
 impl Documents<'_> {
     /// The document of that number.
-    pub(crate) fn get(self, number: u32) -> Result<Advisory, LookupError> {
+    pub(crate) fn get(self, number: u32, cache: &BlockCache) -> Result<Advisory, LookupError> {
         let count = self.index.len() / BLOCK_ENTRY_BYTES;
         let first = |block: usize| u32_at(self.index, BLOCK_ENTRY_BYTES * block + 8);
         let (mut low, mut high) = (0, count);
@@ -113,7 +149,14 @@ impl Documents<'_> {
         let block = low.checked_sub(1).ok_or_else(unknown)?;
         let before = number - first(block).ok_or_else(unknown)?;
 
-        let unpacked = self.unpack(block)?;
+        let unpacked = match cache.get(block) {
+            Some(unpacked) => unpacked,
+            None => {
+                let unpacked: Arc<[u8]> = self.unpack(block)?.into();
+                cache.keep(block, &unpacked);
+                unpacked
+            }
+        };
         let mut reader = Reader::new(&unpacked, PART);
         for _ in 0..before {
             reader.sized()?;
