@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde::Deserialize;
 
+use crate::bounded::read_up_to;
 use crate::{Options, Reference, Secret};
 
 /// The most bytes of a file with credentials.
@@ -121,10 +122,7 @@ fn read(path: &PathBuf) -> Result<Option<DockerConfig>, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("could not be read: {error}")),
     };
-    let mut text = Vec::new();
-    file.take(MAX_FILE_BYTES)
-        .read_to_end(&mut text)
-        .map_err(|error| format!("could not be read: {error}"))?;
+    let text = read_up_to(file, MAX_FILE_BYTES).map_err(|error| format!("could not be read: {error}"))?;
     if text.trim_ascii().is_empty() {
         return Ok(None);
     }
@@ -242,8 +240,7 @@ fn run(program: &Path, input: &str, timeout: Duration) -> Result<(Vec<u8>, bool)
     let stdout = child.stdout.take().expect("a piped output is there");
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut output = Vec::new();
-        let result = stdout.take(MAX_HELPER_BYTES).read_to_end(&mut output).map(|_| output);
+        let result = read_up_to(stdout, MAX_HELPER_BYTES);
         // The receiver is gone when the helper took too long.
         let _ = sender.send(result);
     });

@@ -150,7 +150,7 @@ pub enum Error {
         available: Vec<String>,
     },
     /// Several images, and none or an unknown one was named.
-    #[error("cannot choose an image of `{place}`: expected {}, found {}", name_or_one(.wanted), list(.available))]
+    #[error("cannot choose an image of `{place}`: expected {}, found {}", name_or_one(wanted.as_deref()), list(.available))]
     Choice {
         /// File or folder.
         place: String,
@@ -304,6 +304,6 @@ fn list(items: &[String]) -> String {
     }
 }
 
-fn name_or_one(wanted: &Option<String>) -> String {
-    wanted.as_ref().map_or_else(|| "only one".to_owned(), |name| format!("`{name}`"))
+fn name_or_one(wanted: Option<&str>) -> String {
+    wanted.map_or_else(|| "only one".to_owned(), |name| format!("`{name}`"))
 }

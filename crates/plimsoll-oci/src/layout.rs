@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use plimsoll_model::Digest;
 
+use crate::bounded::read_up_to;
 use crate::config::{self, Names, Stored};
 use crate::local::{FileRange, Verified};
 use crate::manifest::{self, Descriptor, Document, MAX_MANIFEST_BYTES, clip};
@@ -87,9 +88,7 @@ pub(crate) fn read_file(files: &dyn Files, name: &str, max_bytes: u64) -> Result
             found: format!("{size} bytes, which is more than is read"),
         });
     }
-    let mut bytes = Vec::new();
-    reader.take(max_bytes).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    read_up_to(reader, max_bytes).map_err(failed)
 }
 
 struct Blobs<'a>(&'a dyn Files);

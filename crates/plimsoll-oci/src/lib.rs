@@ -19,6 +19,7 @@
 //! ```
 
 mod archive;
+mod bounded;
 mod config;
 mod credentials;
 mod docker_manifest;

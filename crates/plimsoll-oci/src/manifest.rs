@@ -232,6 +232,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads best at the many calls")]
     fn check(text: &str, media_type: &str, expected: Expect) {
         let shown = match parse(text.as_bytes(), media_type, "r/app") {
             Ok(Document::Index(entries)) => format!(

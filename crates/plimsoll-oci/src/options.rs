@@ -84,9 +84,9 @@ impl Default for Options {
             podman_sockets: vec!["/run/podman/podman.sock".into()],
             retries: 5,
             back_off: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(60),
+            longest_wait: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(20),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_mins(1),
             helper_timeout: Duration::from_secs(30),
             progress: None,
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use plimsoll_archive::{CHUNK_BYTES, Decompressed, EntryKind, TarError, TarItem, TarReader, normalize};
 
 use crate::archive::{Form, MAX_MEMBERS, link_target};
+use crate::bounded::read_up_to;
 use crate::config::MAX_CONFIG_BYTES;
 use crate::layout::{self, Files, MAX_INDEX_BYTES, blob_name};
 use crate::{Error, ImageStream, Options, Progress, ResolvedImage, docker_manifest};
@@ -159,7 +160,7 @@ impl ImageStream for ArchiveStream {
                 && (peeked == 0 || matches!(first[0], b'{' | b'[') || is_small_name(&entry.path))
             {
                 let mut bytes = first[..peeked].to_vec();
-                member.take(limit).read_to_end(&mut bytes)?;
+                bytes.extend(read_up_to(member, limit)?);
                 kept.keep(entry.path, bytes).map_err(Error::into_io)?;
             } else {
                 let mut member = Cursor::new(&first[..peeked]).chain(member);
@@ -174,7 +175,7 @@ impl ImageStream for ArchiveStream {
 }
 
 fn is_small_name(path: &str) -> bool {
-    path.ends_with(".json") || path.ends_with("/json") || path.ends_with("/VERSION") || path == "repositories"
+    path == "repositories" || [".json", "/json", "/VERSION"].iter().any(|end| path.ends_with(end))
 }
 
 fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use plimsoll_archive::{Decompressed, TarItem, TarReader};
 
+use crate::bounded::read_up_to;
 use crate::{Error, Reference};
 
 /// Members of a tar file that are looked at to tell what it is.
@@ -94,6 +95,7 @@ impl FromStr for Target {
     ///
     /// - What is written as a path (`/…`, `./…`, `../…`, `.`, `..`, or with `/` at its end) is one.
     /// - What names a *file* that exists is that file.
+    /// - What has the ending of an archive or a document (`image.tar.gz`, `bom.json`) is a file that is missing.
     /// - All else is a name in a registry, even where a folder of that name exists: `app` is an image, `./app` the
     ///   folder.
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -161,9 +163,18 @@ pub(crate) fn parse(text: &str, found: &dyn Fn(&Path) -> Found) -> Result<Target
         Found::OtherFile => {
             Err(bad(text, "an image archive, an OCI layout or a bill of materials", "a file of another kind"))
         }
-        Found::Nothing if written_as_path => Err(bad(text, "a file or folder", "nothing at that path")),
+        Found::Nothing if written_as_path || looks_like_file(text) => {
+            Err(bad(text, "a file or folder", "nothing at that path"))
+        }
         Found::Nothing | Found::Layout | Found::Directory => text.parse().map(Target::Registry),
     }
+}
+
+/// Whether a bare text was meant as a file, though there is none.
+fn looks_like_file(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    [".tar", ".tar.gz", ".tgz", ".tar.zst", ".json", ".xml", ".spdx"].iter().any(|end| lower.ends_with(end))
+        && !text.contains([':', '@'])
 }
 
 fn bad(text: &str, expected: &'static str, found: &str) -> Error {
@@ -208,10 +219,7 @@ fn sniff(path: &Path) -> Found {
 }
 
 fn sniff_file(mut stream: impl Read) -> Found {
-    let mut head = Vec::new();
-    if (&mut stream).take(SBOM_HEAD_BYTES).read_to_end(&mut head).is_err() {
-        return Found::OtherFile;
-    }
+    let Ok(head) = read_up_to(&mut stream, SBOM_HEAD_BYTES) else { return Found::OtherFile };
     let text = head.trim_ascii_start().strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.trim_ascii_start());
     let has = |word: &str| head.windows(word.len()).any(|window| window == word.as_bytes());
     if text.starts_with(b"{") {
@@ -310,6 +318,9 @@ mod tests {
             assert_eq!(show(text), expected, "{text}");
         }
         assert!(show("./gone").contains("nothing at that path"));
+        assert!(show("gone.tar.gz").contains("nothing at that path"));
+        assert_eq!(show("registry:gone.tar"), "registry docker.io/library/gone.tar:latest");
+        assert_eq!(show("r.example/x:1.tar"), "registry r.example/x:1.tar");
         assert!(show("notes.txt").contains("a file of another kind"));
     }
 

@@ -1,5 +1,11 @@
 //! Archives, layouts and engines on this machine: all ways give the same image.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and read what they made"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixListener;

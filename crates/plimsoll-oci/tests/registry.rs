@@ -1,5 +1,11 @@
 //! The registry client against a registry on loopback that misbehaves as it is told.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and read what they made"
+)]
+
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::Read;

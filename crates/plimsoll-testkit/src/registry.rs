@@ -342,14 +342,14 @@ fn send(mut stream: TcpStream, mut answer: Answer, fault: Option<Fault>, head_on
     }
     let mut head = format!("HTTP/1.1 {} Answer\r\nConnection: close\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     let body = if chunked {
         head.push_str("Transfer-Encoding: chunked\r\n\r\n");
         let size = format!("{:x}\r\n", answer.body.len());
         [size.as_bytes(), &answer.body, b"\r\n0\r\n\r\n"].concat()
     } else {
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
+        head.extend(["Content-Length: ", &answer.body.len().to_string(), "\r\n\r\n"]);
         answer.body
     };
     stream.write_all(head.as_bytes())?;

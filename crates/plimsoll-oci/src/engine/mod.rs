@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use self::http1::{Answer, get};
 use crate::archive::Form;
+use crate::bounded::read_up_to;
 use crate::manifest::{MAX_LAYERS, clip};
 use crate::platform::rank;
 use crate::stream::ArchiveStream;
@@ -91,10 +92,7 @@ pub(crate) fn open(engine: Engine, image: &str, name: &str, options: &Options) -
         expected,
         found,
     };
-    let mut bytes = Vec::new();
-    (&mut answer.body)
-        .take(MAX_INSPECT_BYTES)
-        .read_to_end(&mut bytes)
+    let bytes = read_up_to(&mut answer.body, MAX_INSPECT_BYTES)
         .map_err(|error| bad("a whole answer", error.to_string()))?;
     match answer.status {
         200 => {}
@@ -204,8 +202,7 @@ impl Read for Export {
         if self.answer.is_none() {
             let mut answer = request(self.engine, &self.path, &self.options).map_err(Error::into_io)?;
             if answer.status != 200 {
-                let mut bytes = Vec::new();
-                (&mut answer.body).take(MAX_INSPECT_BYTES).read_to_end(&mut bytes)?;
+                let bytes = read_up_to(&mut answer.body, MAX_INSPECT_BYTES)?;
                 let error = Error::EngineAnswer {
                     engine: self.engine.name(),
                     request: format!("GET {}", self.path),

@@ -15,7 +15,7 @@ use crate::{Error, Progress};
 /// After this many bytes in one go a connection that breaks counts as a first failure again.
 const PROGRESS_BYTES: u64 = 1 << 20;
 /// The most bytes that are passed over where a registry cannot begin in the middle.
-const SKIP_BYTES: usize = 64 << 10;
+const SKIP_BYTES: usize = 16 << 10;
 
 /// The bytes of a blob. The end is only reported once their number and their digest were found right.
 pub(crate) struct BlobReader<'a> {

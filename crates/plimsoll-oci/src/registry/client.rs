@@ -1,6 +1,6 @@
 //! One repository of a registry: manifests and blobs, and being let in.
 //!
-//! Source: OCI distribution-spec 1.1, "Pull"; Distribution, "Token Authentication Specification" and "OAuth2 Token
+//! Source: OCI distribution-spec 1.1, "Pull"; Distribution, "Token Authentication Specification" and "`OAuth2` Token
 //! Authentication".
 
 use std::io::Read;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::challenge::{self, Bearer, Challenge};
 use super::http::{Http, Request, Response};
 use super::url::{Scheme, Url, encode, is_loopback};
+use crate::bounded::read_up_to;
 use crate::credentials::{self, Credential, Lookup};
 use crate::error::ConnectionFailure;
 use crate::manifest::{
@@ -223,9 +224,16 @@ impl Client {
                 Err(Error::Connection { failure: ConnectionFailure::Transport, .. }) => true,
                 Err(_) => false,
             };
-        if wants_tls && let Ok(response) = self.http.send(&address(false), request) {
-            self.state().plain = Some(false);
-            return Ok(response);
+        if wants_tls {
+            match self.http.send(&address(false), request) {
+                Ok(response) => {
+                    self.state().plain = Some(false);
+                    return Ok(response);
+                }
+                // It does speak TLS: that says more than what it said in the plain.
+                Err(error) if is_certificate_error(&error) => return Err(error),
+                Err(_) => {}
+            }
         }
         if result.is_ok() {
             self.state().plain = Some(plain);
@@ -433,13 +441,10 @@ impl Store for Client {
                 found: format!("{} bytes, which is more than is read", descriptor.size),
             });
         }
-        let mut bytes = Vec::new();
         let mut reader =
             super::blob::BlobReader::new(self, descriptor.digest.clone(), descriptor.size, Vec::new(), what);
-        (&mut reader)
-            .take(max_bytes + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| super::blob::unwrap_io(error, what))?;
+        let bytes =
+            read_up_to(&mut reader, max_bytes + 1).map_err(|error| super::blob::unwrap_io(error, what))?;
         check_blob(&bytes, descriptor, what)?;
         Ok(bytes)
     }
@@ -448,6 +453,15 @@ impl Store for Client {
 fn challenges(response: &Response) -> Vec<Challenge> {
     let headers = response.headers.get_all("www-authenticate");
     headers.iter().filter_map(|value| value.to_str().ok()).flat_map(challenge::parse).collect()
+}
+
+/// Whether all is well but the trust.
+fn is_certificate_error(error: &Error) -> bool {
+    let Error::Connection { failure: ConnectionFailure::Tls, source, .. } = error else {
+        return matches!(error, Error::Certificates { .. });
+    };
+    let io = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    matches!(io.and_then(|inner| inner.downcast_ref()), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn basic(user: &str, password: &Secret) -> Secret {
@@ -463,8 +477,7 @@ fn read_bounded(
     subject: &str,
     url: &Url,
 ) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    body.take(max_bytes + 1).read_to_end(&mut bytes).map_err(|source| Error::Connection {
+    let bytes = read_up_to(body, max_bytes + 1).map_err(|source| Error::Connection {
         subject: url.to_string(),
         failure: ConnectionFailure::Transport,
         source: Box::new(source),

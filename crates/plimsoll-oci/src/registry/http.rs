@@ -10,6 +10,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use super::proxy::{proxy, proxy_for};
 use super::retry::{Policy, is_passing, retry_after};
 use super::url::{Scheme, Url, is_loopback};
+use crate::bounded::read_up_to;
 use crate::error::ConnectionFailure;
 use crate::manifest::clip;
 use crate::{Error, Options, Secret};
@@ -63,9 +64,8 @@ impl Response {
 
     /// Status and the registry's own message, for an error: `404 MANIFEST_UNKNOWN: manifest unknown`.
     pub(crate) fn describe(&mut self) -> String {
-        let mut body = Vec::new();
-        // Half a message is better than none.
-        let _ = (&mut self.body).take(MAX_MESSAGE_BYTES).read_to_end(&mut body);
+        // A message that breaks off is none.
+        let body = read_up_to(&mut self.body, MAX_MESSAGE_BYTES).unwrap_or_default();
         let message = match serde_json::from_slice::<serde_json::Value>(&body) {
             Ok(json) => error_message(&json),
             Err(_) => None,
@@ -294,9 +294,8 @@ fn roots(options: &Options) -> Result<RootCerts, Error> {
 
 fn own_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
     let bad = |found: String| Error::Certificates { place: path.display().to_string(), found };
-    let mut pem = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_CERTIFICATES_BYTES).read_to_end(&mut pem))
+    let pem = std::fs::File::open(path)
+        .and_then(|file| read_up_to(file, MAX_CERTIFICATES_BYTES))
         .map_err(|error| bad(error.to_string()))?;
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {
