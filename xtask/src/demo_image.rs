@@ -111,6 +111,10 @@ fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
+fn is_jar(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "jar")
+}
+
 /// The files below a folder by their path in it, sorted; a folder named `….jar` is one file.
 fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
@@ -120,13 +124,13 @@ fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         let name = entry
             .file_name()
             .into_string()
-            .map_err(|name| anyhow::anyhow!("a name that is not UTF-8: {name:?}"))?;
+            .map_err(|name| anyhow::anyhow!("a name that is not UTF-8: {}", name.display()))?;
         let path = entry.path();
         if !path.is_dir() {
             #[expect(clippy::disallowed_methods, reason = "the project's own small files")]
             let content = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
             found.insert(name, content);
-        } else if name.ends_with(".jar") {
+        } else if is_jar(&name) {
             found.insert(name, archive(&files(&path)?)?);
         } else {
             for (below, content) in files(&path)? {
@@ -142,7 +146,7 @@ fn archive(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut archive = rawzip::ZipArchiveWriter::new(&mut bytes);
     for (path, content) in files {
-        let stored = path.ends_with(".jar");
+        let stored = is_jar(path);
         let method =
             if stored { rawzip::CompressionMethod::STORE } else { rawzip::CompressionMethod::DEFLATE };
         let (mut entry, config) =
@@ -176,7 +180,9 @@ fn upgrade(status: &str, versions: &BTreeMap<String, String>) -> Result<String> 
             left.retain(|missing| missing.as_str() != name.trim_end());
         }
         match current {
-            Some(version) if line.starts_with("Version: ") => out.push_str(&format!("Version: {version}\n")),
+            Some(version) if line.starts_with("Version: ") => {
+                out.extend(["Version: ", version.as_str(), "\n"]);
+            }
             _ => out.push_str(line),
         }
     }

@@ -149,13 +149,12 @@ impl Documents<'_> {
         let block = low.checked_sub(1).ok_or_else(unknown)?;
         let before = number - first(block).ok_or_else(unknown)?;
 
-        let unpacked = match cache.get(block) {
-            Some(unpacked) => unpacked,
-            None => {
-                let unpacked: Arc<[u8]> = self.unpack(block)?.into();
-                cache.keep(block, &unpacked);
-                unpacked
-            }
+        let unpacked = if let Some(unpacked) = cache.get(block) {
+            unpacked
+        } else {
+            let unpacked: Arc<[u8]> = self.unpack(block)?.into();
+            cache.keep(block, &unpacked);
+            unpacked
         };
         let mut reader = Reader::new(&unpacked, PART);
         for _ in 0..before {

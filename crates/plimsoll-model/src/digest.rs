@@ -135,7 +135,7 @@ named_by_digest! {
 named_by_digest! {
     /// Digest of a stack of layers, from the base up to one of them.
     ///
-    /// Source: OCI image-spec 1.1.0, `config.md`, "Layer ChainID".
+    /// Source: OCI image-spec 1.1.0, `config.md`, "Layer `ChainID`".
     ChainId
 }
 

@@ -91,7 +91,7 @@ impl fmt::Display for Encoded<'_> {
         for byte in self.0.bytes() {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
-                    write!(f, "{}", byte as char)?
+                    write!(f, "{}", char::from(byte))?;
                 }
                 _ => write!(f, "%{byte:02X}")?,
             }

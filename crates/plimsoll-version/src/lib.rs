@@ -21,8 +21,6 @@
 //! # Ok::<(), plimsoll_version::InvalidVersion>(())
 //! ```
 
-#![expect(clippy::doc_markdown, reason = "RubyGems, SemVer and NuGet are names, not code")]
-
 mod apk;
 mod composer;
 mod cursor;

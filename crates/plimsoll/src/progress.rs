@@ -13,7 +13,7 @@ const MAX_BARS: usize = 12;
 
 /// Bars on stderr, or nothing.
 pub(crate) struct Bars {
-    bars: MultiProgress,
+    screen: MultiProgress,
     total: ProgressBar,
     layers: Mutex<Vec<Option<ProgressBar>>>,
     /// Notes that are told after the bars are gone.
@@ -23,10 +23,10 @@ pub(crate) struct Bars {
 impl Bars {
     pub(crate) fn new(shown: bool) -> Self {
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bars = MultiProgress::with_draw_target(target);
-        let total = bars.add(ProgressBar::new_spinner());
+        let screen = MultiProgress::with_draw_target(target);
+        let total = screen.add(ProgressBar::new_spinner());
         total.set_style(style("{spinner} {msg}"));
-        Self { bars, total, layers: Mutex::new(Vec::new()), notes: Mutex::new(Vec::new()) }
+        Self { screen, total, layers: Mutex::new(Vec::new()), notes: Mutex::new(Vec::new()) }
     }
 
     /// What is being done now.
@@ -70,7 +70,7 @@ impl Progress for Bars {
                     layers.push(None);
                     continue;
                 }
-                let bar = self.bars.add(ProgressBar::new(layer.size_bytes));
+                let bar = self.screen.add(ProgressBar::new(layer.size_bytes));
                 bar.set_style(style("  {prefix:20} [{bar:24}] {bytes}/{total_bytes} {msg}"));
                 let digest = layer.digest.as_ref().map_or(layer.diff_id.as_str(), |digest| digest.as_str());
                 bar.set_prefix(digest.chars().take(19).collect::<String>());

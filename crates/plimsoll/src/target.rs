@@ -68,9 +68,9 @@ fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Op
             plimsoll_oci::parse_platform(platform).map_err(|error| oci_failure(error, Exit::Usage))?;
         options.platform = Some(platform);
     }
-    let chosen =
-        |flags: &[String], file: &[String]| if flags.is_empty() { file.to_vec() } else { flags.to_vec() };
-    options.insecure_http = chosen(&arguments.insecure_http, &settings.insecure_http);
+    let insecure =
+        if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
+    options.insecure_http.clone_from(insecure);
     let certificates = if arguments.ca_cert.is_empty() { &settings.ca_cert } else { &arguments.ca_cert };
     options.ca_certificates.extend(certificates.iter().cloned());
     Ok(options)

@@ -1,5 +1,7 @@
 //! What is wrong with an image, a registry or a database, and how the command says so.
 
+#![expect(clippy::disallowed_methods, reason = "tests read the small files that they wrote")]
+
 mod support;
 
 use plimsoll_testkit::image::{ImageBuilder, gzip};

@@ -1,5 +1,6 @@
 //! An image in memory, and a cataloger of lists, so that these tests speak of layers alone.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -13,6 +14,10 @@ use plimsoll_testkit::image::{BuiltImage, ImageBuilder};
 /// Reads `*.list`: `deb name version`, `pypi name version`, `owns name path`, `os id`, `gap reason`.
 pub(crate) struct Lists;
 
+fn is_list(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|extension| extension == "list")
+}
+
 impl Cataloger for Lists {
     fn name(&self) -> &'static str {
         "lists"
@@ -21,7 +26,7 @@ impl Cataloger for Lists {
         1
     }
     fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.path.ends_with(".list")
+        is_list(entry.path)
     }
     fn wants_content(&self, head: &[u8]) -> bool {
         !head.starts_with(b"not")
@@ -30,8 +35,9 @@ impl Cataloger for Lists {
         for line in file.text(1 << 20)?.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
-                ["os", id] if file.path.ends_with(".list") => {
-                    out.os = Some(OsRelease { id: id.into(), path: file.path.into(), ..OsRelease::default() })
+                ["os", id] if is_list(file.path) => {
+                    out.os =
+                        Some(OsRelease { id: id.into(), path: file.path.into(), ..OsRelease::default() });
                 }
                 ["owns", name, path] => out.owned.push(plimsoll_catalog::OwnedFiles {
                     kind: PackageKind::Deb,

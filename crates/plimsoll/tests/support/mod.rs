@@ -1,5 +1,6 @@
 //! The command, run on images and advisories that the tests make.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
