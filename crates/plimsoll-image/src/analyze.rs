@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use plimsoll_catalog::Cataloger;
+use plimsoll_catalog::{Cataloger, Evidence};
 use plimsoll_model::{Artifact, ArtifactKind, Gap, Inventory};
 use plimsoll_oci::{ImageSource, ImageStream, ResolvedImage, Source};
 
@@ -87,18 +87,36 @@ impl Options<'_> {
 /// [`Error`] where the image cannot be had: its source failed, or a layer is not what the config says. Damage inside
 /// a layer is a gap of the inventory.
 pub fn catalog_image(source: Source, options: &Options<'_>) -> Result<Inventory, Error> {
+    // What a lock file in an image lists was asked for once; what came of it is read where it was installed.
+    let installed: Vec<&dyn Cataloger> = options
+        .catalogers
+        .iter()
+        .copied()
+        .filter(|cataloger| cataloger.evidence() == Evidence::Installed)
+        .collect();
+    let options = &Options { catalogers: &installed, ..*options };
     match source {
         Source::Layers(source) => catalog_layers(source.as_ref(), options),
         Source::Stream(stream) => catalog_stream(stream, options),
     }
 }
 
-/// Catalogs a folder: a root file system, or a source tree.
+/// Catalogs a folder: a root file system, or a source tree. A folder with the release file of a distribution is a root
+/// file system, and lock files in it say nothing of what is installed; in any other folder they are read too.
 ///
 /// # Errors
 /// [`Error::Disk`] where the folder itself cannot be read. What cannot be read below it is a gap.
 pub fn catalog_folder(folder: &Path, options: &Options<'_>) -> Result<Inventory, Error> {
-    let catalog = walk_folder(folder, &options.reader())?;
+    let mut catalog = walk_folder(folder, &options.reader())?;
+    if catalog.files.iter().any(|file| file.catalog.os.is_some()) {
+        let declared: Vec<&str> = options
+            .catalogers
+            .iter()
+            .filter(|cataloger| cataloger.evidence() == Evidence::Declared)
+            .map(|cataloger| cataloger.name())
+            .collect();
+        catalog.files.retain(|file| !declared.contains(&file.cataloger.as_str()));
+    }
     let layers = [FoldLayer { diff_id: String::new(), catalog: Arc::new(catalog) }];
     let artifact = Artifact {
         name: folder.display().to_string(),

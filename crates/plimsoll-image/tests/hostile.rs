@@ -178,3 +178,45 @@ fn a_folder_is_read_without_leaving_it() {
     assert_eq!(found.len(), 3);
     assert!(catalog_folder(&folder.join("missing"), &options(&spool)).is_err());
 }
+
+/// Reads `*.lock`: what would be installed.
+struct Locks;
+
+impl plimsoll_catalog::Cataloger for Locks {
+    fn name(&self) -> &'static str {
+        "locks"
+    }
+    fn revision(&self) -> u32 {
+        1
+    }
+    fn wants(&self, entry: &plimsoll_catalog::Entry<'_>) -> bool {
+        entry.file_name() == "lock"
+    }
+    fn evidence(&self) -> plimsoll_catalog::Evidence {
+        plimsoll_catalog::Evidence::Declared
+    }
+    fn catalog(
+        &self,
+        file: &plimsoll_catalog::ImageFile<'_>,
+        out: &mut plimsoll_catalog::Catalog,
+    ) -> Result<(), plimsoll_catalog::ReadError> {
+        plimsoll_catalog::Cataloger::catalog(&support::Lists, file, out)
+    }
+}
+
+#[test]
+fn a_lock_file_counts_in_a_source_tree_alone() {
+    let folder = temporary_folder("locks");
+    std::fs::write(folder.join("lock"), "pypi asked 1\n").unwrap();
+    let spool = std::env::temp_dir();
+    let mut options = options(&spool);
+    options.catalogers = &[&support::Lists, &Locks];
+    assert_eq!(print(&catalog_folder(&folder, &options).unwrap()), ["pypi asked 1 at lock since - in -"]);
+    // With a release file the folder is a root file system.
+    std::fs::write(folder.join("os.list"), "os debian\ndeb a 1\n").unwrap();
+    let found = print(&catalog_folder(&folder, &options).unwrap());
+    assert_eq!(found, ["deb a 1 at os.list since - in -", "os debian from os.list"]);
+    let image = ImageBuilder::from_text("//- layer\n//- file lock\npypi asked 1\n").build();
+    let inventory = catalog_image(Source::Layers(Box::new(Memory::new(&image))), &options).unwrap();
+    assert!(inventory.packages.is_empty());
+}
