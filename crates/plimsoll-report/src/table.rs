@@ -1,13 +1,23 @@
 //! The report for people.
+//!
+//! From the top: what was scanned and with which database, a line for each target, the findings by target and package,
+//! then what sums them up: totals, layers, what could not be decided or read, and, last where the eye is, the verdict.
 
 mod findings;
+mod flaw;
 mod footer;
+mod groups;
+mod header;
+mod label;
 mod paint;
 mod summary;
+#[cfg(test)]
+mod tests;
+mod unclear;
 
 use std::io::Write;
 
-use plimsoll_model::{ArtifactKind, Scan, SeverityCounts, Verdict};
+use plimsoll_model::{Scan, SeverityCounts};
 
 use crate::{Error, targets, terminal};
 use paint::{Paint, Style};
@@ -38,6 +48,9 @@ impl Default for TableOptions {
 /// Writes the table: what was scanned, the findings by target and package, the worst first, what could not be
 /// decided or read, and the verdict.
 ///
+/// A distribution's packages that were built from one source, have one version and the same flaws share a heading.
+/// Findings are still counted package by package, and the section says so.
+///
 /// # Errors
 /// [`Error::Write`] where the output takes no more.
 pub fn write_table(scan: &Scan, options: &TableOptions, out: &mut dyn Write) -> Result<(), Error> {
@@ -46,7 +59,7 @@ pub fn write_table(scan: &Scan, options: &TableOptions, out: &mut dyn Write) -> 
         columns: options.width.clamp(MIN_COLUMNS, MAX_COLUMNS),
         paint: Paint { color: options.color },
     };
-    header(scan, &mut page);
+    header::write(scan, &mut page);
     let targets = targets::of_scan(scan);
     if targets.len() > 1 {
         summary::write(scan, &targets, &mut page);
@@ -77,8 +90,15 @@ impl Page {
     /// Text in as many lines as it takes, each behind `indent` blanks; in a list the later ones behind two more.
     fn paragraph(&mut self, style: Style, indent: usize, text: &str) {
         let hanging = if indent == 0 { 0 } else { indent + 2 };
-        for (index, line) in terminal::wrap(text, self.columns.saturating_sub(hanging)).iter().enumerate() {
-            self.text.push_str(&" ".repeat(if index == 0 { indent } else { hanging }));
+        self.hanging(style, indent, hanging, text);
+    }
+
+    /// Text in as many lines as it takes, the first behind `first` blanks, the later ones behind `later`.
+    fn hanging(&mut self, style: Style, first: usize, later: usize, text: &str) {
+        let fits = first + terminal::width(text) <= self.columns;
+        let room = self.columns.saturating_sub(if fits { first } else { first.max(later) });
+        for (index, line) in terminal::wrap(text, room).iter().enumerate() {
+            self.text.push_str(&" ".repeat(if index == 0 { first } else { later }));
             self.text.push_str(&self.paint.with(style, line));
             self.text.push('\n');
         }
@@ -88,55 +108,6 @@ impl Page {
     fn gap(&mut self) {
         self.text.push('\n');
     }
-}
-
-fn header(scan: &Scan, page: &mut Page) {
-    let artifact = &scan.inventory.artifact;
-    page.paragraph(Style::Bold, 0, &terminal::printable(&artifact.name));
-    let mut facts = Vec::new();
-    match artifact.kind {
-        ArtifactKind::ContainerImage => facts.extend(artifact.platform.as_ref().map(ToString::to_string)),
-        ArtifactKind::Filesystem => facts.push("folder".to_owned()),
-        ArtifactKind::Sbom => facts.push("bill of materials".to_owned()),
-    }
-    if let Some(os) = &scan.inventory.os {
-        let name = if os.pretty_name.is_empty() {
-            format!("{} {}", os.id, os.version_id)
-        } else {
-            os.pretty_name.clone()
-        };
-        facts.push(name.trim_end().to_owned());
-    }
-    facts.push(counted(scan.inventory.packages.len(), "package"));
-    if !artifact.layers.is_empty() {
-        facts.push(counted(artifact.layers.len(), "layer"));
-    }
-    page.paragraph(Style::Plain, 2, &terminal::printable(&facts.join(", ")));
-    if !artifact.manifest_digest.is_empty() {
-        page.paragraph(Style::Faint, 2, &terminal::printable(&artifact.manifest_digest));
-    }
-    let database = &scan.database;
-    if database.digest.is_empty() {
-        page.paragraph(Style::Warning, 2, "no advisory database was asked");
-    } else {
-        let newest = match database.newest_advisory.as_str() {
-            "" => "without a date",
-            newest => newest,
-        };
-        let text = format!(
-            "{}, newest {newest}, database {}",
-            counted(usize::try_from(database.advisories).unwrap_or(usize::MAX), "advisory"),
-            short(&database.digest)
-        );
-        page.paragraph(Style::Faint, 2, &terminal::printable(&text));
-    }
-    if scan.inventory.packages.is_empty() {
-        page.gap();
-        let text =
-            "warning: no package was found here, so nothing could be judged; that is not the same as clean";
-        page.paragraph(Style::Warning, 0, text);
-    }
-    page.gap();
 }
 
 /// `Total: 3 (CRITICAL: 1, HIGH: 2)`, severities without findings left out.
@@ -165,85 +136,8 @@ fn counted(number: usize, word: &str) -> String {
     }
 }
 
-/// The first 12 hex digits of a digest, as people write them.
+/// The first 12 hex digits of a digest with its algorithm, as people write them.
 fn short(digest: &str) -> String {
-    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
-    format!("sha256:{}", hex.chars().take(12).collect::<String>())
-}
-
-fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "PASSED",
-        Verdict::Failed => "FAILED",
-        Verdict::Undecided => "UNDECIDED",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::{expect, expect_file};
-    use plimsoll_model::{Decision, Inventory};
-
-    use super::*;
-    use crate::sample;
-
-    fn table(scan: &Scan, width: usize, color: bool, exit_status: Option<u8>) -> String {
-        let mut out = Vec::new();
-        write_table(scan, &TableOptions { width, color, exit_status }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn golden_tables() {
-        let scan = sample::scan();
-        expect_file!["../testdata/golden/table-80.txt"].assert_eq(&table(&scan, 80, false, Some(1)));
-        expect_file!["../testdata/golden/table-120.txt"].assert_eq(&table(&scan, 120, false, Some(1)));
-        expect_file!["../testdata/golden/table-80-color.txt"].assert_eq(&table(&scan, 80, true, Some(1)));
-    }
-
-    #[test]
-    fn no_line_is_wider_than_the_terminal_and_none_steers_it() {
-        let scan = sample::scan();
-        for width in [0, 40, 60, 80, 100, 120, 200, 1000] {
-            for line in table(&scan, width, false, Some(1)).lines() {
-                let limit = width.clamp(MIN_COLUMNS, MAX_COLUMNS);
-                assert!(terminal::width(line) <= limit, "{width}: {line}");
-                assert!(!line.contains(char::is_control), "{line:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_found_in_an_empty_image_is_a_warning() {
-        let mut scan = sample::scan();
-        scan.inventory = Inventory { artifact: scan.inventory.artifact, ..Inventory::default() };
-        scan.findings.clear();
-        scan.undetermined.clear();
-        scan.match_gaps.clear();
-        scan.decision = Decision::default();
-        expect![[r"
-            registry.example/app:1.2
-              linux/amd64, 0 packages, 3 layers
-              sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-              4211 advisories, newest 2023-11-07T03:41:00Z, database sha256:dddddddddddd
-
-            warning: no package was found here, so nothing could be judged; that is not the
-            same as clean
-
-            Total: 0
-
-            Verdict: PASSED (no rule was asked)
-        "]]
-        .assert_eq(&table(&scan, 80, false, None));
-    }
-
-    #[test]
-    fn an_index_out_of_place_does_not_panic() {
-        let mut scan = sample::scan();
-        scan.findings[0].packages = vec![999];
-        scan.findings[1].packages.clear();
-        scan.undetermined[0].package = 999;
-        scan.decision.failures[0].finding = 999;
-        table(&scan, 80, false, None);
-    }
+    let (algorithm, hex) = digest.split_once(':').unwrap_or(("sha256", digest));
+    format!("{algorithm}:{}", hex.chars().take(12).collect::<String>())
 }

@@ -48,6 +48,8 @@ pub(crate) enum Action {
     Sbom(SbomArgs),
     /// Build, check and describe the advisory database.
     Db(DbArgs),
+    /// Say why a flaw holds for a package, or does not.
+    Explain(ExplainArgs),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
 }
@@ -113,6 +115,22 @@ pub(crate) struct SbomArgs {
     /// Write the bill into this file instead of stdout.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The flaw: `CVE-2021-44228`, or any other name or advisory.
+    #[arg(value_name = "CVE")]
+    pub(crate) id: String,
+    /// The package: `pkg:deb/debian/openssl@1.1.1n-0+deb11u3`.
+    #[arg(value_name = "PURL")]
+    pub(crate) purl: String,
+    /// The distribution release of an OS package, where the package URL does not say it: `debian:11`.
+    #[arg(long, value_name = "ID:VERSION")]
+    pub(crate) distro: Option<String>,
+    /// The advisory database.
+    #[arg(long, value_name = "PATH", env = "PLIMSOLL_DB")]
+    pub(crate) db: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

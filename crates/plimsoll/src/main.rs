@@ -5,6 +5,7 @@ mod catalogers;
 mod db;
 mod environment;
 mod exit;
+mod explain;
 mod output;
 mod progress;
 mod sbom;
@@ -43,6 +44,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Scan(arguments) => scan::run(arguments, &settings, environment, bars),
         Action::Sbom(arguments) => sbom::run(arguments, &settings, environment, bars),
         Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
+        Action::Explain(arguments) => explain::run(arguments, &settings, environment),
         Action::Catalogers => catalogers::run(),
     }
 }

@@ -226,3 +226,31 @@ fn nothing_is_written_but_the_cache_and_the_output() {
     assert_eq!(before, after);
     assert_eq!(list(&stage.folder.join("cache")), ["layers"]);
 }
+
+#[test]
+fn explain_ends_in_affected_not_affected_or_undetermined() {
+    let stage = Stage::new("explain");
+    let explain = |id: &str, purl: &str| {
+        let run = stage.run(&["explain", id, purl, "--distro", "debian:11", "--db", "plimsoll.db"]);
+        assert_eq!(run.status, 0, "{run:?}");
+        run.stdout
+    };
+    let affected = explain("CVE-2021-3711", "pkg:deb/debian/openssl@1.1.1k-1");
+    assert!(
+        affected
+            .contains("DSA-1 on `openssl` of Debian:11, against 1.1.1k-1: in the range <1.1.1k-1+deb11u1"),
+        "{affected}"
+    );
+    assert!(affected.ends_with("\naffected\n"), "{affected}");
+    let fixed = explain("CVE-2021-3711", "pkg:deb/debian/openssl@1.1.1k-1%2Bdeb11u1");
+    assert!(fixed.ends_with("\nnot affected\n"), "{fixed}");
+    let by_alias = explain("GHSA-8q59-q68h-6hv4", "pkg:pypi/PyYAML@5.3");
+    assert!(by_alias.ends_with("\naffected\n"), "{by_alias}");
+    let unclear = explain("CVE-2020-14343", "pkg:pypi/pyyaml@not%20a%20version");
+    assert!(unclear.ends_with("\nundetermined\n"), "{unclear}");
+    let unknown = explain("CVE-1999-1", "pkg:npm/lodash@4.17.15");
+    assert!(unknown.contains("no advisory of this flaw names the package"), "{unknown}");
+    assert_eq!(stage.run(&["explain", "CVE-1", "not a purl", "--db", "plimsoll.db"]).status, 2);
+    assert_eq!(stage.run(&["explain", "CVE-1", "pkg:deb/openssl@1", "--db", "plimsoll.db"]).status, 2);
+    assert_eq!(stage.run(&["explain", "CVE-1", "pkg:pypi/flask", "--db", "plimsoll.db"]).status, 2);
+}

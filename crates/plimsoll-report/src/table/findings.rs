@@ -1,236 +1,136 @@
 //! The findings of one target: each package once, its flaws below it, the worst first.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, FixState, Layer, Package, Scan, Severity};
+use plimsoll_model::{Finding, Layer, Package, PackageKind, Scan, SeverityCounts};
 
+use super::flaw::{self, Columns};
+use super::groups::{self, Group};
+use super::label::{self, cut_front, place};
 use super::paint::Style;
-use super::summary::{counts, title};
-use super::{Page, total};
+use super::{Page, counted, total};
 use crate::targets::Target;
-use crate::terminal::{cut, printable, width, wrap};
+use crate::terminal::{printable, width};
 
-/// Columns before a flaw's severity.
+/// Columns before the places of a package.
 const INDENT: usize = 2;
-
-/// Columns of the longest severity word, `NEGLIGIBLE`.
-const SEVERITY_COLUMNS: usize = 10;
-
-/// Widest column of identifiers: `GHSA-jfh8-c2jp-5v3q` has 19.
-const MAX_ID_COLUMNS: usize = 20;
-
-/// Widest column of fixed versions; a longer one pushes its title to the next line.
-const MAX_FIX_COLUMNS: usize = 32;
-
-/// Least columns that a title wants beside its flaw; below it takes a line of its own.
-const MIN_TITLE_COLUMNS: usize = 36;
-
-/// Lines that a title takes at most where it has lines of its own.
-const MAX_TITLE_LINES: usize = 2;
 
 /// Places of one package that are listed; the others are counted.
 const MAX_PLACES: usize = 3;
 
 /// Writes the section; adds the layers it mentions to `layers`.
 pub(super) fn write(scan: &Scan, target: &Target, page: &mut Page, layers: &mut Vec<Layer>) {
-    page.line(Style::Bold, &title(target));
-    page.line(Style::Plain, &total(&counts(scan, target)));
+    let findings: Vec<&Finding> =
+        target.findings.iter().filter_map(|&index| scan.findings.get(index)).collect();
+    let groups = groups::of(scan, &findings);
+    let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
+
+    page.paragraph(Style::Bold, 0, &label::target(scan, target));
+    let mut counts = SeverityCounts::default();
+    for finding in &findings {
+        counts.add(finding.severity.severity);
+    }
+    page.paragraph(Style::Plain, 0, &total(&counts));
+    if rows < findings.len() {
+        let text = format!("in {}: a row counts once for each package it stands under", counted(rows, "row"));
+        page.paragraph(Style::Faint, 0, &text);
+    }
     page.gap();
 
-    let rows: Vec<&Finding> = target.findings.iter().filter_map(|&index| scan.findings.get(index)).collect();
-    let columns = Columns::of(&rows, page.columns);
-    for group in groups(scan, &rows) {
-        package(scan, &group, page, layers);
-        for finding in group {
-            flaw(finding, &columns, page);
+    let columns = Columns::of(&findings, page.columns);
+    for group in &groups {
+        match group.packages.first() {
+            None => page.line(Style::Warning, "a package that is not in the inventory"),
+            Some(package) if package.kind.is_os() => system_heading(package, group, page, layers),
+            Some(package) => heading(package, group, page, layers),
         }
+        flaw::write_all(&group.rows, &columns, page);
         page.gap();
     }
 }
 
-/// The findings of each package, both in order of severity.
-fn groups<'a>(scan: &Scan, rows: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
-    let mut groups: Vec<(Option<&Package>, Vec<&Finding>)> = Vec::new();
-    for &finding in rows {
-        let package = first_package(scan, finding);
-        let same = |other: Option<&Package>| match (package, other) {
-            (Some(a), Some(b)) => (a.kind, &a.name, &a.version) == (b.kind, &b.name, &b.version),
-            _ => false,
-        };
-        // Findings are sorted by package, so that the same package is the last group or none.
-        match groups.last_mut() {
-            Some((other, group)) if same(*other) => group.push(finding),
-            _ => groups.push((package, vec![finding])),
-        }
-    }
-    let mut groups: Vec<Vec<&Finding>> = groups.into_iter().map(|(_, group)| group).collect();
-    for group in &mut groups {
-        group.sort_by(|a, b| worse(a).cmp(&worse(b)).then_with(|| a.id.cmp(&b.id)));
-    }
-    groups.sort_by_key(|group| group.iter().map(|finding| worse(finding)).min());
-    groups
-}
-
-/// Smaller for worse; exploited flaws before others of their severity.
-fn worse(finding: &Finding) -> (std::cmp::Reverse<Severity>, bool) {
-    (std::cmp::Reverse(finding.severity.severity), finding.kev.is_none())
-}
-
-fn first_package<'a>(scan: &'a Scan, finding: &Finding) -> Option<&'a Package> {
-    finding.packages.first().and_then(|&index| scan.inventory.packages.get(index))
-}
-
-fn package(scan: &Scan, group: &[&Finding], page: &mut Page, layers: &mut Vec<Layer>) {
-    let Some(finding) = group.first() else { return };
-    let Some(package) = first_package(scan, finding) else {
-        page.line(Style::Warning, "a package that is not in the inventory");
-        return;
-    };
+/// `libc-bin, libc6 2.31-13+deb11u2 (source glibc), layer 0`.
+fn system_heading(first: &Package, group: &Group<'_>, page: &mut Page, layers: &mut Vec<Layer>) {
+    let mut names: Vec<&str> = group.packages.iter().map(|package| package.name.as_str()).collect();
+    names.dedup();
+    let (source, source_version) = first.source_or_self();
+    // Fixed versions are the source's: where these differ from the package's own, say of what they are. An RPM's
+    // source is written without the epoch, which is no difference.
+    let other_version = first.kind == PackageKind::Deb && source_version != first.version;
     let mut note = String::new();
-    if let Some(source) = package.source.as_ref().filter(|source| source.name != package.name) {
-        note = format!(" (source {})", source.name);
+    if other_version {
+        note = format!(" (source {source} {source_version})");
+    } else if names.iter().any(|name| *name != source) {
+        note = format!(" (source {source})");
     }
-    let mut places: Vec<usize> = group.iter().flat_map(|finding| finding.packages.iter().copied()).collect();
-    places.sort_unstable();
-    places.dedup();
-    let packages: Vec<&Package> =
-        places.iter().filter_map(|&index| scan.inventory.packages.get(index)).collect();
 
-    let name = printable(&package.name);
-    let version = printable(&package.version);
-    let note = printable(&note);
-    let layer = if package.kind.is_os() { layer_note(package, layers) } else { String::new() };
-    let text = format!("{name} {version}{note}{layer}");
-    if width(&text) <= page.columns {
-        let mut line = page.paint.with(Style::Bold, &format!("{name} {version}"));
-        line.push_str(&page.paint.with(Style::Faint, &format!("{note}{layer}")));
-        page.text.push_str(&line);
-        page.text.push('\n');
-    } else {
-        page.paragraph(Style::Bold, 0, &text);
-    }
-    if !package.kind.is_os() {
-        for package in packages.iter().take(MAX_PLACES) {
-            let place = place(package);
-            if !place.is_empty() {
-                let layer = layer_note(package, layers);
-                let room = page.columns.saturating_sub(INDENT + 3 + width(&layer));
-                let text = format!("{}in {}{layer}", " ".repeat(INDENT), cut_front(&place, room));
-                page.line(Style::Faint, &text);
-            }
-        }
-        if packages.len() > MAX_PLACES {
-            let more = packages.len() - MAX_PLACES;
-            page.line(Style::Faint, &format!("  and {more} more places (see --format json)"));
-        }
-    }
-}
-
-/// Where a package is: `app/service.jar ▸ BOOT-INF/lib/a.jar`.
-fn place(package: &Package) -> String {
-    let text = match &package.inner_path {
-        Some(inner) => format!("{} ▸ {inner}", package.path),
-        None => package.path.clone(),
-    };
-    printable(&text).into_owned()
-}
-
-/// The end of a path tells more than its beginning.
-fn cut_front(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let reversed: String = text.chars().rev().collect();
-    cut(&reversed, columns).chars().rev().collect()
-}
-
-fn layer_note(package: &Package, layers: &mut Vec<Layer>) -> String {
-    match package.introduced_in.as_ref().or(package.layer.as_ref()) {
-        Some(layer) => {
+    let mut in_layer: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for package in &group.packages {
+        if let Some(layer) = layer_of(package) {
             layers.push(layer.clone());
-            format!(", layer {}", layer.index)
-        }
-        None => String::new(),
-    }
-}
-
-/// Where the columns of a section stand.
-struct Columns {
-    id: usize,
-    fix: usize,
-    /// Columns left for a title in the same line; 0 where titles have lines of their own.
-    title: usize,
-}
-
-impl Columns {
-    fn of(rows: &[&Finding], page: usize) -> Self {
-        let id = rows.iter().map(|finding| width(&printable(&finding.id))).max().unwrap_or(0);
-        let id = id.min(MAX_ID_COLUMNS);
-        let fix = rows.iter().map(|finding| width(&fix(finding))).filter(|&width| width <= MAX_FIX_COLUMNS);
-        let fix = fix.max().unwrap_or(0);
-        let before = INDENT + SEVERITY_COLUMNS + 2 + id + 2 + fix + 2;
-        let title = page.saturating_sub(before);
-        Self { id, fix, title: if title >= MIN_TITLE_COLUMNS { title } else { 0 } }
-    }
-}
-
-/// `fixed in 1.26.5`, `no fix`, and what else is to be known at once.
-fn fix(finding: &Finding) -> String {
-    let mut text = match &finding.fix {
-        FixState::Fixed(version) => format!("fixed in {}", printable(version)),
-        FixState::NotFixed => "no fix".to_owned(),
-    };
-    if let Some(kind) = &finding.informational {
-        let _ = write!(text, " ({})", printable(kind));
-    }
-    if finding.kev.is_some() {
-        text.push_str("  KEV");
-    }
-    text
-}
-
-fn flaw(finding: &Finding, columns: &Columns, page: &mut Page) {
-    let severity = finding.severity.severity;
-    let id = printable(&finding.id);
-    let fix = fix(finding);
-    let title = printable(&finding.title);
-    let text = format!("{:INDENT$}{severity:<SEVERITY_COLUMNS$}  {id}", "");
-    let id_padding = " ".repeat(columns.id.saturating_sub(width(&id)));
-    let beside = columns.title > 0 && width(&id) <= columns.id && width(&fix) <= columns.fix;
-
-    if width(&text) + 2 + id_padding.len() + width(&fix) > page.columns {
-        page.paragraph(Style::Of(severity), INDENT, &format!("{severity:<SEVERITY_COLUMNS$}  {id} {fix}"));
-    } else {
-        let mut line = " ".repeat(INDENT);
-        line.push_str(&page.paint.with(Style::Of(severity), &format!("{severity:<SEVERITY_COLUMNS$}")));
-        let _ = write!(line, "  {id}{id_padding}  ");
-        match fix.strip_suffix("KEV") {
-            Some(rest) => {
-                line.push_str(rest);
-                line.push_str(&page.paint.with(Style::Bad, "KEV"));
+            let names = in_layer.entry(layer.index).or_default();
+            if names.last() != Some(&package.name.as_str()) {
+                names.push(&package.name);
             }
-            None => line.push_str(&fix),
         }
-        if beside && !title.is_empty() {
-            line.push_str(&" ".repeat(columns.fix.saturating_sub(width(&fix)) + 2));
-            line.push_str(&page.paint.with(Style::Faint, &cut(&title, columns.title)));
+    }
+    match in_layer.keys().collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [layer] => {
+            let _ = write!(note, ", layer {layer}");
         }
-        page.text.push_str(line.trim_end());
+        layers if names.len() == 1 => {
+            let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
+            let _ = write!(note, ", layers {}", layers.join(", "));
+        }
+        _ => {}
+    }
+    title(&format!("{} {}", names.join(", "), first.version), &note, page);
+    if in_layer.len() > 1 && names.len() > 1 {
+        for (layer, names) in &in_layer {
+            let text = format!("layer {layer}: {}", names.join(", "));
+            page.paragraph(Style::Faint, INDENT, &printable(&text));
+        }
+    }
+}
+
+/// `lodash 4.17.15`, and below it where it is.
+fn heading(package: &Package, group: &Group<'_>, page: &mut Page, layers: &mut Vec<Layer>) {
+    title(&format!("{} {}", package.name, package.version), "", page);
+    for package in group.packages.iter().take(MAX_PLACES) {
+        let place = place(package);
+        let layer = match layer_of(package) {
+            Some(layer) => {
+                layers.push(layer.clone());
+                format!(", layer {}", layer.index)
+            }
+            None => String::new(),
+        };
+        if !place.is_empty() {
+            let room = page.columns.saturating_sub(INDENT + 3 + width(&layer));
+            let text = format!("{}in {}{layer}", " ".repeat(INDENT), cut_front(&place, room));
+            page.line(Style::Faint, &text);
+        }
+    }
+    if group.packages.len() > MAX_PLACES {
+        let more = counted(group.packages.len() - MAX_PLACES, "more place");
+        page.paragraph(Style::Faint, INDENT, &format!("and {more} (see --format json)"));
+    }
+}
+
+fn title(name: &str, note: &str, page: &mut Page) {
+    let (name, note) = (printable(name.trim_end()), printable(note));
+    if width(&name) + width(&note) <= page.columns {
+        page.text.push_str(&page.paint.with(Style::Bold, &name));
+        page.text.push_str(&page.paint.with(Style::Faint, &note));
         page.text.push('\n');
+    } else {
+        page.hanging(Style::Bold, 0, INDENT * 2, &format!("{name}{note}"));
     }
-    if !beside && !title.is_empty() {
-        let indent = INDENT + SEVERITY_COLUMNS + 2;
-        let columns = page.columns.saturating_sub(indent);
-        let mut lines = wrap(&title, columns);
-        if lines.len() > MAX_TITLE_LINES {
-            lines.truncate(MAX_TITLE_LINES);
-            let last = lines.pop().unwrap_or_default();
-            lines.push(cut(&format!("{last} …"), columns).into_owned());
-        }
-        for line in lines {
-            page.text.push_str(&" ".repeat(indent));
-            page.text.push_str(&page.paint.with(Style::Faint, &line));
-            page.text.push('\n');
-        }
-    }
+}
+
+/// The layer that a package came with: not the one that last wrote its file, a database of many packages.
+fn layer_of(package: &Package) -> Option<&Layer> {
+    package.introduced_in.as_ref().or(package.layer.as_ref())
 }

@@ -1,31 +1,29 @@
-//! What follows the findings: totals, what could not be decided or read, layers, the verdict.
+//! What follows the findings: totals, layers, what is unclear, the verdict.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, FixState, Gap, Layer, Scan, Verdict};
+use plimsoll_model::{Finding, FixState, Layer, Package, Scan, Verdict};
 
+use super::groups::worse;
+use super::label::made_by;
 use super::paint::Style;
-use super::{Page, by_severity, counted, total, verdict_word};
-use crate::terminal::{cut, printable};
-
-/// Undetermined advisories that are listed; the others are counted.
-const MAX_UNDETERMINED: usize = 10;
-
-/// Groups of gaps that are listed; the others are counted.
-const MAX_GAP_GROUPS: usize = 10;
+use super::{Page, by_severity, counted, short, total, unclear};
+use crate::terminal::{cut, printable, width};
 
 /// Columns of the words of the findings that usually fail a rule, `CRITICAL`.
 const SEVERITY_COLUMNS: usize = 8;
 
-/// Findings that are named under each failed rule.
+/// Flaws that are named under each failed rule.
 const MAX_EXAMPLES: usize = 5;
+
+/// Packages that are named beside such a flaw.
+const MAX_EXAMPLE_PACKAGES: usize = 2;
 
 pub(super) fn write(scan: &Scan, layers: &mut Vec<Layer>, exit_status: Option<u8>, page: &mut Page) {
     totals(scan, page);
     legend(scan, layers, page);
-    undetermined(scan, page);
-    gaps(scan, page);
+    unclear::write(scan, page);
     verdict(scan, page);
     if let Some(status) = exit_status {
         page.paragraph(Style::Plain, 0, &format!("exit status {status}: {}", meaning(status)));
@@ -34,6 +32,19 @@ pub(super) fn write(scan: &Scan, layers: &mut Vec<Layer>, exit_status: Option<u8
 
 fn totals(scan: &Scan, page: &mut Page) {
     page.paragraph(Style::Bold, 0, &total(&scan.decision.counts));
+    if !scan.findings.is_empty() {
+        let flaws: BTreeSet<&str> = scan.findings.iter().map(|finding| finding.id.as_str()).collect();
+        let packages: BTreeSet<usize> =
+            scan.findings.iter().flat_map(|finding| finding.packages.iter().copied()).collect();
+        let text = format!(
+            "{} in {} of {}; findings with a fix: {}",
+            counted(flaws.len(), "vulnerability"),
+            packages.len(),
+            counted(scan.inventory.packages.len(), "package"),
+            fixable(scan.findings.iter()),
+        );
+        page.paragraph(Style::Plain, 0, &text);
+    }
     let dropped = &scan.decision.ignored_unfixed;
     if dropped.total() > 0 {
         let parts: Vec<String> = by_severity(dropped).map(|(word, n)| format!("{word}: {n}")).collect();
@@ -57,136 +68,137 @@ fn totals(scan: &Scan, page: &mut Page) {
     page.gap();
 }
 
-/// What the layers are that the findings were introduced in.
+fn fixable<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
+    findings.filter(|finding| finding.fix != FixState::NotFixed).count()
+}
+
+/// What the layers are that the packages with findings came with.
 fn legend(scan: &Scan, layers: &mut Vec<Layer>, page: &mut Page) {
     layers.sort_by(|a, b| (a.index, &a.diff_id).cmp(&(b.index, &b.diff_id)));
     layers.dedup();
     if layers.is_empty() {
         return;
     }
-    page.line(Style::Bold, "Layers");
+    page.line(Style::Bold, "Layers with findings (0 is the base)");
+    let digits = layers.last().map_or(1, |layer| layer.index.to_string().len());
     for layer in layers.iter() {
         let info = scan.inventory.artifact.layers.iter().find(|info| info.diff_id == layer.diff_id);
-        let made_by = info.map_or("", |info| info.created_by.trim());
-        let text = format!(
-            "  {:>3}  {}  {}",
-            layer.index,
-            printable(&super::short(&layer.diff_id)),
-            printable(made_by)
-        );
+        let made_by = info.map_or_else(String::new, |info| made_by(&info.created_by));
+        let diff_id = short(&layer.diff_id);
+        let text = format!("  {:>digits$}  {}  {}", layer.index, printable(&diff_id), printable(&made_by));
         page.line(Style::Faint, text.trim_end());
     }
     page.gap();
 }
 
-fn undetermined(scan: &Scan, page: &mut Page) {
-    if scan.undetermined.is_empty() {
-        return;
-    }
-    let head = format!("Undetermined: {}", counted(scan.undetermined.len(), "advisory"));
-    page.paragraph(Style::Warning, 0, &format!("{head} could not be decided"));
-    for item in scan.undetermined.iter().take(MAX_UNDETERMINED) {
-        let package = scan.inventory.packages.get(item.package);
-        let package =
-            package.map_or_else(String::new, |package| format!(" {} {}", package.name, package.version));
-        page.paragraph(Style::Plain, 2, &printable(&format!("{}{package}: {}", item.id, item.reason)));
-    }
-    more(scan.undetermined.len(), MAX_UNDETERMINED, page);
-    page.gap();
-}
-
-fn gaps(scan: &Scan, page: &mut Page) {
-    let gaps: Vec<&Gap> = scan.inventory.gaps.iter().chain(&scan.match_gaps).collect();
-    if gaps.is_empty() {
-        return;
-    }
-    let mut groups: BTreeMap<(&str, &str), Vec<&Gap>> = BTreeMap::new();
-    for gap in &gaps {
-        groups.entry((&gap.reporter, &gap.reason)).or_default().push(gap);
-    }
-    page.paragraph(
-        Style::Warning,
-        0,
-        &format!("Gaps: {} that could not be read or judged", counted(gaps.len(), "thing")),
-    );
-    for ((reporter, reason), group) in groups.iter().take(MAX_GAP_GROUPS) {
-        let mut text = format!("{reporter}: {reason}");
-        if let Some(first) = group.first().filter(|gap| !gap.path.is_empty()) {
-            let _ = write!(text, " (`{}`", first.path);
-            if !first.place.is_empty() {
-                let _ = write!(text, " {}", first.place);
-            }
-            if group.len() > 1 {
-                let _ = write!(text, " and {} more", group.len() - 1);
-            }
-            text.push(')');
-        } else if group.len() > 1 {
-            let _ = write!(text, " ({} times)", group.len());
-        }
-        page.paragraph(Style::Plain, 2, &printable(&text));
-    }
-    more(groups.len(), MAX_GAP_GROUPS, page);
-    page.gap();
-}
-
-fn more(number: usize, shown: usize, page: &mut Page) {
-    if number > shown {
-        page.paragraph(Style::Faint, 2, &format!("and {} more (see --format json)", number - shown));
-    }
-}
-
 fn verdict(scan: &Scan, page: &mut Page) {
     let decision = &scan.decision;
-    let mut reasons: Vec<&str> = decision.failures.iter().map(|failure| failure.rule.as_str()).collect();
-    reasons.sort_unstable();
-    reasons.dedup();
-    let note = match decision.verdict {
-        Verdict::Failed => format!(
-            "{} of {} failed",
-            reasons.len(),
-            counted(decision.rules.len().max(reasons.len()), "rule")
-        ),
-        Verdict::Undecided => "nothing failed, but not all could be read or compared".to_owned(),
-        Verdict::Passed if decision.rules.is_empty() => "no rule was asked".to_owned(),
-        Verdict::Passed => decision.rules.join("; "),
+    let gaps = scan.inventory.gaps.len() + scan.match_gaps.len();
+    let unclear = unclear_counts(gaps, scan.undetermined.len());
+    let (style, text) = match decision.verdict {
+        Verdict::Failed => (Style::Bad, "Verdict: FAILED".to_owned()),
+        Verdict::Undecided => {
+            (Style::Warning, format!("Verdict: UNDECIDED (nothing failed, still open: {unclear})"))
+        }
+        Verdict::Passed if decision.rules.is_empty() => {
+            (Style::Good, "Verdict: PASSED (no rule was asked)".to_owned())
+        }
+        Verdict::Passed => (Style::Good, "Verdict: PASSED".to_owned()),
     };
-    let style = match decision.verdict {
-        Verdict::Passed => Style::Good,
-        Verdict::Failed => Style::Bad,
-        Verdict::Undecided => Style::Warning,
-    };
-    let text = format!("Verdict: {} ({})", verdict_word(decision.verdict), printable(&note));
-    page.paragraph(style, 0, &text);
-    for rule in reasons {
+    page.paragraph(style, 0, &printable(&text));
+    if decision.verdict == Verdict::Passed && !decision.rules.is_empty() {
+        let text = format!("asked: {}", decision.rules.join("; "));
+        page.paragraph(Style::Plain, 2, &printable(&text));
+    }
+    if decision.verdict == Verdict::Passed && !unclear.is_empty() {
+        let text = format!("{unclear} did not count; with --strict the verdict would be UNDECIDED");
+        page.paragraph(Style::Warning, 2, &text);
+    }
+    let failed: BTreeSet<&str> = decision.failures.iter().map(|failure| failure.rule.as_str()).collect();
+    for rule in failed {
         failed_rule(scan, rule, page);
     }
+}
+
+/// `3 gaps and 1 undetermined`; empty where there are none.
+fn unclear_counts(gaps: usize, undetermined: usize) -> String {
+    let gaps = (gaps > 0).then(|| counted(gaps, "gap"));
+    let undetermined = (undetermined > 0).then(|| format!("{undetermined} undetermined"));
+    [gaps, undetermined].into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
+/// One flaw that failed a rule, in packages of one source or in one package.
+struct Example<'a> {
+    finding: &'a Finding,
+    source: Option<(&'a str, &'a str)>,
+    packages: Vec<&'a Package>,
+    findings: usize,
 }
 
 fn failed_rule(scan: &Scan, rule: &str, page: &mut Page) {
     let failures = scan.decision.failures.iter().filter(|failure| failure.rule == rule);
     let mut findings: Vec<&Finding> =
         failures.filter_map(|failure| scan.findings.get(failure.finding)).collect();
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity.severity), finding.kev.is_none()));
-    let text = format!("{}: {}", printable(rule), counted(findings.len(), "finding"));
+    findings.sort_by_key(|finding| worse(finding));
+    let fixable = fixable(findings.iter().copied());
+    let text = format!("{}: {} (with a fix: {fixable})", printable(rule), counted(findings.len(), "finding"));
     page.paragraph(Style::Plain, 2, &text);
-    for finding in findings.iter().take(MAX_EXAMPLES) {
-        let package = finding.packages.first().and_then(|&index| scan.inventory.packages.get(index));
-        let package =
-            package.map_or_else(String::new, |package| format!("{} {}", package.name, package.version));
-        let fix = match &finding.fix {
-            FixState::Fixed(version) => format!(", fixed in {version}"),
-            FixState::NotFixed => ", no fix".to_owned(),
-        };
+
+    let examples = examples(scan, &findings);
+    let ids = examples.iter().map(|example| width(&printable(&example.finding.id))).max().unwrap_or(0);
+    for example in &examples {
+        let finding = example.finding;
         let severity = finding.severity.severity;
-        let rest = format!("  {} in {package}{fix}", finding.id);
-        let rest = printable(&rest);
-        let rest = cut(&rest, page.columns.saturating_sub(4 + SEVERITY_COLUMNS)).into_owned();
-        let severity = page.paint.with(Style::Of(severity), &format!("{severity:<SEVERITY_COLUMNS$}"));
-        let _ = writeln!(page.text, "    {severity}{rest}");
+        let id = printable(&finding.id);
+        let padding = " ".repeat(ids - width(&id));
+        let fix = if finding.fix == FixState::NotFixed { ", no fix" } else { "" };
+        let kev = if finding.kev.is_some() { "  KEV" } else { "" };
+        let room =
+            page.columns.saturating_sub(4 + SEVERITY_COLUMNS.max(width(severity.as_str())) + kev.len());
+        let rest = format!("  {id}{padding}  {}{fix}", printable(&packages(&example.packages)));
+        page.text.push_str("    ");
+        page.text.push_str(&page.paint.with(Style::Of(severity), &format!("{severity:<SEVERITY_COLUMNS$}")));
+        page.text.push_str(&cut(&rest, room));
+        page.text.push_str(&page.paint.with(Style::Bad, kev));
+        page.text.push('\n');
     }
-    if findings.len() > MAX_EXAMPLES {
-        page.paragraph(Style::Faint, 4, &format!("and {} more above", findings.len() - MAX_EXAMPLES));
+    let shown: usize = examples.iter().map(|example| example.findings).sum();
+    if findings.len() > shown {
+        page.paragraph(Style::Faint, 4, &format!("and {} more above", findings.len() - shown));
     }
+}
+
+/// The first few flaws, the packages of one source taken together.
+fn examples<'a>(scan: &'a Scan, findings: &[&'a Finding]) -> Vec<Example<'a>> {
+    let mut examples: Vec<Example<'_>> = Vec::new();
+    for &finding in findings {
+        let package = finding.packages.first().and_then(|&index| scan.inventory.packages.get(index));
+        let source = package.filter(|package| package.kind.is_os()).map(Package::source_or_self);
+        let same = |example: &&mut Example<'_>| {
+            source.is_some() && example.source == source && example.finding.id == finding.id
+        };
+        if let Some(example) = examples.iter_mut().find(same) {
+            example.findings += 1;
+            example.packages.extend(package);
+        } else if examples.len() < MAX_EXAMPLES {
+            examples.push(Example { finding, source, packages: package.into_iter().collect(), findings: 1 });
+        }
+    }
+    examples
+}
+
+/// `libssl1.1, openssl 1.1.1n-0+deb11u3`.
+fn packages(packages: &[&Package]) -> String {
+    let Some(first) = packages.first() else { return "a package that is not in the inventory".to_owned() };
+    let names: Vec<&str> =
+        packages.iter().take(MAX_EXAMPLE_PACKAGES).map(|package| package.name.as_str()).collect();
+    let more = match packages.len() {
+        number if number > MAX_EXAMPLE_PACKAGES => format!(" and {} more", number - MAX_EXAMPLE_PACKAGES),
+        _ => String::new(),
+    };
+    let one_version = packages.iter().all(|package| package.version == first.version);
+    let version = if one_version { first.version.as_str() } else { "" };
+    format!("{}{more} {version}", names.join(", ")).trim_end().to_owned()
 }
 
 /// What an exit status of `plimsoll scan` says.

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use plimsoll_model::{Scan, Severity, SeverityCounts};
 
+use super::label::{short_target, target as title};
 use super::paint::Style;
 use super::{Page, counted};
 use crate::targets::Target;
-use crate::terminal::{cut, printable, width};
+use crate::terminal::width;
 
 /// The severities' columns, with their heads.
 const HEADS: [(Severity, &str); 6] = [
@@ -25,77 +26,96 @@ const SEVERITY_COLUMNS: usize = 6;
 /// Columns of the number of packages, with the blanks before it.
 const PACKAGE_COLUMNS: usize = 10;
 
-/// Targets listed one by one; what comes after is counted in one line.
+/// Least columns of the targets' names beside all severities; with less, only the two worst are shown.
+const MIN_NAME_COLUMNS: usize = 16;
+
+/// Targets listed one by one. Where there are more, those without findings are only counted, and so are the last of
+/// those with findings.
 const MAX_TARGETS: usize = 40;
 
 pub(super) fn write(scan: &Scan, targets: &[Target], page: &mut Page) {
-    let shown: Vec<&Target> = targets.iter().take(MAX_TARGETS).collect();
-    let fixed = PACKAGE_COLUMNS + SEVERITY_COLUMNS * HEADS.len();
-    let longest = shown.iter().map(|target| width(&title(target))).max().unwrap_or(0);
-    let column = if page.columns >= fixed + 16 {
-        longest.clamp(6, page.columns - fixed)
+    let rows: Vec<(&Target, SeverityCounts)> = targets.iter().zip(counts_in(scan, targets)).collect();
+    let all = rows.len() <= MAX_TARGETS;
+    let listed: Vec<&(&Target, SeverityCounts)> =
+        rows.iter().filter(|(_, counts)| all || counts.total() > 0).collect();
+    let (shown, more) = listed.split_at(listed.len().min(MAX_TARGETS));
+
+    let longest = shown.iter().map(|(target, _)| width(&title(scan, target))).max().unwrap_or(0);
+    let every = PACKAGE_COLUMNS + SEVERITY_COLUMNS * HEADS.len();
+    let (heads, room) = if page.columns >= every + MIN_NAME_COLUMNS {
+        (&HEADS[..], page.columns - every)
     } else {
-        page.columns.saturating_sub(PACKAGE_COLUMNS + SEVERITY_COLUMNS * 2)
+        (&HEADS[..2], page.columns.saturating_sub(PACKAGE_COLUMNS + SEVERITY_COLUMNS * 2))
     };
-    let heads = if page.columns >= fixed + 16 { &HEADS[..] } else { &HEADS[..2] };
+    let column = longest.max("Target".len()).min(room);
 
     let mut head = format!("{:<column$}{:>PACKAGE_COLUMNS$}", "Target", "Packages");
     for (_, word) in heads {
         let _ = write!(head, "{word:>SEVERITY_COLUMNS$}");
     }
     page.line(Style::Bold, &head);
-    for target in &shown {
-        row(scan, target, column, heads, page);
+    for (target, counts) in shown {
+        let title = short_target(scan, target, column);
+        let padding = " ".repeat(column.saturating_sub(width(&title)));
+        let packages = target.packages.len();
+        let _ = write!(page.text, "{title}{padding}{packages:>PACKAGE_COLUMNS$}");
+        for &(severity, _) in heads {
+            let (style, number) = match counts.of(severity) {
+                0 => (Style::Faint, "-".to_owned()),
+                number => (Style::Of(severity), number.to_string()),
+            };
+            page.text.push_str(&page.paint.with(style, &format!("{number:>SEVERITY_COLUMNS$}")));
+        }
+        page.text.push('\n');
     }
-    if targets.len() > shown.len() {
-        let more = &targets[shown.len()..];
-        let findings: usize = more.iter().map(|target| target.findings.len()).sum();
-        let text = format!(
-            "and {} with {}, listed below where they have any (see --format json)",
-            counted(more.len(), "more target"),
-            counted(findings, "finding")
-        );
-        page.paragraph(Style::Faint, 0, &text);
-    }
+    notes(scan, &rows, listed.len(), more, page);
     page.gap();
 }
 
-fn row(scan: &Scan, target: &Target, column: usize, heads: &[(Severity, &str)], page: &mut Page) {
-    let title = title(target);
-    let title = cut(&title, column);
-    let padding = " ".repeat(column.saturating_sub(width(&title)));
-    let packages = target.packages.len();
-    let mut line = format!("{title}{padding}{packages:>PACKAGE_COLUMNS$}");
-    let counts = counts(scan, target);
-    for &(severity, _) in heads {
-        let number = counts.of(severity);
-        if number == 0 {
-            line.push_str(&page.paint.with(Style::Faint, &format!("{:>SEVERITY_COLUMNS$}", "-")));
-        } else {
-            line.push_str(&page.paint.with(Style::Of(severity), &format!("{number:>SEVERITY_COLUMNS$}")));
+fn notes(
+    scan: &Scan,
+    rows: &[(&Target, SeverityCounts)],
+    listed: usize,
+    more: &[&(&Target, SeverityCounts)],
+    page: &mut Page,
+) {
+    if !more.is_empty() {
+        let text = format!("and {} with findings", counted(more.len(), "more target"));
+        page.paragraph(Style::Faint, 0, &text);
+    }
+    if listed < rows.len() {
+        let text = format!("and {} without findings", counted(rows.len() - listed, "more target"));
+        page.paragraph(Style::Faint, 0, &text);
+    }
+    let sum: usize = rows.iter().map(|(_, counts)| counts.total()).sum();
+    if sum > scan.findings.len() {
+        let text = "What stands in several targets counts in each of them here, and once below.";
+        page.paragraph(Style::Faint, 0, text);
+    }
+}
+
+/// The findings of each target by severity: those of any package in it, also where they are listed under another.
+fn counts_in(scan: &Scan, targets: &[Target]) -> Vec<SeverityCounts> {
+    let mut target_of = vec![None; scan.inventory.packages.len()];
+    for (number, target) in targets.iter().enumerate() {
+        for &package in &target.packages {
+            if let Some(place) = target_of.get_mut(package) {
+                *place = Some(number);
+            }
         }
     }
-    page.text.push_str(&line);
-    page.text.push('\n');
-}
-
-/// `usr/bin/app (gobinary)`; the distribution's name stands in the OS target already.
-pub(super) fn title(target: &Target) -> String {
-    let text = if target.is_os {
-        target.name.clone()
-    } else if target.name == target.label {
-        format!("{} ({})", target.label, target.report_type)
-    } else {
-        format!("{}: {} ({})", target.label, target.name, target.report_type)
-    };
-    printable(&text).into_owned()
-}
-
-/// The findings of a target by severity.
-pub(super) fn counts(scan: &Scan, target: &Target) -> SeverityCounts {
-    let mut counts = SeverityCounts::default();
-    for finding in target.findings.iter().filter_map(|&index| scan.findings.get(index)) {
-        counts.add(finding.severity.severity);
+    let mut counts = vec![SeverityCounts::default(); targets.len()];
+    for finding in &scan.findings {
+        let mut numbers: Vec<usize> = finding
+            .packages
+            .iter()
+            .filter_map(|&package| target_of.get(package).copied().flatten())
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for number in numbers {
+            counts[number].add(finding.severity.severity);
+        }
     }
     counts
 }

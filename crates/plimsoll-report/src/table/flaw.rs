@@ -1,0 +1,158 @@
+//! A flaw: its severity, its name, its fix, and what it is.
+
+use std::fmt::Write as _;
+
+use plimsoll_model::{Finding, FixState};
+
+use super::Page;
+use super::paint::Style;
+use crate::terminal::{cut, printable, width, wrap};
+
+/// Columns before a flaw's severity.
+const INDENT: usize = 2;
+
+/// Columns between two columns.
+const SPACE: usize = 2;
+
+/// Least columns of severities: `CRITICAL`.
+const MIN_SEVERITY_COLUMNS: usize = 8;
+
+/// Widest column of identifiers: `GHSA-jfh8-c2jp-5v3q` has 19.
+const MAX_ID_COLUMNS: usize = 20;
+
+/// Widest column of fixed versions; a longer one pushes its title to the next line.
+const MAX_FIX_COLUMNS: usize = 32;
+
+/// Columns that are enough for titles beside their flaws, though some take two lines. With less they stand beside them
+/// only if all fit in one.
+const TITLE_COLUMNS: usize = 48;
+
+/// Lines that a title takes at most.
+const MAX_TITLE_LINES: usize = 2;
+
+/// What marks a flaw that is known to be exploited.
+const KEV: &str = "KEV";
+
+/// Where the columns of a section stand.
+pub(super) struct Columns {
+    severity: usize,
+    id: usize,
+    fix: usize,
+    /// Columns left for a title in the same line; 0 where titles have lines of their own.
+    title: usize,
+}
+
+impl Columns {
+    /// Columns in which these findings fit, on a page of that many.
+    pub(super) fn of(findings: &[&Finding], page: usize) -> Self {
+        let widest = |width_of: &dyn Fn(&Finding) -> usize, limit: usize| {
+            findings
+                .iter()
+                .map(|finding| width_of(finding))
+                .filter(|&width| width <= limit)
+                .max()
+                .unwrap_or(0)
+        };
+        let severity = widest(&|finding| width(finding.severity.severity.as_str()), usize::MAX);
+        let severity = severity.max(MIN_SEVERITY_COLUMNS);
+        let id = widest(&|finding| width(&printable(&finding.id)), MAX_ID_COLUMNS);
+        let fix = widest(&|finding| width(&fix(finding)), MAX_FIX_COLUMNS);
+        let title = widest(&|finding| width(&printable(&finding.title)), usize::MAX);
+        let room = page.saturating_sub(INDENT + severity + SPACE + id + SPACE + fix + SPACE);
+        Self { severity, id, fix, title: if room >= TITLE_COLUMNS.min(title) { room } else { 0 } }
+    }
+}
+
+/// Writes the rows of a package. A title that is the row's above is not said again.
+pub(super) fn write_all(rows: &[&Finding], columns: &Columns, page: &mut Page) {
+    let mut above = "";
+    for finding in rows {
+        let title = match finding.title.as_str() {
+            title if title == above => "",
+            // Nothing would be read as "the same as above".
+            "" => "(no title)",
+            title => title,
+        };
+        above = &finding.title;
+        write(finding, title, columns, page);
+    }
+}
+
+fn write(finding: &Finding, title: &str, columns: &Columns, page: &mut Page) {
+    let severity = finding.severity.severity;
+    let id = printable(&finding.id);
+    let fix = fix(finding);
+    let title = printable(title);
+    let severity_columns = columns.severity;
+    let id_columns = columns.id.max(width(&id));
+    let before = INDENT + severity_columns + SPACE;
+
+    if before + id_columns + SPACE + width(&fix) > page.columns {
+        page.paragraph(Style::Of(severity), INDENT, &format!("{severity:<severity_columns$} {id} {fix}"));
+        return title_below(&title, before, page);
+    }
+    page.text.push_str(&" ".repeat(INDENT));
+    page.text.push_str(&page.paint.with(Style::Of(severity), &format!("{severity:<severity_columns$}")));
+    page.text.push_str(&" ".repeat(SPACE));
+    page.text.push_str(&id);
+    page.text.push_str(&" ".repeat(id_columns - width(&id) + SPACE));
+    match fix.strip_suffix(KEV) {
+        Some(rest) => {
+            page.text.push_str(rest);
+            page.text.push_str(&page.paint.with(Style::Bad, KEV));
+        }
+        None => page.text.push_str(&fix),
+    }
+    if columns.title > 0 && id_columns == columns.id && width(&fix) <= columns.fix {
+        let left = before + columns.id + SPACE + columns.fix + SPACE;
+        for (index, line) in title_lines(&title, columns.title).iter().enumerate() {
+            if index == 0 {
+                page.text.push_str(&" ".repeat(columns.fix - width(&fix) + SPACE));
+            } else {
+                page.text.push('\n');
+                page.text.push_str(&" ".repeat(left));
+            }
+            page.text.push_str(&page.paint.with(Style::Faint, line));
+        }
+        page.text.push('\n');
+    } else {
+        page.text.push('\n');
+        title_below(&title, before, page);
+    }
+}
+
+fn title_below(title: &str, indent: usize, page: &mut Page) {
+    for line in title_lines(title, page.columns.saturating_sub(indent)) {
+        page.text.push_str(&" ".repeat(indent));
+        page.text.push_str(&page.paint.with(Style::Faint, &line));
+        page.text.push('\n');
+    }
+}
+
+fn title_lines(title: &str, columns: usize) -> Vec<String> {
+    let mut lines = wrap(title, columns);
+    if lines.len() > MAX_TITLE_LINES {
+        lines.truncate(MAX_TITLE_LINES);
+        let last = lines.pop().unwrap_or_default();
+        // Cut one column short of itself, so that the mark always stands at its end.
+        let end = cut(&last, columns.saturating_sub(2)).into_owned();
+        lines.push(if end.ends_with('…') { end } else { format!("{end} …") });
+    }
+    lines
+}
+
+/// `fixed in 1.26.5`, `no fix`, and what else is to be known at once.
+fn fix(finding: &Finding) -> String {
+    let mut text = match &finding.fix {
+        FixState::Fixed(version) => format!("fixed in {}", printable(version)),
+        FixState::NotFixed => "no fix".to_owned(),
+    };
+    if let Some(kind) = &finding.informational {
+        let _ = write!(text, " ({})", printable(kind));
+    }
+    if finding.kev.is_some() {
+        text.push_str("  ");
+        text.push_str(KEV);
+    }
+    text
+}
