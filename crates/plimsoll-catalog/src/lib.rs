@@ -5,21 +5,26 @@
 //! and never panics on foreign bytes: what it cannot read becomes a gap.
 
 mod apk;
+mod dotnet;
 mod dpkg;
 mod executable;
 mod go_binary;
 mod java;
+mod lock;
 mod node;
 mod os_release;
+mod php;
 mod python;
 mod rpm;
+mod ruby;
 mod rust_binary;
 mod seam;
 #[cfg(test)]
 mod testing;
+mod tree;
 
 pub use os_release::OS_RELEASE_PATHS;
-pub use seam::{Catalog, Cataloger, Entry, ImageFile, OwnedFiles, ReadError};
+pub use seam::{Catalog, Cataloger, Entry, Evidence, ImageFile, OwnedFiles, ReadError};
 
 /// Every cataloger there is. Help, the coverage table in the documents and the tests that hold for every
 /// cataloger walk this list.
@@ -35,12 +40,35 @@ pub const CATALOGERS: &[&dyn Cataloger] = &[
     &java::JavaArchive,
     &go_binary::GoBinary,
     &rust_binary::RustBinary,
+    &php::ComposerInstalled,
+    &ruby::GemSpecification,
+    &dotnet::DotNetDeps,
+    &lock::NpmLock,
+    &lock::YarnLock,
+    &lock::PnpmLock,
+    &lock::PipRequirements,
+    &lock::PipfileLock,
+    &lock::PoetryLock,
+    &lock::UvLock,
+    &lock::PdmLock,
+    &lock::PyLock,
+    &lock::CargoLock,
+    &lock::GoMod,
+    &lock::MavenPom,
+    &lock::GradleLock,
+    &lock::GemfileLock,
+    &lock::ComposerLock,
+    &lock::NuGetLock,
+    &lock::MixLock,
+    &lock::PubspecLock,
+    &lock::SwiftResolved,
 ];
 
-/// Whether a path could be read by a cataloger of language packages, whatever its mode and content.
+/// Whether a path could be read by a cataloger of what is installed, whatever its mode and content.
 pub(crate) fn could_be_wanted(path: &str) -> bool {
     let entry = Entry { path, size: None, executable: None };
-    CATALOGERS.iter().any(|cataloger| cataloger.wants(&entry))
+    let mut installed = CATALOGERS.iter().filter(|cataloger| cataloger.evidence() == Evidence::Installed);
+    installed.any(|cataloger| cataloger.wants(&entry))
 }
 
 #[cfg(test)]
@@ -69,6 +97,28 @@ mod tests {
         "app/node_modules/a/package.json",
         "usr/bin/program",
         "app/a-1.jar",
+        "app/vendor/composer/installed.json",
+        "usr/share/specifications/a-1.gemspec",
+        "app/a.deps.json",
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "requirements.txt",
+        "Pipfile.lock",
+        "poetry.lock",
+        "uv.lock",
+        "pdm.lock",
+        "pylock.toml",
+        "Cargo.lock",
+        "go.mod",
+        "pom.xml",
+        "gradle.lockfile",
+        "Gemfile.lock",
+        "composer.lock",
+        "packages.lock.json",
+        "mix.lock",
+        "pubspec.lock",
+        "Package.resolved",
     ];
 
     /// Bytes that look like noise, and are the same on every run.
@@ -110,7 +160,10 @@ mod tests {
     #[test]
     fn no_content_makes_a_cataloger_panic() {
         for cataloger in CATALOGERS {
-            for path in PATHS {
+            let wants = |path: &&&str| cataloger.wants(&Entry { path, size: None, executable: None });
+            let paths: Vec<_> = PATHS.iter().filter(wants).collect();
+            assert!(!paths.is_empty(), "{} wants none of the paths", cataloger.name());
+            for path in paths {
                 for seed in 0..20 {
                     for length in [0, 1, 7, 64, 200, 4096] {
                         let bytes = noise(seed, length);

@@ -46,6 +46,11 @@ pub trait Cataloger: Sync {
     /// Raised when the same bytes give other results, so that stored results are known to be stale.
     fn revision(&self) -> u32;
 
+    /// What its files prove: that packages are installed, or only that they were asked for.
+    fn evidence(&self) -> Evidence {
+        Evidence::Installed
+    }
+
     /// Whether it reads the file at this path. Sees every path of the image, so it neither allocates nor compiles
     /// a pattern.
     fn wants(&self, entry: &Entry<'_>) -> bool;
@@ -62,6 +67,16 @@ pub trait Cataloger: Sync {
     /// # Errors
     /// [`ReadError`] where nothing more of the file can be read; the caller makes it a gap. What is in `out` stays.
     fn catalog(&self, file: &ImageFile<'_>, out: &mut Catalog) -> Result<(), ReadError>;
+}
+
+/// What it means that a file names a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Evidence {
+    /// The package is there: the file came with it, or is the record of the tool that installed it.
+    Installed,
+    /// A lock file says what would be installed. Read only in source trees: in an image it says what was asked,
+    /// which may never have been installed there, or have been deleted since.
+    Declared,
 }
 
 /// A file as its archive announces it.
