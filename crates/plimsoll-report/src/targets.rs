@@ -46,6 +46,9 @@ fn group(inventory: &Inventory) -> (Vec<Target>, Vec<usize>) {
     let mut of_package = Vec::with_capacity(of_packages.len());
     for (index, key) in of_packages.iter().enumerate() {
         let target = keys.binary_search(key).expect("every key of a package is in the list");
+        if let Some(lock_type) = lock_type(&inventory.packages[index].cataloger) {
+            lock_type.clone_into(&mut targets[target].report_type);
+        }
         targets[target].packages.push(index);
         of_package.push(target);
     }
@@ -56,7 +59,7 @@ fn group(inventory: &Inventory) -> (Vec<Target>, Vec<usize>) {
 fn key(package: &Package) -> (Option<PackageKind>, &str) {
     if package.kind.is_os() {
         (None, "")
-    } else if aggregates(package.kind) {
+    } else if aggregates(package.kind) && lock_type(&package.cataloger).is_none() {
         (Some(package.kind), "")
     } else {
         (Some(package.kind), &package.path)
@@ -66,6 +69,34 @@ fn key(package: &Package) -> (Option<PackageKind>, &str) {
 /// Kinds whose packages each have a file of their own: one target for all of them.
 fn aggregates(kind: PackageKind) -> bool {
     matches!(kind, PackageKind::Gem | PackageKind::Maven | PackageKind::Npm | PackageKind::PyPi)
+}
+
+/// The type of what a lock file lists, by the cataloger that read it; `None` for what is installed.
+///
+/// Source: Trivy, `LangType` constants of its analysis types.
+fn lock_type(cataloger: &str) -> Option<&'static str> {
+    Some(match cataloger {
+        "npm-lock" => "npm",
+        "yarn-lock" => "yarn",
+        "pnpm-lock" => "pnpm",
+        "pip-requirements" => "pip",
+        "pipfile-lock" => "pipenv",
+        "poetry-lock" => "poetry",
+        "uv-lock" => "uv",
+        "pdm-lock" => "pdm",
+        "pylock" => "pylock",
+        "cargo-lock" => "cargo",
+        "go-mod" => "gomod",
+        "maven-pom" => "pom",
+        "gradle-lock" => "gradle",
+        "gemfile-lock" => "bundler",
+        "composer-lock" => "composer",
+        "nuget-lock" => "nuget",
+        "mix-lock" => "hex",
+        "pubspec-lock" => "pub",
+        "swift-resolved" => "swift",
+        _ => return None,
+    })
 }
 
 fn target(inventory: &Inventory, kind: Option<PackageKind>, path: &str) -> Target {
@@ -136,6 +167,24 @@ pub(crate) fn os_id(family: &str) -> &str {
 mod tests {
     use super::*;
     use crate::sample;
+
+    #[test]
+    fn a_lock_file_is_a_target_of_its_own_type() {
+        let mut inventory = Inventory::default();
+        for (cataloger, path) in [
+            ("npm-lock", "a/package-lock.json"),
+            ("yarn-lock", "b/yarn.lock"),
+            ("node-package", "node_modules/x/package.json"),
+        ] {
+            let mut package = Package::new(PackageKind::Npm, "x", "1.0.0", cataloger);
+            package.path = path.to_owned();
+            inventory.packages.push(package);
+        }
+        let (targets, _) = group(&inventory);
+        let found: Vec<_> =
+            targets.iter().map(|target| (target.name.as_str(), target.report_type.as_str())).collect();
+        assert_eq!(found, [("Node.js", "node-pkg"), ("a/package-lock.json", "npm"), ("b/yarn.lock", "yarn")]);
+    }
 
     #[test]
     fn the_operating_system_comes_first_and_binaries_stand_alone() {
