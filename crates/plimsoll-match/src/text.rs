@@ -56,15 +56,18 @@ pub(crate) fn text(of_flaw: &[&Advisory], collected: &[&Advisory]) -> Text {
     }
 }
 
-/// The first sentence of a description, without Markdown's heading marks, cut at [`MAX_TITLE_CHARS`].
+/// The first sentence of a description that speaks of the flaw, cut at [`MAX_TITLE_CHARS`]: Markdown's headings are
+/// passed over, and a sentence that only says what the product is, where another follows.
 fn first_sentence(details: &str) -> String {
-    let line = details
-        .lines()
-        .map(|line| line.trim_start_matches(['#', '*', ' ']).trim())
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    let sentence = line.split_once(". ").map_or(line, |(sentence, _)| sentence);
-    let sentence = sentence.strip_suffix('.').unwrap_or(sentence);
+    let lines =
+        || details.lines().map(str::trim).filter(|line| !line.trim_start_matches(['#', '*', ' ']).is_empty());
+    let line = lines().find(|line| !line.starts_with('#')).or_else(|| lines().next()).unwrap_or_default();
+    let line = line.trim_start_matches(['#', '*', ' ']);
+    let mut sentences = line.split(". ");
+    let first = sentences.next().unwrap_or_default();
+    let introduces = [" is a ", " is an ", " is the "].iter().any(|words| first.contains(words));
+    let sentence = if introduces { sentences.next().unwrap_or(first) } else { first };
+    let sentence = sentence.trim().strip_suffix('.').unwrap_or(sentence.trim());
     if sentence.chars().count() <= MAX_TITLE_CHARS {
         return sentence.to_owned();
     }
@@ -81,7 +84,10 @@ mod tests {
     fn the_first_sentence_of_a_description() {
         for (details, sentence) in [
             ("A flaw in openssl. It is bad.", "A flaw in openssl"),
-            ("### Impact\nMore", "Impact"),
+            ("### Impact\nMore", "More"),
+            ("### Impact", "Impact"),
+            ("x is a library. Before 1.2 it leaks keys. Upgrade.", "Before 1.2 it leaks keys"),
+            ("This is a flaw.", "This is a flaw"),
             ("\n\n  version 1.2 of x is bad.\nmore", "version 1.2 of x is bad"),
             ("", ""),
             ("###", ""),
