@@ -13,7 +13,7 @@ use plimsoll_oci::{ImageSource, ImageStream, ResolvedImage, Source};
 use crate::cache::{CacheKey, LayerCache};
 use crate::error::Error;
 use crate::fold::{FoldLayer, fold};
-use crate::folder::walk_folder;
+use crate::folder::{walk_file, walk_folder};
 use crate::layer::{LayerCatalog, LayerReader, Wanted};
 use crate::limits::Limits;
 use crate::links::{FollowedLink, gap, links_to_follow};
@@ -102,12 +102,17 @@ pub fn catalog_image(source: Source, options: &Options<'_>) -> Result<Inventory,
 }
 
 /// Catalogs a folder: a root file system, or a source tree. A folder with the release file of a distribution is a root
-/// file system, and lock files in it say nothing of what is installed; in any other folder they are read too.
+/// file system, and lock files in it say nothing of what is installed; in any other folder they are read too. A single
+/// file, as a lock file, is read as if it lay alone in a folder.
 ///
 /// # Errors
 /// [`Error::Disk`] where the folder itself cannot be read. What cannot be read below it is a gap.
 pub fn catalog_folder(folder: &Path, options: &Options<'_>) -> Result<Inventory, Error> {
-    let mut catalog = walk_folder(folder, &options.reader())?;
+    let mut catalog = if folder.is_file() {
+        walk_file(folder, &options.reader())?
+    } else {
+        walk_folder(folder, &options.reader())?
+    };
     if catalog.files.iter().any(|file| file.catalog.os.is_some()) {
         let declared: Vec<&str> = options
             .catalogers

@@ -80,6 +80,21 @@ pub(crate) fn walk_folder(root: &Path, reader: &LayerReader<'_>) -> Result<Layer
     Ok(finish(out))
 }
 
+/// Reads one file as if it lay alone in a folder.
+///
+/// # Errors
+/// [`Error::Disk`] where it cannot be read.
+pub(crate) fn walk_file(place: &Path, reader: &LayerReader<'_>) -> Result<LayerCatalog, Error> {
+    let name = place.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut out = LayerCatalog { entries: 1, ..LayerCatalog::default() };
+    read_file(place, &[&name], reader, &mut out).map_err(|source| Error::Disk {
+        action: "read",
+        path: place.to_owned(),
+        source,
+    })?;
+    Ok(finish(out))
+}
+
 fn finish(mut out: LayerCatalog) -> LayerCatalog {
     out.files.sort_by(|a, b| (&a.path, &a.cataloger).cmp(&(&b.path, &b.cataloger)));
     out.gaps.sort();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use plimsoll_catalog::CATALOGERS;
+use plimsoll_catalog::{CATALOGERS, Entry};
 use plimsoll_image::{LayerCache, Limits, Options, catalog_folder, catalog_image};
 use plimsoll_model::Inventory;
 use plimsoll_oci::Target;
@@ -22,7 +22,10 @@ pub(crate) fn inventory(
     environment: &Environment,
     bars: &Bars,
 ) -> Result<Inventory, Failure> {
-    let target: Target = arguments.target.parse().map_err(|error| oci_failure(error, Exit::Usage))?;
+    let target: Target = match single_file(&arguments.target) {
+        Some(file) => Target::Dir(file),
+        None => arguments.target.parse().map_err(|error| oci_failure(error, Exit::Usage))?,
+    };
     let cache_folder = arguments
         .cache_dir
         .clone()
@@ -58,6 +61,13 @@ pub(crate) fn inventory(
         inventory.artifact.name.clone_from(&arguments.target);
     }
     Ok(inventory)
+}
+
+/// A file that is named without a prefix, and that a cataloger reads by its name: `./package-lock.json`.
+fn single_file(target: &str) -> Option<PathBuf> {
+    let path = Path::new(target);
+    let entry = Entry { path: path.file_name()?.to_str()?, size: None, executable: Some(false) };
+    (path.is_file() && CATALOGERS.iter().any(|cataloger| cataloger.wants(&entry))).then(|| path.to_owned())
 }
 
 /// How images are reached.

@@ -183,6 +183,25 @@ fn a_folder_is_scanned_as_it_lies_there() {
 }
 
 #[test]
+fn lock_files_of_a_source_tree_are_read_and_one_alone_too() {
+    let stage = Stage::new("lock-files");
+    std::fs::create_dir_all(stage.folder.join("tree/web")).unwrap();
+    stage.write("tree/requirements.txt", b"PyYAML==5.3\n");
+    stage.write(
+        "tree/web/package-lock.json",
+        br#"{"lockfileVersion": 3, "packages": {"node_modules/@acme/old": {"version": "1.0.0", "resolved": "https://registry.example/old.tgz"}}}"#,
+    );
+    let both = ["CVE-2020-14343 PyYAML 5.4 CRITICAL", "GHSA-acme @acme/old - MEDIUM"];
+    assert_eq!(findings(&stage.scan_json("dir:tree")), both);
+    assert_eq!(findings(&stage.scan_json("tree/requirements.txt")), both[..1]);
+    assert_eq!(findings(&stage.scan_json("dir:tree/web/package-lock.json")), both[1..]);
+    let report = stage.scan_json("./tree");
+    let types: Vec<&str> =
+        report["Results"].as_array().unwrap().iter().filter_map(|result| result["Type"].as_str()).collect();
+    assert_eq!(types, ["npm", "pip"]);
+}
+
+#[test]
 fn a_report_goes_into_a_file_whole_or_not_at_all() {
     let stage = Stage::new("output");
     image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
