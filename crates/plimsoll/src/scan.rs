@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use plimsoll_db::Database;
+use plimsoll_db::{Database, Info};
 use plimsoll_gate::Policy;
-use plimsoll_model::{Scan, Verdict};
+use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan, Verdict};
 use plimsoll_report::TableOptions;
 
 use crate::args::{Format, ScanArgs};
@@ -14,6 +14,9 @@ use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
 use crate::target::inventory;
+
+/// How many days a distribution's newest advisory may lie behind the newest of all before it is a gap.
+const MAX_DAYS_BEHIND: i64 = 180;
 
 pub(crate) fn run(
     arguments: &ScanArgs,
@@ -25,8 +28,11 @@ pub(crate) fn run(
     let database = open_database(arguments.db.as_deref(), settings, environment)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     bars.say("matching");
-    let matches = plimsoll_match::evaluate(&inventory, &database)
+    let mut matches = plimsoll_match::evaluate(&inventory, &database)
         .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("build the database again"))?;
+    if let Some(os) = &inventory.os {
+        matches.gaps.extend(lagging(os, &database.info().map_err(damaged)?));
+    }
     let policy = Policy {
         fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
         ignore_unfixed: arguments.ignore_unfixed || settings.ignore_unfixed,
@@ -56,6 +62,40 @@ pub(crate) fn run(
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     output::write(arguments.output.as_deref(), &bytes)?;
     Ok(exit)
+}
+
+/// A gap for a distribution whose advisories end long before the newest of the database: what was found since is not
+/// known, however fresh the rest is. Languages may be quiet for long; a distribution is not.
+fn lagging(os: &OsRelease, info: &Info) -> Vec<Gap> {
+    let mut ecosystems: Vec<Ecosystem> =
+        plimsoll_match::namespaces(os).iter().map(|namespace| namespace.ecosystem).collect();
+    ecosystems.dedup();
+    ecosystems
+        .iter()
+        .filter_map(|ecosystem| {
+            let newest = &info.ecosystems.get(ecosystem.name())?.newest_advisory;
+            let behind = days(&info.newest_advisory)? - days(newest)?;
+            let day = |time: &str| time.chars().take(10).collect::<String>();
+            (behind > MAX_DAYS_BEHIND).then(|| Gap {
+                path: String::new(),
+                place: String::new(),
+                diff_id: None,
+                reporter: "match".to_owned(),
+                reason: format!(
+                    "expected advisories of {ecosystem} as new as the rest of the database ({}), found none after {}",
+                    day(&info.newest_advisory),
+                    day(newest)
+                ),
+            })
+        })
+        .collect()
+}
+
+/// About how many days a time of RFC 3339 lies behind the year 0.
+fn days(time: &str) -> Option<i64> {
+    let mut parts = time.get(..10)?.split('-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    Some(year * 365 + month * 30 + day)
 }
 
 fn render(

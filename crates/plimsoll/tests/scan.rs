@@ -273,3 +273,24 @@ fn explain_ends_in_affected_not_affected_or_undetermined() {
     assert_eq!(stage.run(&["explain", "CVE-1", "pkg:deb/openssl@1", "--db", "plimsoll.db"]).status, 2);
     assert_eq!(stage.run(&["explain", "CVE-1", "pkg:pypi/flask", "--db", "plimsoll.db"]).status, 2);
 }
+
+#[test]
+fn a_distribution_whose_advisories_end_early_is_a_gap() {
+    let stage = Stage::new("lagging");
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    let gaps = |report: &Value| report["Plimsoll"]["Gaps"].as_array().map_or(0, Vec::len);
+    assert_eq!(gaps(&stage.scan_json("oci-dir:layout")), 0);
+    // The same advisories, and one of a language that is years newer.
+    stage.write(
+        "advisories/GHSA-new.json",
+        br#"{"id": "GHSA-new", "modified": "2026-01-01T00:00:00Z", "affected": [{"package": {"ecosystem": "npm", "name": "unrelated"},
+            "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}]}]}"#,
+    );
+    assert_eq!(stage.run(&["db", "build", "--from", "advisories", "--output", "plimsoll.db"]).status, 0);
+    let report = stage.scan_json("oci-dir:layout");
+    assert_eq!(gaps(&report), 1);
+    assert!(
+        report["Plimsoll"]["Gaps"][0]["Reason"].as_str().unwrap().contains("found none after 2024-01-02"),
+        "{report}"
+    );
+}
