@@ -35,7 +35,15 @@ pub(crate) fn run() -> Result<()> {
     let status = scan.status().context("cannot start the release build")?;
     match status.code() {
         // The gate is meant to fail here: that is what the demo shows.
-        Some(1) => Ok(()),
+        Some(1) => {
+            println!(
+                "\n== The gate failed, as it should: this image is old on purpose. A build that runs this line stops here."
+            );
+            println!(
+                "   JSON for programs: add `--format json`; why one flaw holds: `plimsoll explain CVE PURL`"
+            );
+            Ok(())
+        }
         other => bail!("expected exit status 1, the failing gate, found {other:?}"),
     }
 }
