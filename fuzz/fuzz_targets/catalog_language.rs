@@ -14,6 +14,9 @@ const PATHS: &[&str] = &[
     "app/name-1.2.3.jar",
     "app/name.war",
     "usr/bin/program",
+    "app/Harbour.deps.json",
+    "app/vendor/composer/installed.json",
+    "usr/lib/ruby/gems/3.1.0/specifications/quay-0.2.0.gemspec",
 ];
 
 fuzz_target!(|data: &[u8]| {

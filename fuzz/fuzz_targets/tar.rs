@@ -1,6 +1,8 @@
 //! A stream as a layer's archive: entries or an error, paths inside the root, and never a panic.
 #![no_main]
 
+mod checksums;
+
 use std::io::Read as _;
 
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +12,13 @@ use plimsoll_archive::{Decompressed, TarItem, TarReader};
 const MAX_BYTES: u64 = 1 << 20;
 
 fuzz_target!(|data: &[u8]| {
+    walk(data);
+    let mut data = data.to_vec();
+    checksums::repair(&mut data);
+    walk(&data);
+});
+
+fn walk(data: &[u8]) {
     let Ok(stream) = Decompressed::new(data) else { return };
     let mut tar = TarReader::new(std::io::BufReader::new(stream.take(MAX_BYTES)));
     while let Ok(Some(item)) = tar.next_entry() {
@@ -18,5 +27,6 @@ fuzz_target!(|data: &[u8]| {
             let mut content = [0; 100];
             let _ = tar.read(&mut content);
         }
+        assert!(tar.offset() <= MAX_BYTES);
     }
-});
+}

@@ -1,10 +1,16 @@
 //! A tar stream, walked once, with nothing held but the header at hand.
 //!
-//! Reads ustar, old V7, GNU (long names and links, base-256 numbers) and pax (`path`, `linkpath`, `size`, global
-//! headers). It is written here and not taken from a crate because a layer's tar is hostile: extension headers are
-//! bounded, paths are normalized without touching a disk, and what is skipped costs no allocation.
+//! Reads ustar, old V7, GNU (long names and links, base-256 numbers) and pax (`path`, `linkpath`, `size`). It is
+//! written here and not taken from a crate because a layer's tar is hostile: extension headers are bounded, paths are
+//! normalized without touching a disk, and what is skipped costs no allocation.
 //!
-//! Source: POSIX.1-2017, `pax`, "ustar Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format".
+//! Where the formats leave room, an archive must mean here what it means to the container engines, or a layer could
+//! show them other files than it shows us. They read with Go's `archive/tar`, which decides: global headers name
+//! nothing, an extension header replaces the one before it, a GNU long name goes before a pax path, an empty record
+//! changes nothing, and only regular files have content, whatever size is written for others.
+//!
+//! Source: POSIX.1-2017, `pax`, "ustar Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format";
+//! behaviour of Go 1.26, `archive/tar`.
 
 use std::io::{self, BufRead, Read};
 
@@ -16,6 +22,8 @@ const BLOCK: usize = 512;
 const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 /// The most extension headers in a row before a real entry.
 const MAX_EXTENSIONS_IN_A_ROW: usize = 16;
+/// The most bytes that an entry may say it has: what a signed offset can tell. No stream is that long.
+const MAX_ENTRY_BYTES: u64 = 1 << 62;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +49,7 @@ pub struct TarEntry {
     pub kind: EntryKind,
     /// Hard links: path from the root, normalized. Symbolic links: the target, as written. Else empty.
     pub link: String,
-    /// Size of the content in bytes, as stored in the archive.
+    /// Size of the content in bytes, as stored in the archive; 0 for what has none, whatever its header says.
     pub size: u64,
     /// Permission bits.
     pub mode: u32,
@@ -96,21 +104,44 @@ pub struct TarReader<R> {
     offset: u64,
     content_left: u64,
     padding: u64,
-    global: PaxRecords,
 }
 
+/// What extension headers say of the entry behind them.
+#[derive(Clone, Debug, Default)]
+struct Extensions {
+    pax: PaxRecords,
+    /// GNU's own headers for long names.
+    long_name: Vec<u8>,
+    long_link: Vec<u8>,
+}
+
+/// Records of one pax header; an empty value counts as none.
 #[derive(Clone, Debug, Default)]
 struct PaxRecords {
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
+    path: Vec<u8>,
+    link: Vec<u8>,
     size: Option<u64>,
-    sparse: bool,
+    sparse_name: Vec<u8>,
+    sparse_major: Vec<u8>,
+    sparse_minor: Vec<u8>,
+    has_sparse_map: bool,
+}
+
+impl PaxRecords {
+    /// Whether the content is one of GNU's sparse formats 0.0, 0.1 and 1.0.
+    fn is_sparse(&self) -> bool {
+        match (self.sparse_major.as_slice(), self.sparse_minor.as_slice()) {
+            (b"0", b"0" | b"1") | (b"1", b"0") => true,
+            (b"", b"") => self.has_sparse_map,
+            _ => false,
+        }
+    }
 }
 
 impl<R: BufRead> TarReader<R> {
     /// A reader of this uncompressed stream.
     pub fn new(inner: R) -> Self {
-        Self { inner, offset: 0, content_left: 0, padding: 0, global: PaxRecords::default() }
+        Self { inner, offset: 0, content_left: 0, padding: 0 }
     }
 
     /// Bytes of the uncompressed stream that were consumed.
@@ -131,33 +162,28 @@ impl<R: BufRead> TarReader<R> {
         self.skip(self.content_left + self.padding)?;
         self.content_left = 0;
         self.padding = 0;
-        let mut local = self.global.clone();
+        let mut extensions = Extensions::default();
         for _ in 0..=MAX_EXTENSIONS_IN_A_ROW {
             let Some(header) = self.header()? else { return Ok(None) };
             let kind = header[156];
             let size = self.number(&header[124..136], "a size")?;
             match kind {
-                b'x' | b'g' => {
+                b'x' => {
                     let bytes = self.extension(size)?;
-                    let target = if kind == b'g' { &mut self.global } else { &mut local };
-                    parse_pax(&bytes, target).map_err(|found| TarError::Header {
+                    extensions.pax = parse_pax(&bytes).map_err(|found| TarError::Header {
                         offset: self.offset,
                         expected: "a pax record `length key=value`",
                         found,
                     })?;
-                    if kind == b'g' {
-                        let global = self.global.clone();
-                        local = PaxRecords {
-                            path: local.path.or(global.path),
-                            link: local.link.or(global.link),
-                            size: local.size.or(global.size),
-                            sparse: local.sparse || global.sparse,
-                        };
-                    }
                 }
-                b'L' => local.path = Some(until_nul(&self.extension(size)?).to_vec()),
-                b'K' => local.link = Some(until_nul(&self.extension(size)?).to_vec()),
-                _ => return self.entry(&header, kind, size, &local).map(Some),
+                b'g' => {
+                    self.extension(size)?;
+                    // To Go it is an entry of its own: what stood before it was said of it.
+                    extensions = Extensions::default();
+                }
+                b'L' => extensions.long_name = until_nul(&self.extension(size)?).to_vec(),
+                b'K' => extensions.long_link = until_nul(&self.extension(size)?).to_vec(),
+                _ => return self.entry(&header, kind, size, extensions).map(Some),
             }
         }
         Err(TarError::Header {
@@ -172,32 +198,43 @@ impl<R: BufRead> TarReader<R> {
         header: &[u8; BLOCK],
         kind: u8,
         size: u64,
-        pax: &PaxRecords,
+        extensions: Extensions,
     ) -> Result<TarItem, TarError> {
+        let Extensions { pax, long_name, long_link } = extensions;
         let size = pax.size.unwrap_or(size);
-        let gnu_sparse = kind == b'S';
-        if gnu_sparse {
+        let sparse = kind == b'S' || pax.is_sparse();
+        if kind == b'S' {
             self.skip_sparse_headers(header)?;
         }
-        let raw_path = pax.path.clone().unwrap_or_else(|| ustar_path(header));
-        let kind = match kind {
+        let sparse_name = if pax.is_sparse() { pax.sparse_name } else { Vec::new() };
+        let raw_path =
+            first_that_says([sparse_name, long_name, pax.path]).unwrap_or_else(|| ustar_path(header));
+        let has_slash = raw_path.ends_with(b"/");
+        let (kind, has_content) = match kind {
             // V7 archives mark a directory by the slash at its end alone.
-            0 | b'0' | b'7' if raw_path.ends_with(b"/") && size == 0 => EntryKind::Directory,
-            0 | b'0' | b'7' | b'S' => EntryKind::File,
-            b'1' => EntryKind::HardLink,
-            b'2' => EntryKind::Symlink,
-            b'5' => EntryKind::Directory,
-            _ => EntryKind::Other,
+            0 if has_slash => (EntryKind::Directory, false),
+            b'0' | b'7' if has_slash && size == 0 => (EntryKind::Directory, false),
+            0 | b'0' | b'7' | b'S' => (EntryKind::File, true),
+            b'1' => (EntryKind::HardLink, false),
+            b'2' => (EntryKind::Symlink, false),
+            b'5' => (EntryKind::Directory, false),
+            b'3' | b'4' | b'6' => (EntryKind::Other, false),
+            _ => (EntryKind::Other, true),
         };
-        // Only files have content; some writers give the size of the target for links. A pax archive may store a
-        // hard link's content once more, which is marked by a size, and is skipped all the same.
-        let stored = if matches!(kind, EntryKind::Symlink | EntryKind::Directory) { 0 } else { size };
-        let stored = if kind == EntryKind::HardLink && pax.size.is_none() { 0 } else { stored };
-        self.content_left = stored;
-        self.padding = (BLOCK as u64 - stored % BLOCK as u64) % BLOCK as u64;
+        let size = if has_content { size } else { 0 };
+        if size > MAX_ENTRY_BYTES {
+            return Err(TarError::Header {
+                offset: self.offset,
+                expected: "a size below 2^62",
+                found: size.to_string(),
+            });
+        }
+        self.content_left = size;
+        self.padding = padding(size);
         let path = String::from_utf8_lossy(&raw_path);
         let Some(path) = normalize(&path) else { return Ok(TarItem::Escape(path.into_owned())) };
-        let raw_link = pax.link.clone().unwrap_or_else(|| until_nul(&header[157..257]).to_vec());
+        let raw_link =
+            first_that_says([long_link, pax.link]).unwrap_or_else(|| until_nul(&header[157..257]).to_vec());
         let raw_link = String::from_utf8_lossy(&raw_link);
         let link = match kind {
             EntryKind::HardLink => match normalize(&raw_link) {
@@ -208,7 +245,7 @@ impl<R: BufRead> TarReader<R> {
             _ => String::new(),
         };
         let mode = u32::try_from(self.number(&header[100..108], "a mode").unwrap_or(0) & 0o7777).unwrap_or(0);
-        Ok(TarItem::Entry(TarEntry { path, kind, link, size, mode, sparse: gnu_sparse || pax.sparse }))
+        Ok(TarItem::Entry(TarEntry { path, kind, link, size, mode, sparse }))
     }
 
     /// The header block at the current place; `None` at the end of the archive.
@@ -275,13 +312,14 @@ impl<R: BufRead> TarReader<R> {
                 expected: "the rest of an extension header",
             });
         }
-        self.skip((BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64)?;
+        self.skip(padding(size))?;
         Ok(bytes)
     }
 
     /// Old GNU sparse files have further header blocks with the rest of their map.
     fn skip_sparse_headers(&mut self, header: &[u8; BLOCK]) -> Result<(), TarError> {
         let mut more = header[482] != 0;
+        let mut left = MAX_EXTENSION_BYTES;
         while more {
             let mut block = [0_u8; BLOCK];
             if self.fill(&mut block)? < BLOCK {
@@ -291,6 +329,11 @@ impl<R: BufRead> TarReader<R> {
                 });
             }
             more = block[504] != 0;
+            left = left.checked_sub(BLOCK as u64).ok_or_else(|| TarError::Header {
+                offset: self.offset,
+                expected: "a sparse map of at most 1 MiB",
+                found: "more".to_owned(),
+            })?;
         }
         Ok(())
     }
@@ -350,11 +393,20 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or(bytes)
 }
 
+/// The first text that is not empty.
+fn first_that_says<const COUNT: usize>(texts: [Vec<u8>; COUNT]) -> Option<Vec<u8>> {
+    texts.into_iter().find(|text| !text.is_empty())
+}
+
+/// Bytes from the end of a content to the next block.
+fn padding(size: u64) -> u64 {
+    (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
+}
+
+/// A field of blanks and zero bytes alone is 0: writers leave fields empty that say nothing.
 fn octal(field: &[u8]) -> Option<u64> {
     let mut value: u64 = 0;
-    let mut digits = field.iter().copied().skip_while(|&byte| byte == b' ' || byte == 0).peekable();
-    digits.peek()?;
-    for byte in digits {
+    for byte in field.iter().copied().skip_while(|&byte| byte == b' ' || byte == 0) {
         match byte {
             b'0'..=b'7' => value = value.checked_mul(8)?.checked_add(u64::from(byte - b'0'))?,
             b' ' | 0 => break,
@@ -377,13 +429,43 @@ fn base_256(field: &[u8]) -> Option<u64> {
 
 fn ustar_path(header: &[u8; BLOCK]) -> Vec<u8> {
     let name = until_nul(&header[0..100]);
-    let is_posix = &header[257..263] == b"ustar\0";
-    let prefix = if is_posix { until_nul(&header[345..500]) } else { &[] };
+    let prefix = until_nul(match &header[257..263] {
+        // Schilling's form has times where the end of ustar's prefix is.
+        b"ustar\0" if &header[508..512] == b"tar\0" => &header[345..476],
+        b"ustar\0" => &header[345..500],
+        // Go before 1.8 wrote a prefix over the times of GNU's form; what is no time is still read as that.
+        b"ustar " if &header[263..265] == b" \0" && !has_gnu_times(header) => {
+            Some(&header[345..500]).filter(|prefix| until_nul(prefix).is_ascii()).unwrap_or_default()
+        }
+        _ => &[],
+    });
     if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
 }
 
-/// Reads `length key=value\n` records. Unknown keys are passed over.
-fn parse_pax(mut bytes: &[u8], out: &mut PaxRecords) -> Result<(), String> {
+/// Whether both times of a GNU header are numbers, or not set.
+fn has_gnu_times(header: &[u8; BLOCK]) -> bool {
+    let is_number = |field: &[u8]| {
+        if field[0] & 0x80 == 0 {
+            let padding = |byte: &u8| matches!(byte, b' ' | 0);
+            let start = field.iter().position(|byte| !padding(byte)).unwrap_or(field.len());
+            let end = field.iter().rposition(|byte| !padding(byte)).map_or(start, |last| last + 1);
+            let digits = until_nul(&field[start..end]);
+            return digits.iter().all(|digit| matches!(digit, b'0'..=b'7'));
+        }
+        // Two's complement that must fit into 64 bits: the bytes before the last eight say nothing but the sign.
+        let sign = if field[0] & 0x40 == 0 { 0 } else { 0xff };
+        let value = field
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| if at == 0 { (byte ^ sign) & 0x7f } else { byte ^ sign });
+        value.take(field.len() - 8).all(|byte| byte == 0) && (field[field.len() - 8] ^ sign) & 0x80 == 0
+    };
+    [&header[345..357], &header[357..369]].iter().all(|field| field[0] == 0 || is_number(field))
+}
+
+/// Reads `length key=value\n` records. Unknown keys are passed over; of a key that stands twice the last value counts.
+fn parse_pax(mut bytes: &[u8]) -> Result<PaxRecords, String> {
+    let mut out = PaxRecords::default();
     while !bytes.is_empty() && bytes[0] != 0 {
         let blank = bytes.iter().take(20).position(|&byte| byte == b' ').ok_or("no length")?;
         let length: usize = std::str::from_utf8(&bytes[..blank])
@@ -395,18 +477,23 @@ fn parse_pax(mut bytes: &[u8], out: &mut PaxRecords) -> Result<(), String> {
         let equals = record.iter().position(|&byte| byte == b'=').ok_or("a record without `=`")?;
         let (key, value) = (&record[..equals], &record[equals + 1..]);
         match key {
-            b"path" | b"GNU.sparse.name" => out.path = Some(value.to_vec()),
-            b"linkpath" => out.link = Some(value.to_vec()),
+            b"path" => out.path = value.to_vec(),
+            b"linkpath" => out.link = value.to_vec(),
+            b"size" if value.is_empty() => out.size = None,
             b"size" => {
                 let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                 out.size = Some(size.ok_or("a size that is no number")?);
             }
-            b"GNU.sparse.major" | b"GNU.sparse.map" => out.sparse = true,
+            b"GNU.sparse.name" => out.sparse_name = value.to_vec(),
+            b"GNU.sparse.major" => out.sparse_major = value.to_vec(),
+            b"GNU.sparse.minor" => out.sparse_minor = value.to_vec(),
+            b"GNU.sparse.map" => out.has_sparse_map = !value.is_empty(),
+            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => out.has_sparse_map = true,
             _ => {}
         }
         bytes = &bytes[length..];
     }
-    Ok(())
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -501,6 +588,138 @@ mod tests {
         builder.append(&header, &b"abc"[..]).unwrap();
         let entries = walk(&builder.into_inner().unwrap()).unwrap();
         assert_eq!((entries[0].0.as_str(), entries[0].2.as_slice()), ("usr/ümlaut", &b"abc"[..]));
+    }
+
+    /// A header of 512 bytes: name, kind, the size field as it is written, and more changes.
+    fn block(name: &str, kind: u8, size: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[100..107].copy_from_slice(b"0000644");
+        block[124..124 + size.len()].copy_from_slice(size);
+        block[156] = kind;
+        block[257..265].copy_from_slice(b"ustar\x0000");
+        change(&mut block);
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|&byte| u32::from(byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        block
+    }
+
+    fn plain(name: &str, content: &[u8]) -> Vec<u8> {
+        let mut bytes = block(name, b'0', format!("{:011o}", content.len()).as_bytes(), |_| {});
+        bytes.extend(content);
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+        bytes
+    }
+
+    /// An extension header of this kind.
+    fn extension(kind: u8, content: &[u8]) -> Vec<u8> {
+        let mut bytes = plain("extension", content);
+        bytes[156] = kind;
+        let sum: u32 =
+            (0..BLOCK).map(|at| if (148..156).contains(&at) { 32 } else { u32::from(bytes[at]) }).sum();
+        bytes[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        bytes
+    }
+
+    fn names(parts: &[Vec<u8>]) -> Vec<String> {
+        walk(&parts.concat()).unwrap().into_iter().map(|(name, _, _)| name).collect()
+    }
+
+    #[test]
+    fn a_size_that_no_stream_has_is_refused_and_does_not_wrap_around() {
+        for size in ["18446744073709551615", "9223372036854775808"] {
+            let record = format!("{} size={size}\n", size.len() + 9);
+            let error = walk(&[extension(b'x', record.as_bytes()), plain("x", b"")].concat()).unwrap_err();
+            assert!(error.contains(&format!("expected a size below 2^62, found {size}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_global_header_names_nothing() {
+        let global = extension(b'g', b"10 path=x\n");
+        assert_eq!(names(&[global.clone(), plain("a", b"1"), plain("b", b"")]), ["a", "b"]);
+        // It stands between an extension header and what that would have spoken of.
+        assert_eq!(names(&[extension(b'L', b"long\0"), global, plain("a", b"")]), ["a"]);
+    }
+
+    #[test]
+    fn the_last_extension_header_counts_and_gnus_own_goes_first() {
+        let pax = |text: &[u8]| extension(b'x', text);
+        let long = || extension(b'L', b"long\0");
+        for (parts, expected) in [
+            (vec![pax(b"10 path=x\n")], "x"),
+            (vec![pax(b"10 path=x\n"), pax(b"11 other=y\n")], "a"),
+            (vec![long(), pax(b"10 path=x\n")], "long"),
+            (vec![pax(b"10 path=x\n"), long()], "long"),
+            (vec![pax(b"8 path=\n")], "a"),
+            (vec![extension(b'L', b"\0")], "a"),
+            (vec![pax(b"8 size=\n")], "a"),
+            (vec![pax(b"21 GNU.sparse.name=x\n")], "a"),
+            (vec![pax(b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=x\n")], "x"),
+            (vec![pax(b"22 GNU.sparse.major=9\n21 GNU.sparse.name=x\n")], "a"),
+        ] {
+            let parts = [parts, vec![plain("a", b"")]].concat();
+            assert_eq!(names(&parts), [expected], "{:?}", String::from_utf8_lossy(&parts[0][BLOCK..]));
+        }
+    }
+
+    #[test]
+    fn a_size_written_for_what_has_no_content_hides_nothing() {
+        for kind in *b"123456" {
+            let first = block("first", kind, b"00000001000", |_| {});
+            assert_eq!(names(&[first, plain("second", b"")])[1..], ["second"], "{}", char::from(kind));
+        }
+        let old_folder = block("folder/", 0, b"00000001000", |_| {});
+        assert_eq!(names(&[old_folder, plain("second", b"")]), ["folder", "second"]);
+        let larger = extension(b'x', b"13 size=1024\n");
+        let link = block("hard", b'1', b"", |block| block[157..160].copy_from_slice(b"abc"));
+        assert_eq!(names(&[larger, link, plain("second", b"")]), ["hard -> abc", "second"]);
+    }
+
+    #[test]
+    fn the_prefix_stands_where_each_form_has_it() {
+        let name = |change: fn(&mut [u8])| names(&[block("name", b'0', b"", change)]).remove(0);
+        let long = |block: &mut [u8]| block[345..485].fill(b'p');
+        assert_eq!(name(|block| block[345..348].copy_from_slice(b"dir")), "dir/name");
+        assert_eq!(name(long), format!("{}/name", "p".repeat(140)));
+        let star = name(|block| {
+            block[345..485].fill(b'p');
+            block[508..512].copy_from_slice(b"tar\0");
+        });
+        assert_eq!(star, format!("{}/name", "p".repeat(131)));
+        let gnu = |prefix: &'static [u8]| {
+            names(&[block("name", b'0', b"", |block| {
+                block[257..265].copy_from_slice(b"ustar  \0");
+                block[345..345 + prefix.len()].copy_from_slice(prefix);
+            })])
+            .remove(0)
+        };
+        for (prefix, expected) in [
+            (&b"14370123456\014370123456"[..], "name"),
+            (b"\x80\0\0\0\0\0\0\0\0\0\0\x01", "name"),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "name"),
+            (b"var/lib", "var/lib/name"),
+            (b"7/7", "7/7/name"),
+            (b"7\0\0\0\0\0\0\0\0\0\0\0\x80\x01", "7/name"),
+            (b"v\xc3\xa4r", "name"),
+        ] {
+            assert_eq!(gnu(prefix), expected, "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn an_endless_sparse_map_is_refused() {
+        let mut bytes = block("s", b'S', b"", |block| block[482] = 1);
+        let mut more = vec![0; BLOCK];
+        more[504] = 1;
+        bytes.extend(more.repeat(3000));
+        assert!(walk(&bytes).unwrap_err().contains("expected a sparse map of at most 1 MiB"));
+    }
+
+    #[test]
+    fn a_size_field_of_blanks_is_none() {
+        assert_eq!(names(&[block("a", b'5', b"           ", |_| {}), plain("b", b"")]), ["a", "b"]);
     }
 
     #[test]

@@ -13,6 +13,9 @@ const MAX_PACKAGES: usize = 200_000;
 /// Longest path that a file list may give, in bytes: Linux allows 4,096 with the closing zero byte.
 const MAX_PATH_BYTES: usize = 4095;
 
+/// Bytes of one field of a package, and of what is said of a gap. Names and versions of real packages stay below 300.
+const MAX_FIELD_BYTES: usize = 4096;
+
 /// Gaps kept of one file; a damaged file may have as many as it has lines.
 const MAX_GAPS: usize = 100;
 
@@ -249,8 +252,21 @@ pub struct OwnedFiles {
 }
 
 impl Catalog {
-    /// Adds a package. Behind [`MAX_PACKAGES`] no more are taken, and a gap says so.
-    pub fn package(&mut self, package: Package) {
+    /// Adds a package. Behind [`MAX_PACKAGES`] no more are taken, and a gap says so. So does one for a field of more
+    /// than [`MAX_FIELD_BYTES`], which could be a hundred megabytes on one line and would stand in every report.
+    pub fn package(&mut self, mut package: Package) {
+        for (field, text) in [("name", &package.name), ("version", &package.version)] {
+            if text.len() > MAX_FIELD_BYTES {
+                let (name, found) = (excerpt(package.name.as_bytes()), text.len());
+                let reason = format!(
+                    "expected a {field} of at most {MAX_FIELD_BYTES} bytes, found {found} in package `{name}`: not listed"
+                );
+                return self.gap("", reason);
+            }
+        }
+        for fault in drop_long_fields(&mut package) {
+            self.gap("", fault);
+        }
         if self.packages.len() < MAX_PACKAGES {
             self.packages.push(package);
             if self.packages.len() == MAX_PACKAGES {
@@ -265,7 +281,12 @@ impl Catalog {
     #[expect(clippy::needless_pass_by_value, reason = "errors and texts alike, given away")]
     pub fn gap(&mut self, place: impl Into<String>, reason: impl ToString) {
         match self.gaps.len().cmp(&MAX_GAPS) {
-            Ordering::Less => self.gaps.push((place.into(), reason.to_string())),
+            Ordering::Less => {
+                let (mut place, mut reason) = (place.into(), reason.to_string());
+                cut(&mut place);
+                cut(&mut reason);
+                self.gaps.push((place, reason));
+            }
             Ordering::Equal => {
                 let reason = format!("expected at most {MAX_GAPS} unreadable places, found more: not listed");
                 self.gaps.push((String::new(), reason));
@@ -328,6 +349,36 @@ impl Catalog {
     }
 }
 
+/// Drops what a package could do without where it is too long, and says so; what only people read is cut.
+fn drop_long_fields(package: &mut Package) -> Vec<String> {
+    let mut faults = Vec::new();
+    let name = excerpt(package.name.as_bytes());
+    let mut too_long = |field: &str, found: usize| {
+        if found > MAX_FIELD_BYTES {
+            faults.push(format!(
+                "expected {field} of at most {MAX_FIELD_BYTES} bytes, found {found} in package `{name}`: left out"
+            ));
+        }
+        found > MAX_FIELD_BYTES
+    };
+    package.architecture.take_if(|text| too_long("an architecture", text.len()));
+    package.module.take_if(|text| too_long("a module", text.len()));
+    package
+        .source
+        .take_if(|source| too_long("a source package", source.name.len().max(source.version.len())));
+    package.vendor.iter_mut().chain(&mut package.licenses).for_each(cut);
+    faults
+}
+
+/// Shortens a text that is only read by people.
+fn cut(text: &mut String) {
+    if text.len() > MAX_FIELD_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_FIELD_BYTES));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
 /// What a cataloger makes of a file, one line a thing, for snapshots in tests.
 #[cfg(test)]
 pub(crate) fn read_to_text(cataloger: &dyn Cataloger, path: &str, content: &[u8]) -> String {
@@ -381,4 +432,59 @@ pub(crate) fn read_to_text(cataloger: &dyn Cataloger, path: &str, content: &[u8]
         line(format!("error {error}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::SourcePackage;
+
+    use super::*;
+
+    fn added(change: impl FnOnce(&mut Package)) -> Catalog {
+        let mut package = Package::new(PackageKind::Deb, "a", "1", "x");
+        change(&mut package);
+        let mut out = Catalog::default();
+        out.package(package);
+        out
+    }
+
+    #[test]
+    fn a_name_or_version_of_megabytes_is_a_gap_and_no_package() {
+        let long = "9".repeat(MAX_FIELD_BYTES + 1);
+        let out = added(|package| package.version.clone_from(&long));
+        assert_eq!(out.packages, []);
+        assert_eq!(
+            out.gaps[0].1,
+            "expected a version of at most 4096 bytes, found 4097 in package `a`: not listed"
+        );
+        let out = added(|package| package.name.clone_from(&long));
+        assert!(out.packages.is_empty() && out.gaps[0].1.len() < 300, "{:?}", out.gaps);
+        let out = added(|package| package.version = "9".repeat(MAX_FIELD_BYTES));
+        assert_eq!((out.packages.len(), out.gaps.len()), (1, 0));
+    }
+
+    #[test]
+    fn other_fields_of_megabytes_are_left_out_or_cut() {
+        let long = "ä".repeat(MAX_FIELD_BYTES);
+        let source = SourcePackage { name: long.clone(), version: String::new() };
+        let out = added(|package| {
+            package.architecture = Some(long.clone());
+            package.module = Some(long.clone());
+            package.source = Some(source);
+            package.vendor = Some(long.clone());
+            package.licenses = vec![long.clone(), "MIT".to_owned()];
+        });
+        let package = &out.packages[0];
+        assert_eq!((&package.architecture, &package.module, &package.source), (&None, &None, &None));
+        let is_cut = |text: &str| text.len() == MAX_FIELD_BYTES + '…'.len_utf8();
+        assert!(is_cut(package.vendor.as_deref().unwrap()) && is_cut(&package.licenses[0]));
+        assert_eq!((package.licenses[1].as_str(), out.gaps.len()), ("MIT", 3));
+    }
+
+    #[test]
+    fn a_gap_that_quotes_megabytes_is_cut() {
+        let mut out = Catalog::default();
+        out.gap("p".repeat(1 << 20), "r".repeat(1 << 20));
+        assert!(out.gaps[0].0.len() < 5000 && out.gaps[0].1.len() < 5000);
+    }
 }

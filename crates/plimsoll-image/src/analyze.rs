@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use plimsoll_catalog::{Cataloger, Evidence};
@@ -17,6 +17,7 @@ use crate::folder::{walk_file, walk_folder};
 use crate::layer::{LayerCatalog, LayerReader, Wanted};
 use crate::limits::Limits;
 use crate::links::{FollowedLink, gap, links_to_follow};
+use crate::weight;
 
 /// Is told how far the work has come. Called from several threads.
 pub trait Progress: Sync {
@@ -78,6 +79,25 @@ impl Options<'_> {
         {
             self.progress.cache_failed(index, &error);
         }
+    }
+}
+
+/// What the results of an image's layers take together, counted by several threads.
+struct Held<'a> {
+    bytes: AtomicU64,
+    limits: &'a Limits,
+}
+
+impl<'a> Held<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self { bytes: AtomicU64::new(0), limits }
+    }
+
+    fn add(&self, catalog: &LayerCatalog) -> Result<(), Error> {
+        let more = weight::of_layer(catalog);
+        let before = self.bytes.fetch_add(more, Ordering::Relaxed);
+        let limit_bytes = self.limits.result_bytes;
+        if before.saturating_add(more) > limit_bytes { Err(Error::TooMuch { limit_bytes }) } else { Ok(()) }
     }
 }
 
@@ -162,8 +182,12 @@ fn catalog_layers(source: &dyn ImageSource, options: &Options<'_>) -> Result<Inv
             distinct.len() - 1
         });
     }
-    let catalogs =
-        in_parallel(options.threads, &distinct, |&index| layer(source, index, options).map(Arc::new))?;
+    let held = Held::new(&options.limits);
+    let catalogs = in_parallel(options.threads, &distinct, |&index| {
+        let catalog = layer(source, index, options)?;
+        held.add(&catalog)?;
+        Ok(Arc::new(catalog))
+    })?;
     let mut layers: Vec<FoldLayer> = image
         .layers
         .iter()
@@ -177,6 +201,7 @@ fn catalog_layers(source: &dyn ImageSource, options: &Options<'_>) -> Result<Inv
         let wanted: Vec<&FollowedLink> = links.iter().filter(|link| link.target_layer == index).collect();
         if !wanted.is_empty() {
             let found = targets(source, index, &wanted, options)?;
+            held.add(&found)?;
             add_followed(&mut layers, &wanted, found);
         }
     }
@@ -322,11 +347,13 @@ fn in_parallel<I: Sync, T: Send>(
 
 fn catalog_stream(stream: Box<dyn ImageStream>, options: &Options<'_>) -> Result<Inventory, Error> {
     let mut known: BTreeMap<String, Arc<LayerCatalog>> = BTreeMap::new();
+    let held = Held::new(&options.limits);
     if let Some(image) = stream.expected() {
         options.progress.image(image);
         for (index, layer) in image.layers.iter().enumerate() {
             if let Some(catalog) = options.cached(&options.key(layer.diff_id.as_str())) {
                 options.progress.cached(index);
+                held.add(&catalog)?;
                 known.insert(layer.diff_id.to_string(), Arc::new(catalog));
             }
         }
@@ -340,7 +367,8 @@ fn catalog_stream(stream: Box<dyn ImageStream>, options: &Options<'_>) -> Result
     let mut count = 0;
     let read = stream.read(&mut |_, stored| {
         let mut counted = Counted { inner: stored, index: count, progress: options.progress };
-        let walked = match options.reader().walk(&mut counted) {
+        let walked = options.reader().walk(&mut counted);
+        let walked = match walked.and_then(|walked| held.add(&walked.catalog).map(|()| walked)) {
             Ok(walked) => walked,
             Err(Error::Source { source, .. }) => return Err(source),
             Err(other) => {

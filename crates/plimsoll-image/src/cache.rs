@@ -13,7 +13,7 @@ use crate::layer::LayerCatalog;
 use crate::limits::Limits;
 
 /// First bytes of a cached result. The number is raised when the layout below, or the walk itself, changes.
-const MAGIC: &[u8; 8] = b"PLMLYR01";
+const MAGIC: &[u8; 8] = b"PLMLYR02";
 /// The largest cached result that is read back, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 

@@ -37,6 +37,14 @@ pub enum Error {
         /// Number of layers that were found.
         found: usize,
     },
+    /// The layers hold more than is kept in memory.
+    #[error(
+        "cannot catalog the image: expected results of its layers of at most {limit_bytes} bytes together, found more"
+    )]
+    TooMuch {
+        /// The bound, [`crate::Limits::result_bytes`].
+        limit_bytes: u64,
+    },
     /// A folder, or the place for large files, cannot be read or written.
     #[error("cannot {action} `{}`", path.display())]
     Disk {

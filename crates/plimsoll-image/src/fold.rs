@@ -2,6 +2,7 @@
 //!
 //! Pure: the layers' results in, packages out.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -47,14 +48,19 @@ impl<'a> Cover<'a> {
         }
     }
 
-    fn hides(&self, path: PathHash, ancestors: &[PathHash]) -> bool {
-        let takes_place =
-            |hash: &PathHash| self.removed.contains(hash) || self.covers.binary_search(&hash.0).is_ok();
-        // The root's own opaque mark stands under the empty path.
-        self.opaque.contains(&PathHash::of(""))
-            || self.folders.binary_search(&path.0).is_ok()
-            || takes_place(&path)
-            || ancestors.iter().any(|hash| takes_place(hash) || self.opaque.contains(hash))
+    /// Whether what was at this path gives way to this layer's own entry, or to its whiteout.
+    fn takes_place(&self, path: PathHash) -> bool {
+        self.removed.contains(&path) || self.covers.binary_search(&path.0).is_ok()
+    }
+
+    /// Whether the entry at this path is hidden, as far as the path itself says it.
+    fn hides(&self, path: PathHash) -> bool {
+        self.folders.binary_search(&path.0).is_ok() || self.takes_place(path)
+    }
+
+    /// Whether everything below this folder is hidden. The root's own opaque mark stands under the empty path.
+    fn hides_below(&self, folder: PathHash) -> bool {
+        self.opaque.contains(&folder) || self.takes_place(folder)
     }
 }
 
@@ -62,18 +68,43 @@ impl<'a> Cover<'a> {
 pub(crate) struct Stack<'a> {
     layers: &'a [FoldLayer],
     covers: Vec<Cover<'a>>,
+    /// For a folder and a layer: the first layer above it that hides everything below the folder. Files share their
+    /// folders, so each folder is looked for once, however deep it lies.
+    folders: RefCell<HashMap<(PathHash, usize), Option<usize>>>,
 }
 
 impl<'a> Stack<'a> {
     pub(crate) fn new(layers: &'a [FoldLayer]) -> Self {
-        Self { layers, covers: layers.iter().map(|layer| Cover::of(&layer.catalog)).collect() }
+        let covers = layers.iter().map(|layer| Cover::of(&layer.catalog)).collect();
+        Self { layers, covers, folders: RefCell::default() }
     }
 
     /// The first layer above `index` that hides this path of layer `index`.
     fn hidden_by(&self, path: &str, index: usize) -> Option<usize> {
-        let ancestors: Vec<PathHash> = PathHash::ancestors(path).collect();
+        let below = self.folder_hidden_by(path, index);
         let hash = PathHash::of(path);
-        (index + 1..self.layers.len()).find(|&above| self.covers[above].hides(hash, &ancestors))
+        let end = below.unwrap_or(self.layers.len());
+        (index + 1..end).find(|&above| self.covers[above].hides(hash)).or(below)
+    }
+
+    /// The first layer above `index` that hides everything below the folder of `path`, or below one above that.
+    fn folder_hidden_by(&self, path: &str, index: usize) -> Option<usize> {
+        let mut known = self.folders.borrow_mut();
+        let root = std::iter::once(PathHash::of(""));
+        let ancestors: Vec<PathHash> = root.chain(PathHash::ancestors(path)).collect();
+        let first_unknown = ancestors
+            .iter()
+            .rposition(|folder| known.contains_key(&(*folder, index)))
+            .map_or(0, |deepest_known| deepest_known + 1);
+        let above = first_unknown.checked_sub(1);
+        let mut hidden_by = above.and_then(|above| known[&(ancestors[above], index)]);
+        for &folder in &ancestors[first_unknown..] {
+            let end = hidden_by.unwrap_or(self.layers.len());
+            let own = (index + 1..end).find(|&above| self.covers[above].hides_below(folder));
+            hidden_by = own.or(hidden_by);
+            known.insert((folder, index), hidden_by);
+        }
+        hidden_by
     }
 
     /// Whether this path of layer `index` is visible in the image.
@@ -131,11 +162,12 @@ pub(crate) fn fold(layers: &[FoldLayer]) -> Folded {
             reporter: file.cataloger.clone(),
             reason: reason.clone(),
         }));
+        let history = histories.of(&stack, file, *index);
         for package in &file.catalog.packages {
             let mut package = package.clone();
             package.path.clone_from(&file.path);
             package.layer = layer_at(layers, *index);
-            let first = histories.introduced(&stack, file, &package, *index);
+            let first = Histories::introduced(&history, &package, *index);
             package.introduced_in = layer_at(layers, first);
             folded.packages.push(package);
         }
@@ -181,14 +213,15 @@ fn release_rank(path: &str) -> usize {
     OS_RELEASE_PATHS.iter().position(|known| *known == path).unwrap_or(usize::MAX)
 }
 
-/// The versions a file went through.
+/// The versions that files went through.
 struct Histories<'a> {
-    layers: &'a [FoldLayer],
-    /// By path and cataloger: the layers that have it, from the base up, and its place there.
-    places: HashMap<(&'a str, &'a str), Vec<(usize, usize)>>,
-    /// What the packages of a file are, for files with many.
-    sets: Vec<Vec<HashSet<Identity<'a>>>>,
+    /// By path and cataloger, for files that several layers have: those layers, from the base up, and what the
+    /// file's packages are there.
+    versions: HashMap<(&'a str, &'a str), Vec<Version<'a>>>,
 }
+
+/// A layer, and what a file's packages are there.
+type Version<'a> = (usize, HashSet<Identity<'a>>);
 
 type Identity<'a> = (PackageKind, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
 
@@ -199,38 +232,41 @@ fn identity(package: &Package) -> Identity<'_> {
 
 impl<'a> Histories<'a> {
     fn new(layers: &'a [FoldLayer]) -> Self {
-        let mut places: HashMap<(&str, &str), Vec<(usize, usize)>> = HashMap::new();
-        let mut sets = Vec::new();
+        let mut places: HashMap<(&str, &str), Vec<(usize, &FileCatalog)>> = HashMap::new();
         for (index, layer) in layers.iter().enumerate() {
-            let mut of_layer = Vec::new();
-            for (place, file) in layer.catalog.files.iter().enumerate() {
-                places.entry((&file.path, &file.cataloger)).or_default().push((index, place));
-                of_layer.push(file.catalog.packages.iter().map(identity).collect());
+            for file in &layer.catalog.files {
+                places.entry((&file.path, &file.cataloger)).or_default().push((index, file));
             }
-            sets.push(of_layer);
         }
-        Self { layers, places, sets }
+        places.retain(|_, places| places.len() > 1);
+        let identities = |file: &'a FileCatalog| file.catalog.packages.iter().map(identity).collect();
+        let versions = places.into_iter().map(|(file, places)| {
+            (file, places.into_iter().map(|(index, file)| (index, identities(file))).collect())
+        });
+        Self { versions: versions.collect() }
     }
 
-    /// The lowest layer from which on, without a break, the file has this package in this version.
-    fn introduced(&self, stack: &Stack<'_>, file: &FileCatalog, package: &Package, top: usize) -> usize {
-        let Some(places) = self.places.get(&(file.path.as_str(), file.cataloger.as_str())) else {
-            return top;
-        };
+    /// The versions before that of layer `top`, newest first, as far as each was replaced by the next and nothing
+    /// else: not what was removed in between.
+    fn of<'s>(&'s self, stack: &Stack<'_>, file: &'s FileCatalog, top: usize) -> Vec<&'s Version<'s>> {
+        let versions = self.versions.get(&(file.path.as_str(), file.cataloger.as_str()));
+        let mut history = Vec::new();
         let mut first = top;
-        for &(index, place) in places.iter().rev().filter(|(index, _)| *index < top) {
-            debug_assert_eq!(self.layers[index].catalog.files[place].path, file.path);
-            // The earlier file must be what the later one replaced, not something that was removed in between.
-            let replaced_by = stack.hidden_by(&file.path, index);
+        for version in versions.into_iter().flatten().rev().filter(|(index, _)| *index < top) {
+            let replaced_by = stack.hidden_by(&file.path, version.0);
             if replaced_by != Some(first) || stack.covers[first].removed.contains(&PathHash::of(&file.path)) {
                 break;
             }
-            if !self.sets[index][place].contains(&identity(package)) {
-                break;
-            }
-            first = index;
+            first = version.0;
+            history.push(version);
         }
-        first
+        history
+    }
+
+    /// The lowest layer from which on, without a break, the file has this package in this version.
+    fn introduced(history: &[&Version<'_>], package: &Package, top: usize) -> usize {
+        let same = history.iter().take_while(|(_, packages)| packages.contains(&identity(package)));
+        same.last().map_or(top, |(index, _)| *index)
     }
 }
 

@@ -16,9 +16,12 @@ use crate::error::{Error, tar_reason};
 use crate::limits::Limits;
 use crate::path_hash::PathHash;
 use crate::spool::{Content, spool};
+use crate::weight;
 
 /// What the catalogers ask of a file's first bytes.
 const HEAD_BYTES: usize = 64;
+/// Characters of a path that a reason quotes.
+const SHOWN_CHARS: usize = 100;
 
 /// What one layer holds, as far as anybody asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +111,7 @@ impl LayerReader<'_> {
             seen: HashMap::new(),
             pending: Vec::new(),
             gaps_left_out: 0,
+            held_bytes: 0,
         };
         let diff_id = walk.stream(tap)?;
         if let Some(source) = failure.into_inner() {
@@ -231,6 +235,8 @@ struct Walk<'a> {
     seen: HashMap<String, Range<usize>>,
     pending: Vec<(String, String)>,
     gaps_left_out: usize,
+    /// What the result takes so far, about.
+    held_bytes: u64,
 }
 
 impl Walk<'_> {
@@ -294,23 +300,27 @@ impl Walk<'_> {
             }
             match item {
                 TarItem::Escape(path) => {
-                    let shown: String = path.chars().take(300).collect();
+                    let shown = shown(&path);
                     self.gap(
                         "",
                         format!(
-                            "expected a path inside the image, found `{}`; the entry was passed over",
-                            shown.escape_debug()
+                            "expected a path inside the image, found `{shown}`; the entry was passed over"
                         ),
                     );
                 }
                 TarItem::Entry(entry) if entry.path.len() > self.reader.limits.path_bytes => {
-                    let shown: String = entry.path.chars().take(100).collect();
+                    let shown = shown(&entry.path);
                     let most = self.reader.limits.path_bytes;
-                    self.gap("", format!("expected a path of at most {most} bytes, found {} in `{shown}…`; the entry was passed over", entry.path.len()));
+                    self.gap("", format!("expected a path of at most {most} bytes, found {} in `{shown}`; the entry was passed over", entry.path.len()));
                 }
                 TarItem::Entry(entry) => {
                     if let Err(error) = self.entry(&entry, &mut tar)? {
                         self.gap(&entry.path, tar_reason(&error));
+                        return Ok(false);
+                    }
+                    if self.is_full() {
+                        let most = self.reader.limits.result_bytes;
+                        self.gap("", format!("expected results of a layer of at most {most} bytes, found more; the rest of the layer was not read"));
                         return Ok(false);
                     }
                 }
@@ -330,6 +340,7 @@ impl Walk<'_> {
             return Ok(Ok(()));
         }
         let hash = PathHash::of(&entry.path).0;
+        self.held_bytes += size_of::<u64>() as u64;
         if entry.kind == EntryKind::Directory {
             self.out.folders.push(hash);
             return Ok(Ok(()));
@@ -339,6 +350,13 @@ impl Walk<'_> {
             EntryKind::File => return self.file(entry, tar),
             EntryKind::HardLink if self.targets.is_empty() => self.hard_link(entry),
             EntryKind::Symlink if self.targets.is_empty() => {
+                let most = self.reader.limits.path_bytes;
+                if entry.link.len() > most {
+                    let found = entry.link.len();
+                    self.gap(&entry.path, format!("expected a symbolic link's target of at most {most} bytes, found {found}; it is not followed"));
+                    return Ok(Ok(()));
+                }
+                self.held_bytes += weight::of_text(&entry.path) + weight::of_text(&entry.link);
                 if self.out.symlinks.len() < self.reader.limits.symlinks {
                     self.out.symlinks.push((entry.path.clone(), entry.link.clone()));
                 } else if self.out.symlinks.len() == self.reader.limits.symlinks {
@@ -356,6 +374,7 @@ impl Walk<'_> {
     fn whiteout(&mut self, path: &str) -> bool {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let Some(hidden) = name.strip_prefix(".wh.") else { return false };
+        self.held_bytes += weight::of_text(path);
         if hidden == ".wh..opq" {
             self.out.opaque.push(folder.to_owned());
         } else if hidden.starts_with(".wh.") {
@@ -395,6 +414,7 @@ impl Walk<'_> {
             return Ok(Ok(()));
         }
         let first = self.out.files.len();
+        self.held_bytes += weight::of_text(&entry.path);
         if let Some(earlier) = self.seen.insert(entry.path.clone(), first..first) {
             // A later entry of the same path replaces the earlier one.
             for file in &mut self.out.files[earlier] {
@@ -414,14 +434,21 @@ impl Walk<'_> {
             Err(error) => return Ok(Err(error)),
         };
         for (cataloger, path) in wanted {
+            // Many links may lead to one file.
+            if self.is_full() {
+                break;
+            }
             let mut catalog = Catalog::default();
             let file = ImageFile::new(path, content.as_read_at());
             if let Err(error) = cataloger.catalog(&file, &mut catalog) {
                 catalog.gap("", error);
             }
             if catalog != Catalog::default() {
+                catalog.packages.shrink_to_fit();
+                catalog.owned.shrink_to_fit();
+                catalog.gaps.shrink_to_fit();
                 let cataloger = cataloger.name().to_owned();
-                self.out.files.push(FileCatalog { path: path.to_owned(), cataloger, catalog });
+                self.keep(FileCatalog { path: path.to_owned(), cataloger, catalog });
             }
         }
         self.seen.insert(entry.path.clone(), first..self.out.files.len());
@@ -477,6 +504,7 @@ impl Walk<'_> {
         if !self.reader.catalogers.iter().any(|cataloger| cataloger.wants(&announced)) {
             return;
         }
+        self.held_bytes += weight::of_text(&entry.path) + weight::of_text(&entry.link);
         let Some(original) = self.seen.get(&entry.link).cloned() else {
             self.pending.push((entry.link.clone(), entry.path.clone()));
             return;
@@ -484,9 +512,18 @@ impl Walk<'_> {
         let first = self.out.files.len();
         for index in original {
             let twin = FileCatalog { path: entry.path.clone(), ..self.out.files[index].clone() };
-            self.out.files.push(twin);
+            self.keep(twin);
         }
         self.seen.insert(entry.path.clone(), first..self.out.files.len());
+    }
+
+    fn keep(&mut self, file: FileCatalog) {
+        self.held_bytes += weight::of_file(&file);
+        self.out.files.push(file);
+    }
+
+    fn is_full(&self) -> bool {
+        self.held_bytes > self.reader.limits.result_bytes
     }
 
     fn gap(&mut self, path: &str, reason: String) {
@@ -515,6 +552,15 @@ impl Walk<'_> {
         }
         Walked { catalog: self.out, diff_id, pending: self.pending }
     }
+}
+
+/// A path of an archive as a reason quotes it: on one line, without control characters, shortened.
+fn shown(path: &str) -> String {
+    let mut shown: String = path.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
+    if path.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn drain(stream: &mut dyn BufRead) {

@@ -15,6 +15,7 @@ mod limits;
 mod links;
 mod path_hash;
 mod spool;
+mod weight;
 
 pub use analyze::{NoProgress, Options, Progress, catalog_folder, catalog_image};
 pub use cache::LayerCache;

@@ -16,12 +16,15 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes of one wanted file that are held in memory; a larger one is put aside in an unnamed file.
     pub memory_file_bytes: u64,
-    /// Bytes of a path, inclusive. Linux allows 4,096.
+    /// Bytes of a path, and of a symbolic link's target, inclusive. Linux allows 4,096.
     pub path_bytes: usize,
     /// Symbolic links of one layer that are remembered, inclusive.
     pub symlinks: usize,
     /// Gaps of one layer that are listed one by one; beyond, their number is.
     pub gaps: usize,
+    /// Bytes of memory, about, that the results of an image's layers may take together: packages, paths, links. A
+    /// layer that takes more alone is cut off; layers that take more together are an error. A package takes some 700.
+    pub result_bytes: u64,
 }
 
 impl Default for Limits {
@@ -36,6 +39,7 @@ impl Default for Limits {
             path_bytes: 4096,
             symlinks: 500_000,
             gaps: 1000,
+            result_bytes: 512 << 20,
         }
     }
 }

@@ -7,6 +7,8 @@ use crate::fold::{FoldLayer, Stack};
 
 /// Links that are followed on the way to one file; the kernel's number.
 const MAX_HOPS: usize = 40;
+/// Folders, files and `..` that are stepped through on the way to one file, over all its links.
+const MAX_STEPS: usize = 1000;
 /// Links of an image that are looked at.
 const MAX_LINKS: usize = 10_000;
 
@@ -50,7 +52,8 @@ pub(crate) fn links_to_follow(
                     layer,
                     path,
                     format!(
-                        "expected a symbolic link to a file, found a cycle, or more than {MAX_HOPS} links"
+                        "expected a symbolic link to a file, found a cycle, or a way of more than {MAX_HOPS} links or \
+                         {MAX_STEPS} steps"
                     ),
                 ));
                 continue;
@@ -71,12 +74,16 @@ pub(crate) fn gap(layer: &FoldLayer, path: &str, reason: String) -> Gap {
     Gap { path: path.to_owned(), place: String::new(), diff_id, reporter: "layers".to_owned(), reason }
 }
 
-/// Where a path leads inside the root; `None` for a cycle. `..` at the root stays there, as in a chroot.
+/// Where a path leads inside the root; `None` for a cycle, and for a way that is too long. `..` at the root stays there, as in a chroot.
 pub(crate) fn resolve(path: &str, link_at: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let mut hops = 0;
+    let (mut hops, mut steps) = (0, 0);
     let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
     let mut done = String::new();
     while let Some(segment) = rest.pop() {
+        steps += 1;
+        if steps > MAX_STEPS {
+            return None;
+        }
         match segment.as_str() {
             "" | "." => continue,
             ".." => {
@@ -131,5 +138,17 @@ mod tests {
         ] {
             assert_eq!(resolve(path, links).as_deref(), target, "{path}");
         }
+    }
+
+    #[test]
+    fn a_way_of_many_steps_is_given_up() {
+        // Each link's target is long, and leads to the next link.
+        let links = |path: &str| {
+            let number: u8 = path.strip_prefix('l')?.parse().ok()?;
+            (number < 39).then(|| format!("{}l{}", "a/../".repeat(800), number + 1))
+        };
+        assert_eq!(resolve("l39", links).as_deref(), Some("l39"));
+        assert_eq!(resolve("l38", |path| links(path).map(|_| "a/../b".to_owned())).as_deref(), Some("b"));
+        assert_eq!(resolve("l0", links), None);
     }
 }

@@ -220,3 +220,92 @@ fn a_lock_file_counts_in_a_source_tree_alone() {
     let inventory = catalog_image(Source::Layers(Box::new(Memory::new(&image))), &options).unwrap();
     assert!(inventory.packages.is_empty());
 }
+
+fn with_limits(image: &ImageBuilder, limits: Limits) -> Result<Vec<String>, String> {
+    let folder = std::env::temp_dir();
+    let mut options = options(&folder);
+    options.limits = limits;
+    catalog_image(Source::Layers(Box::new(Memory::new(&image.build()))), &options)
+        .map(|inventory| print(&inventory))
+        .map_err(|error| error.to_string())
+}
+
+/// Lists of packages, as one file.
+fn many(count: usize) -> String {
+    (0..count).map(|number| format!("pypi p{number} 1\n")).collect()
+}
+
+#[test]
+fn many_names_of_one_file_do_not_multiply_its_packages_without_end() {
+    let limits = Limits { result_bytes: 1 << 20, ..Limits::default() };
+    let stays_small = |layer: LayerBuilder, what: &str| {
+        let image =
+            ImageBuilder::new().layer(LayerBuilder::new().file("first.list", "pypi a 1\n")).layer(layer);
+        match with_limits(&image, limits) {
+            Ok(found) => {
+                assert!(found.len() < 5000, "{what}: {}", found.len());
+                assert!(found.iter().any(|line| line == "pypi a 1 at first.list since 0 in 0"), "{what}");
+                assert!(
+                    found
+                        .iter()
+                        .any(|line| line.contains("expected results of a layer of at most 1048576 bytes")),
+                    "{what}: {:?}",
+                    found.last()
+                );
+            }
+            Err(error) => {
+                assert!(error.contains("at most 1048576 bytes together, found more"), "{what}: {error}")
+            }
+        }
+    };
+    let mut hard = LayerBuilder::new().file("a.list", many(500));
+    let mut elsewhere = LayerBuilder::new().file("a", many(500));
+    let mut symbolic = LayerBuilder::new().file("a", many(500));
+    let mut again = LayerBuilder::new();
+    for number in 0..500 {
+        hard = hard.hard_link(&format!("{number}.list"), "a.list");
+        elsewhere = elsewhere.hard_link(&format!("{number}.list"), "a");
+        symbolic = symbolic.symlink(&format!("{number}.list"), "a");
+        again = again.file("a.list", many(500));
+    }
+    stays_small(hard, "hard links");
+    stays_small(elsewhere, "hard links to a file nobody wants");
+    stays_small(symbolic, "symbolic links");
+    stays_small(again, "the same file again and again");
+}
+
+#[test]
+fn layers_that_hold_too_much_together_are_an_error() {
+    let mut image = ImageBuilder::new();
+    for number in 0..8 {
+        image = image.layer(LayerBuilder::new().file(&format!("{number}.list"), many(1000)));
+    }
+    let limits = Limits { result_bytes: 2 << 20, ..Limits::default() };
+    assert_eq!(
+        with_limits(&image, limits).unwrap_err(),
+        "cannot catalog the image: expected results of its layers of at most 2097152 bytes together, found more"
+    );
+    assert_eq!(with_limits(&image, Limits::default()).unwrap().len(), 8000);
+}
+
+#[test]
+fn a_symbolic_link_to_megabytes_is_a_gap_and_not_kept() {
+    let layer = LayerBuilder::new().symlink("a.list", &"x/".repeat(500_000)).file("b.list", "pypi b 1\n");
+    let found = with_limits(&ImageBuilder::new().layer(layer), Limits::default()).unwrap();
+    assert_eq!(
+        found,
+        [
+            "pypi b 1 at b.list since 0 in 0",
+            "gap a.list: expected a symbolic link's target of at most 4096 bytes, found 1000000; it is not followed"
+        ]
+    );
+}
+
+#[test]
+fn a_reason_quotes_a_path_without_its_control_characters() {
+    let layer =
+        LayerBuilder::new().file(&format!("\u{1b}[31m{}", "x".repeat(5000)), "").file("b.list", "pypi b 1\n");
+    let found = with_limits(&ImageBuilder::new().layer(layer), Limits::default()).unwrap();
+    assert!(found[1].contains(r"found 5005 in `\u{1b}[31mxxx"), "{found:?}");
+    assert!(found[1].contains("xxx…`; the entry was passed over"), "{found:?}");
+}

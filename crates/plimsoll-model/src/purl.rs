@@ -154,6 +154,11 @@ impl FromStr for Purl {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) =
                 pair.split_once('=').ok_or_else(|| bad("expected `key=value` in the qualifiers"))?;
+            if key.is_empty()
+                || !key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+            {
+                return Err(bad("expected qualifier keys of letters, digits, `.`, `-` and `_`"));
+            }
             let value = decoded(value).ok_or_else(escape)?;
             if !value.is_empty() {
                 qualifiers.insert(key.to_ascii_lowercase(), value);
@@ -208,5 +213,13 @@ mod tests {
         for text in ["", "deb/debian/a", "pkg:deb", "pkg:deb/", "pkg:d b/a", "pkg:deb/a%2", "pkg:deb/a%ff"] {
             assert!(text.parse::<Purl>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_qualifier_key_that_could_not_be_read_again_is_refused() {
+        for text in ["pkg:deb/a?#b=c#", "pkg:deb/a?=b", "pkg:deb/a?b%20=c", "pkg:deb/a?\u{7}=c"] {
+            assert!(text.parse::<Purl>().is_err(), "{text}");
+        }
+        assert_eq!("pkg:deb/a?X-1_b.c=d".parse::<Purl>().unwrap().to_string(), "pkg:deb/a?x-1_b.c=d");
     }
 }

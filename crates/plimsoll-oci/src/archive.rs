@@ -16,6 +16,8 @@ use crate::{Error, ImageSource, Options, Progress, ResolvedImage, Source, config
 
 /// The most members of an archive that are kept in mind.
 pub(crate) const MAX_MEMBERS: usize = 200_000;
+/// Longest name of a member, and of what a link leads to, in bytes. What is longer is passed over.
+pub(crate) const MAX_NAME_BYTES: usize = 4096;
 /// The most links that are followed from a layer's name to its bytes.
 const MAX_LINKS: usize = 8;
 /// What is read ahead while headers are gathered.
@@ -64,8 +66,7 @@ impl TarFile {
                 }
             };
             let offset = position + tar.offset();
-            let size =
-                if entry.kind == EntryKind::File || entry.kind == EntryKind::Other { entry.size } else { 0 };
+            let size = entry.size;
             position = size
                 .checked_next_multiple_of(BLOCK_BYTES)
                 .and_then(|padded| offset.checked_add(padded))
@@ -114,11 +115,19 @@ fn next_that_stays<R: io::BufRead>(tar: &mut TarReader<R>) -> Result<Option<TarE
 }
 
 fn member(entry: &TarEntry, offset: u64) -> Option<Member> {
+    if !has_short_names(entry) {
+        return None;
+    }
     match entry.kind {
         EntryKind::File => Some(Member::File { offset, size: entry.size }),
         EntryKind::HardLink | EntryKind::Symlink => link_target(entry).map(Member::Link),
         EntryKind::Directory | EntryKind::Other => None,
     }
+}
+
+/// Whether the names of an entry are short enough to be kept in mind.
+pub(crate) fn has_short_names(entry: &TarEntry) -> bool {
+    entry.path.len() <= MAX_NAME_BYTES && entry.link.len() <= MAX_NAME_BYTES
 }
 
 /// Where a link leads, from the root of the archive; `None` where that is outside.
@@ -263,6 +272,21 @@ impl ImageSource for DockerArchive {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_megabytes_are_passed_over() {
+        let entry = |path: usize, link: usize| TarEntry {
+            path: "p".repeat(path),
+            kind: EntryKind::Symlink,
+            link: "l".repeat(link),
+            size: 0,
+            mode: 0,
+            sparse: false,
+        };
+        assert!(member(&entry(MAX_NAME_BYTES, MAX_NAME_BYTES), 0).is_some());
+        assert!(member(&entry(MAX_NAME_BYTES + 1, 1), 0).is_none());
+        assert!(member(&entry(1, MAX_NAME_BYTES + 1), 0).is_none());
+    }
 
     #[test]
     fn links_stay_inside_the_archive() {

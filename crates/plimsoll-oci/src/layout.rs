@@ -81,11 +81,11 @@ pub(crate) fn read_file(files: &dyn Files, name: &str, max_bytes: u64) -> Result
     let (reader, size) = files.open(name)?;
     let failed = |source| Error::File { path: Path::new(&files.place()).join(name), source };
     if size > max_bytes {
-        return Err(Error::Size {
+        return Err(Error::Content {
             what: "file",
-            digest: name.to_owned(),
-            expected: max_bytes,
-            found: format!("{size} bytes, which is more than is read"),
+            subject: format!("{}/{}", files.place(), manifest::clip(name)),
+            expected: format!("at most {max_bytes} bytes"),
+            found: size.to_string(),
         });
     }
     read_up_to(reader, max_bytes).map_err(failed)
@@ -342,6 +342,8 @@ mod tests {
         std::os::unix::fs::symlink("inside", folder.join("l/in")).unwrap();
         let layout = Folder::new(&folder.join("l")).unwrap();
         assert_eq!(read_file(&layout, "in", 10).unwrap(), b"i");
+        let error = read_file(&layout, "in", 0).unwrap_err().to_string();
+        assert!(error.ends_with("/l/in`: expected at most 0 bytes, found 1"), "{error}");
         for (name, expected) in [
             ("out", "leads out of it"),
             ("blobs", "no file"),

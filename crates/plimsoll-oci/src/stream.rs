@@ -1,12 +1,14 @@
 //! Archives that can be read once: compressed files, and what an engine sends.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, BufReader, Cursor, Read};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use plimsoll_archive::{CHUNK_BYTES, Decompressed, EntryKind, TarError, TarItem, TarReader, normalize};
 
-use crate::archive::{Form, MAX_MEMBERS, link_target};
+use crate::archive::{Form, MAX_MEMBERS, has_short_names, link_target};
 use crate::bounded::read_up_to;
 use crate::config::MAX_CONFIG_BYTES;
 use crate::layout::{self, Files, MAX_INDEX_BYTES, blob_name};
@@ -14,6 +16,11 @@ use crate::{Error, ImageStream, Options, Progress, ResolvedImage, docker_manifes
 
 /// The most bytes of small members (manifests, configs) that are kept until the end of the stream.
 const MAX_KEPT_BYTES: u64 = 128 << 20;
+/// How many times larger than its stored bytes an archive may become, once it is larger than [`RATIO_FROM_BYTES`].
+/// Gzip reaches 1,032 with nothing but zeros, zstd far more; real images stay under 50.
+const MAX_RATIO: u64 = 300;
+/// Decompressed bytes from which the ratio is looked at.
+const RATIO_FROM_BYTES: u64 = 1 << 30;
 
 /// An archive that is read once.
 pub(crate) struct ArchiveStream {
@@ -71,22 +78,22 @@ impl Kept {
 
     fn keep(&mut self, name: String, bytes: Vec<u8>) -> Result<(), Error> {
         self.bytes += bytes.len() as u64;
-        if self.bytes > MAX_KEPT_BYTES || self.members() >= MAX_MEMBERS {
-            return Err(Error::Content {
-                what: "archive",
-                subject: self.place.clone(),
-                expected: format!(
-                    "at most {MAX_KEPT_BYTES} bytes beside its layers, in {MAX_MEMBERS} members"
-                ),
-                found: "more".to_owned(),
-            });
+        if self.bytes > MAX_KEPT_BYTES {
+            return Err(self.too_much(format!("at most {MAX_KEPT_BYTES} bytes beside its layers")));
         }
         self.files.insert(name, bytes.into());
+        self.check_members()
+    }
+
+    fn check_members(&self) -> Result<(), Error> {
+        if self.files.len() + self.links.len() + self.passed.len() > MAX_MEMBERS {
+            return Err(self.too_much(format!("at most {MAX_MEMBERS} members")));
+        }
         Ok(())
     }
 
-    fn members(&self) -> usize {
-        self.files.len() + self.links.len() + self.passed.len()
+    fn too_much(&self, expected: String) -> Error {
+        Error::Content { what: "archive", subject: self.place.clone(), expected, found: "more".to_owned() }
     }
 }
 
@@ -119,12 +126,15 @@ impl ImageStream for ArchiveStream {
         sink: &mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>,
     ) -> io::Result<ResolvedImage> {
         let Self { source, form, image, name, place, options, .. } = *self;
-        let bad = |source| Error::Archive { place: place.clone(), source }.into_io();
-        let counted = Counted { inner: source, progress: options.progress.clone() };
-        let stream = Decompressed::new(counted).map_err(|source| {
-            let ours = source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>);
-            if ours { source } else { bad(TarError::Io { offset: 0, source }) }
-        })?;
+        let bad = |error| match error {
+            TarError::Io { source, .. } if is_ours(&source) => source,
+            source => Error::Archive { place: place.clone(), source }.into_io(),
+        };
+        let stored = Rc::new(Cell::new(0));
+        let counted =
+            Counted { inner: source, progress: options.progress.clone(), bytes: Rc::clone(&stored) };
+        let stream = Decompressed::new(counted).map_err(|source| bad(TarError::Io { offset: 0, source }))?;
+        let stream = Unpacked { inner: stream, bytes: 0, stored, place: &place };
         let mut tar = TarReader::new(BufReader::with_capacity(CHUNK_BYTES, stream));
         let mut kept = Kept {
             files: HashMap::new(),
@@ -135,13 +145,15 @@ impl ImageStream for ArchiveStream {
         };
         while let Some(item) = tar.next_entry().map_err(bad)? {
             let TarItem::Entry(entry) = item else { continue };
+            if !has_short_names(&entry) {
+                continue;
+            }
             match entry.kind {
                 EntryKind::File => {}
                 EntryKind::Symlink | EntryKind::HardLink => {
-                    if let Some(target) = link_target(&entry)
-                        && kept.members() < MAX_MEMBERS
-                    {
+                    if let Some(target) = link_target(&entry) {
                         kept.links.insert(entry.path, target);
+                        kept.check_members().map_err(Error::into_io)?;
                     }
                     continue;
                 }
@@ -165,9 +177,8 @@ impl ImageStream for ArchiveStream {
             } else {
                 let mut member = Cursor::new(&first[..peeked]).chain(member);
                 sink(&entry.path, &mut member)?;
-                if kept.members() < MAX_MEMBERS {
-                    kept.passed.insert(entry.path, entry.size);
-                }
+                kept.passed.insert(entry.path, entry.size);
+                kept.check_members().map_err(Error::into_io)?;
             }
         }
         finish(&kept, form, image.as_deref(), &name, &options, sink)
@@ -257,8 +268,7 @@ struct Member<'a, R> {
 impl<R: Read> Read for Member<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer).map_err(|source| {
-            let ours = source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>);
-            if ours || source.kind() == io::ErrorKind::Interrupted {
+            if is_ours(&source) || source.kind() == io::ErrorKind::Interrupted {
                 return source;
             }
             let source = TarError::Io { offset: self.offset, source };
@@ -272,18 +282,87 @@ fn normalized(name: &str) -> String {
     normalize(name).unwrap_or_else(|| name.to_owned())
 }
 
+/// Whether a reader's failure is an error of this crate, which says all there is to say.
+fn is_ours(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>)
+}
+
+/// The decompressed archive, with an eye on its size.
+struct Unpacked<'a, R: Read> {
+    inner: Decompressed<R>,
+    bytes: u64,
+    stored: Rc<Cell<u64>>,
+    place: &'a str,
+}
+
+impl<R: Read> Read for Unpacked<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.bytes += length as u64;
+        let stored = self.stored.get().max(1);
+        if self.bytes > RATIO_FROM_BYTES && self.bytes / stored > MAX_RATIO {
+            let error = Error::Content {
+                what: "archive",
+                subject: self.place.to_owned(),
+                expected: format!("at most {MAX_RATIO} bytes out of each stored byte"),
+                found: format!("{} out of {stored}", self.bytes),
+            };
+            return Err(error.into_io());
+        }
+        Ok(length)
+    }
+}
+
 /// Tells of the stored bytes of a stream, all under the index 0: which layer they are of shows at its end.
 struct Counted<R> {
     inner: R,
     progress: Option<Arc<dyn Progress>>,
+    bytes: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
+        self.bytes.set(self.bytes.get() + length as u64);
         if let Some(progress) = &self.progress {
             progress.layer_bytes(0, length as u64);
         }
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_that_unpacks_to_nothing_but_more_is_stopped() {
+        let unpacked = |bytes: u64, stored: u64| {
+            let inner = Decompressed::new(&b"archive"[..]).unwrap();
+            let stored = Rc::new(Cell::new(stored));
+            let mut unpacked = Unpacked { inner, bytes, stored, place: "x.tar.gz" };
+            unpacked.read(&mut [0; 7]).map_err(|error| error.to_string())
+        };
+        assert_eq!(unpacked(0, 0), Ok(6));
+        assert_eq!(unpacked(RATIO_FROM_BYTES, RATIO_FROM_BYTES / MAX_RATIO), Ok(6));
+        assert_eq!(
+            unpacked(RATIO_FROM_BYTES, 1 << 20).unwrap_err(),
+            "cannot read archive of `x.tar.gz`: expected at most 300 bytes out of each stored byte, \
+             found 1073741830 out of 1048576"
+        );
+    }
+
+    #[test]
+    fn members_without_end_are_an_error() {
+        let mut kept = Kept {
+            files: HashMap::new(),
+            links: (0..MAX_MEMBERS).map(|number| (number.to_string(), String::new())).collect(),
+            passed: HashMap::new(),
+            bytes: 0,
+            place: "x.tar.gz".to_owned(),
+        };
+        assert!(kept.check_members().is_ok());
+        let error = kept.keep("c.json".to_owned(), Vec::new()).unwrap_err().to_string();
+        assert!(error.ends_with("expected at most 200000 members, found more"), "{error}");
     }
 }
