@@ -106,8 +106,8 @@ impl<'de> Visitor<'de> for LooseVisitor {
 pub(crate) struct Specific {
     /// `severity` of GHSA, Azure Linux and Bitnami; Debian's `urgency`; Ubuntu's `priority` and `ubuntu_priority`.
     pub(crate) words: Vec<Loose>,
-    /// `cvss`, `cvss_v2`, `cvss_v3`, `cvss_v4`: vectors or scores.
-    pub(crate) cvss: Vec<Loose>,
+    /// `cvss`, `cvss_v2`, `cvss_v3`, `cvss_v4`: vectors or scores, with the version that the key tells, 0 for none.
+    pub(crate) cvss: Vec<(u8, Loose)>,
     /// `cwe_ids`: GHSA; `cwes`: others.
     pub(crate) cwes: Vec<Loose>,
     /// `informational` of `RustSec`.
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for SpecificVisitor {
         while let Some(key) = map.next_key::<Key>()? {
             match key {
                 Key::Word => specific.words.push(map.next_value()?),
-                Key::Cvss => specific.cvss.push(map.next_value()?),
+                Key::Cvss { version } => specific.cvss.push((version, map.next_value()?)),
                 Key::Cwes => specific.cwes.push(map.next_value()?),
                 Key::Informational => specific.informational = map.next_value()?,
                 Key::Other => {
@@ -178,7 +178,7 @@ impl<'de> Visitor<'de> for SpecificVisitor {
 /// The keys that are picked out.
 enum Key {
     Word,
-    Cvss,
+    Cvss { version: u8 },
     Cwes,
     Informational,
     Other,
@@ -197,7 +197,10 @@ impl<'de> Deserialize<'de> for Key {
             fn visit_str<E>(self, key: &str) -> Result<Key, E> {
                 Ok(match key {
                     "severity" | "urgency" | "priority" | "ubuntu_priority" => Key::Word,
-                    "cvss" | "cvss_v2" | "cvss_v3" | "cvss_v4" => Key::Cvss,
+                    "cvss" => Key::Cvss { version: 0 },
+                    "cvss_v2" => Key::Cvss { version: 2 },
+                    "cvss_v3" => Key::Cvss { version: 3 },
+                    "cvss_v4" => Key::Cvss { version: 4 },
                     "cwe_ids" | "cwes" => Key::Cwes,
                     "informational" => Key::Informational,
                     _ => Key::Other,
@@ -228,7 +231,7 @@ mod tests {
                        "informational": ["x"], "urgency": {"deep": [[[]]]}}"#;
         let specific: Specific = serde_json::from_str(json).expect("valid JSON");
         assert_eq!(specific.words, [Loose::Text("HIGH".into()), Loose::Nothing]);
-        assert_eq!(specific.cvss, [Loose::Number(7.5), Loose::Nothing]);
+        assert_eq!(specific.cvss, [(3, Loose::Number(7.5)), (0, Loose::Nothing)]);
         assert_eq!(specific.cwes, [Loose::Texts(vec!["CWE-79".into()])]);
         assert_eq!(specific.informational.into_text(), None);
     }

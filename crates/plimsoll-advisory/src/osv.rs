@@ -208,7 +208,8 @@ fn events(raw: Vec<RawEvent>, skipped: &mut Vec<Skip>) -> Vec<AffectedEvent> {
             (EventKind::LastAffected, event.last_affected),
             (EventKind::Limit, event.limit),
         ] {
-            if let Some(version) = version.into_text().filter(|version| !version.is_empty()) {
+            let version = version.into_text().map(|version| version.trim().to_owned());
+            if let Some(version) = version.filter(|version| !version.is_empty()) {
                 events.push(AffectedEvent { kind, version });
             }
         }
@@ -227,12 +228,26 @@ fn add_severities(ratings: &mut Vec<Rating>, database: &str, severities: Option<
     }
 }
 
+/// A bare score does not tell its version once it is a rating, so of several that one block gives, that of the highest
+/// version stays.
 fn add_specific(ratings: &mut Vec<Rating>, database: &str, specific: &mut Specific) {
-    for value in specific.words.drain(..).chain(specific.cvss.drain(..)) {
-        if let Some(scale) = value.into_text().as_deref().and_then(rating::scale) {
+    for scale in specific.words.drain(..).filter_map(scale) {
+        rating::add(ratings, database, scale);
+    }
+    let numbers = specific.cvss.drain(..).filter_map(|(version, value)| Some((version, scale(value)?)));
+    let numbers: Vec<(u8, RatingScale)> = numbers.collect();
+    let is_score = |scale: &RatingScale| matches!(scale, RatingScale::Score(_));
+    let scores = numbers.iter().filter(|(_, scale)| is_score(scale));
+    let highest = scores.map(|&(version, _)| version).max();
+    for (version, scale) in numbers {
+        if !is_score(&scale) || Some(version) == highest {
             rating::add(ratings, database, scale);
         }
     }
+}
+
+fn scale(value: Loose) -> Option<RatingScale> {
+    value.into_text().as_deref().and_then(rating::scale)
 }
 
 /// An enterprise Linux erratum that fixes a bug or adds a feature is no flaw, unless it names a CVE.

@@ -172,7 +172,7 @@ fn distributions_say_severity_in_their_own_ways() {
                 "versions": ["1"]}]}"#,
         expect![[r#"
             GHSA-1 
-            affected: RubyGems rack = 1 (ghsa 53/100) (ghsa 50/100) (ghsa CVSS:4.0/AV:N)
+            affected: RubyGems rack = 1 (ghsa 53/100) (ghsa CVSS:4.0/AV:N)
         "#]],
     );
 }

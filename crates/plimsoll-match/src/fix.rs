@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use plimsoll_model::FixState;
-use plimsoll_version::{Affectedness, Version};
+use plimsoll_model::{EventKind, FixState};
+use plimsoll_version::{Affectedness, Scheme, Version};
 
 use crate::hit::Hit;
-use crate::judge::judge;
+use crate::judge::{comparable, judge};
 
 /// Fixed versions of one flaw that are weighed against each other.
 const MAX_CANDIDATES: usize = 64;
@@ -15,7 +15,9 @@ const MAX_CANDIDATES: usize = 64;
 /// clears all, the lowest of those that clear most.
 ///
 /// A fix that is itself in an affected range of another record (or a later range of the same) hands on to the fix
-/// of that range. A fix that needs a subscription the image does not show is no candidate.
+/// of that range. Where that ends with a record that is not cleared, as where an old branch has no fix, the later
+/// fixes that the records name for other branches are weighed too, if they clear more. A fix that needs a
+/// subscription the image does not show is no candidate.
 pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
     let reachable = hits.iter().filter(|hit| hit.fix_is_reachable);
     let mut waiting: BTreeSet<String> = reachable.filter_map(|hit| hit.fixed.clone()).collect();
@@ -27,7 +29,7 @@ pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
         }
         let mut cleared = 0;
         for hit in hits {
-            match judge(hit.namespace.ecosystem, &candidate, hit.module.as_deref(), &hit.entries) {
+            match judge_by(hit, &candidate) {
                 Affectedness::NotAffected => cleared += 1,
                 Affectedness::Affected { fixed: Some(next), .. } if hit.fix_is_reachable => {
                     if next != candidate && !weighed.contains(&next) {
@@ -47,5 +49,47 @@ pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
         }
         weighed.insert(candidate);
     }
+    let mut most = best.as_ref().map_or(0, |(cleared, _)| *cleared);
+    if most < hits.len() {
+        for version in later_fixes(hits).into_iter().take(MAX_CANDIDATES) {
+            let cleared =
+                hits.iter().filter(|hit| judge_by(hit, version.as_str()) == Affectedness::NotAffected).count();
+            if cleared > most {
+                most = cleared;
+                best = Some((cleared, version));
+            }
+            if most == hits.len() {
+                break;
+            }
+        }
+    }
     best.map_or(FixState::NotFixed, |(_, version)| FixState::Fixed(version.as_str().to_owned()))
+}
+
+/// Every fix above the installed version that the records name, of whatever branch, the lowest first. Records of RPM
+/// packages name builds and no branches: each of their ranges has its fix.
+fn later_fixes(hits: &[&Hit]) -> Vec<Version> {
+    let mut fixes: Vec<Version> = Vec::new();
+    for hit in hits.iter().filter(|hit| hit.fix_is_reachable) {
+        let ecosystem = hit.namespace.ecosystem;
+        if ecosystem.scheme() == Scheme::Rpm {
+            continue;
+        }
+        let Ok(installed) = Version::parse(ecosystem.scheme(), &comparable(ecosystem, &hit.version)) else {
+            continue;
+        };
+        let events = hit.entries.iter().flat_map(|entry| &entry.ranges).flat_map(|range| &range.events);
+        let named = events.filter(|event| event.kind == EventKind::Fixed);
+        fixes.extend(
+            named
+                .filter_map(|event| Version::parse(ecosystem.scheme(), &event.version).ok())
+                .filter(|fix| fix.cmp(&installed).is_gt()),
+        );
+    }
+    fixes.sort_by(Version::cmp);
+    fixes
+}
+
+fn judge_by(hit: &Hit, version: &str) -> Affectedness {
+    judge(hit.namespace.ecosystem, version, hit.module.as_deref(), &hit.entries)
 }

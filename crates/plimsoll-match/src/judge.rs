@@ -24,8 +24,19 @@ pub(crate) fn judge(
     match Version::parse(ecosystem.scheme(), &installed) {
         Ok(parsed) if ecosystem.scheme() == Scheme::Rpm => {
             let modular = rpm::is_modular(version) || module.is_some_and(|label| !label.is_empty());
-            let ranges = entries.iter().flat_map(|entry| &entry.ranges);
-            within(&parsed, rpm::deciding(&parsed, modular, ranges).into_iter(), entries)
+            let judge_as = |version: &Version| {
+                let ranges = entries.iter().flat_map(|entry| &entry.ranges);
+                within(version, rpm::deciding(version, modular, ranges).into_iter(), entries)
+            };
+            match (judge_as(&parsed), rpm::lowest_build(&installed)) {
+                (Affectedness::NotAffected, Some(lowest))
+                    if Version::parse(Scheme::Rpm, &lowest)
+                        .is_ok_and(|lowest| judge_as(&lowest) != Affectedness::NotAffected) =>
+                {
+                    Affectedness::Undetermined { reason: format!("no release behind version `{installed}`") }
+                }
+                (judged, _) => judged,
+            }
         }
         Ok(parsed) => within(&parsed, entries.iter().flat_map(|entry| &entry.ranges), entries),
         // What cannot be ordered can still be listed by its very text.
@@ -38,7 +49,7 @@ pub(crate) fn judge(
 
 /// The version as advisories write it. Bitnami's packages bear a revision of the packaging behind the version,
 /// `1.25.3-4`, which its advisories leave out and `SemVer` would take for a pre-release.
-fn comparable(ecosystem: Ecosystem, version: &str) -> Cow<'_, str> {
+pub(crate) fn comparable(ecosystem: Ecosystem, version: &str) -> Cow<'_, str> {
     if ecosystem == Ecosystem::Bitnami
         && let Some((upstream, revision)) = version.rsplit_once('-')
         && !revision.is_empty()

@@ -50,6 +50,12 @@ pub(crate) fn names_another_stream(title: &str, label: &str) -> bool {
     named.peek().is_some() && named.all(|named| named != stream)
 }
 
+/// The lowest build that a version without its release may be: `1:1.2-0` for `1:1.2`. `None` for one that has it.
+pub(crate) fn lowest_build(version: &str) -> Option<String> {
+    let bare = version.strip_suffix('-').unwrap_or(version);
+    (!bare.contains('-')).then(|| format!("{bare}-0"))
+}
+
 fn fix(range: &AffectedRange) -> Option<&str> {
     let mut fixed = range.events.iter().filter(|event| event.kind == EventKind::Fixed);
     fixed.next_back().map(|event| event.version.as_str())
@@ -85,6 +91,18 @@ mod tests {
         }
         assert!(!names_another_stream("Important: nodejs:20 security update", ""));
         assert!(!names_another_stream("Important: nodejs:20 security update", "nodejs"));
+    }
+
+    #[test]
+    fn a_version_without_its_release_may_be_any_build() {
+        for (version, lowest) in [
+            ("1.2", Some("1.2-0")),
+            ("1:1.2", Some("1:1.2-0")),
+            ("1.2-", Some("1.2-0")),
+            ("1.2-3.el9", None),
+        ] {
+            assert_eq!(lowest_build(version).as_deref(), lowest, "{version}");
+        }
     }
 
     #[test]

@@ -4,11 +4,11 @@
 //!
 //! 1. The distribution's own word, of the package before of the document. The word of a collected advisory is the
 //!    word for each flaw it names.
-//! 2. CVSS vectors, then bare scores, of the records that matched, of the package before of the document. Those of
-//!    a collected advisory with several flaws are of none of them and are left out.
+//! 2. CVSS vectors of the records that matched, of the package before of the document; then their bare scores. Those
+//!    of a collected advisory with several flaws are of none of them and are left out.
 //! 3. The word of another database that matched: `ghsa`, `bitnami`.
-//! 4. The same flaw's other records: their vectors, their scores, their words.
-//! 5. The table of scores for the CVE.
+//! 4. Vectors of the same flaw's other records, then of the table of scores for the CVE.
+//! 5. The other records' scores, then their words; then the table's.
 //!
 //! `UNKNOWN` as a word is kept among the ratings and never counts.
 
@@ -42,14 +42,20 @@ pub(crate) enum By {
 /// Chooses among `said`. `distribution`: whether the package is a distribution's.
 pub(crate) fn choose(said: &[Said], distribution: bool) -> SeverityChoice {
     let matched = [By::Package, By::Record, By::Collected];
-    let own_word = || distribution.then(|| matched.iter().find_map(|&by| word(said, by))).flatten();
-    let number = |by: By| vector(said, by).or_else(|| score(said, by));
+    let elsewhere = [By::Alias, By::Table];
+    let first = |read: Read, sources: &[By]| sources.iter().find_map(|&by| read(said, by));
+    let own_word = || distribution.then(|| first(word, &matched)).flatten();
     own_word()
-        .or_else(|| matched.iter().find_map(|&by| number(by)))
-        .or_else(|| matched.iter().find_map(|&by| word(said, by)))
-        .or_else(|| [By::Alias, By::Table].iter().find_map(|&by| number(by).or_else(|| word(said, by))))
+        .or_else(|| first(vector, &matched))
+        .or_else(|| first(score, &matched))
+        .or_else(|| first(word, &matched))
+        .or_else(|| first(vector, &elsewhere))
+        .or_else(|| elsewhere.iter().find_map(|&by| score(said, by).or_else(|| word(said, by))))
         .unwrap_or(SeverityChoice { severity: Severity::Unknown, source: SeveritySource::Nobody })
 }
+
+/// Reads one scale of what was said by one of them.
+type Read = fn(&[Said], By) -> Option<SeverityChoice>;
 
 fn of(said: &[Said], by: By) -> impl Iterator<Item = &Rating> {
     said.iter().filter(move |said| said.by == by).map(|said| &said.rating)

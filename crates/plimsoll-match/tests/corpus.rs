@@ -116,6 +116,19 @@ fn rpm_is_judged_by_binary_package_first() {
 }
 
 #[test]
+fn a_version_without_its_release_is_in_doubt_where_a_build_of_it_is_affected() {
+    let bind = "AZL-1 | upstream CVE-2024-1 | in Azure Linux:3: bind <9.20.0-2.azl3";
+    let short = "AZL-2 | upstream CVE-2024-2 | in Azure Linux:3: bind <9.20.0";
+    check(&[
+        ("azurelinux 3.0", "rpm bind 9.20.0", bind, Undetermined),
+        ("azurelinux 3.0", "rpm bind 9.20.0-2.azl3", bind, NotAffected),
+        ("azurelinux 3.0", "rpm bind 9.20.1", bind, NotAffected),
+        ("azurelinux 3.0", "rpm bind 9.19.9", bind, Affected),
+        ("azurelinux 3.0", "rpm bind 9.20.0", short, NotAffected),
+    ]);
+}
+
+#[test]
 fn modules_of_rpm_are_judged_by_the_build_of_the_installed_version() {
     let dns = "ALSA-2024:1 | related CVE-2024-1 | title Important: container-tools:rhel8 security update \
                | in AlmaLinux:8: aardvark-dns <2:1.10.1-2.module_el8.10.0+4016+efd18bf8 \

@@ -105,6 +105,24 @@ fn a_fix_that_another_range_holds_hands_on() {
 }
 
 #[test]
+fn a_branch_without_a_fix_is_left_for_one_with_a_fix() {
+    check(
+        "",
+        "composer a/b 4.1.0",
+        "GHSA-1 | in Packagist: a/b >=4.0.0,<=4.1.31 >=5.0.0,<5.4.22
+         GHSA-2 | in Packagist: a/b >=4.0.0,<4.1.5 >=4.1.5,<=4.1.9 >=5.5.0,<5.5.10 >=5.0.0,<5.4.1
+         GHSA-3 | in Packagist: a/b >=4.0.0 >=5.0.0,<5.4.22
+         GHSA-4 | in Packagist: a/b <3.0.1 >=4.0.0,<=4.1.31",
+        expect![[r#"
+            a/b 4.1.0: GHSA-1 fixed 5.4.22 by GHSA-1
+            a/b 4.1.0: GHSA-2 fixed 5.4.1 by GHSA-2
+            a/b 4.1.0: GHSA-3 unfixed by GHSA-3
+            a/b 4.1.0: GHSA-4 unfixed by GHSA-4
+        "#]],
+    );
+}
+
+#[test]
 fn an_advisory_that_names_no_flaw() {
     check(
         "almalinux 8.9",
@@ -336,6 +354,10 @@ fn vectors_before_the_words_of_other_databases() {
             "GHSA-1 | alias CVE-2020-1",
             "PYSEC-1 | alias CVE-2020-1 | word pypa low\nscore CVE-2020-1 nvd 98",
         ),
+        case(
+            "GHSA-1 | alias CVE-2020-1",
+            &format!("BIT-1 | alias CVE-2020-1 | word bitnami high\nscore CVE-2020-1 nvd {LOW}"),
+        ),
         case("GHSA-1 | alias CVE-2020-1", "score CVE-2020-1 nvd 98"),
         case("GHSA-1 | alias CVE-2020-1", ""),
         case("GHSA-1 | alias CVE-2020-1 | cvss ghsa CVSS:3.1/AV:X", "score CVE-2020-1 nvd 40"),
@@ -348,12 +370,25 @@ fn vectors_before_the_words_of_other_databases() {
         a 1.0.0: CVE-2020-1 LOW (nvd 1.8) unfixed by GHSA-1 aka GHSA-1
         a 1.0.0: CVE-2020-1 CRITICAL (pypa 9.8) unfixed by GHSA-1 aka GHSA-1 PYSEC-1
         a 1.0.0: CVE-2020-1 LOW (pypa) unfixed by GHSA-1 aka GHSA-1 PYSEC-1
+        a 1.0.0: CVE-2020-1 LOW (nvd 1.8) unfixed by GHSA-1 aka BIT-1 GHSA-1
         a 1.0.0: CVE-2020-1 CRITICAL (nvd 9.8) unfixed by GHSA-1 aka GHSA-1
         a 1.0.0: CVE-2020-1 unfixed by GHSA-1 aka GHSA-1
         a 1.0.0: CVE-2020-1 MEDIUM (nvd 4.0) unfixed by GHSA-1 aka GHSA-1
         gap: cannot read CVSS vector `CVSS:3.1/AV:X`: expected a value of `AV`, found `X` (given by `GHSA-1`)
     "#]]
     .assert_eq(&cases.concat());
+}
+
+#[test]
+fn a_documents_vector_before_a_bare_score_of_the_package() {
+    check(
+        "",
+        "npm a 1.0.0",
+        &format!("GHSA-1 | cvss ghsa {LOW} | in npm: a * cvss=ghsa=98"),
+        expect![[r#"
+            a 1.0.0: GHSA-1 LOW (ghsa 1.8) unfixed by GHSA-1
+        "#]],
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use crate::cursor::{Cursor, Fault};
 use crate::digits;
 
-/// Any text that is not empty.
+/// Any text that is not empty and no list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rpm<'a> {
     epoch: &'a [u8],
@@ -23,6 +23,10 @@ impl<'a> Rpm<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, Fault<'a>> {
         // Queries print the missing epoch as `(none)`, and it is kept so in some lists of packages.
         let text = text.strip_prefix(b"(none):").unwrap_or(text);
+        // rpm builds no package with a comma in its version; advisories that have one list the fixes of several branches.
+        if text.contains(&b',') {
+            return Err(Fault { expected: "one version, not a list of them", found: text });
+        }
         let mut cursor = Cursor::new(text);
         let digits = cursor.digits();
         let (epoch, rest) = if cursor.eat(b":") { (digits, cursor.rest) } else { (&[][..], text) };
@@ -120,6 +124,13 @@ mod tests {
         ] {
             assert_eq!(compare(left, right), order, "{left} {right}");
             assert_eq!(compare(right, left), order.reverse(), "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_versions_is_no_version() {
+        for text in ["1.17.13-2,1.18.8-2,1.21.6-1.azl3", ",", "1.2,1.3"] {
+            assert!(Rpm::read(text.as_bytes()).is_err(), "{text}");
         }
     }
 

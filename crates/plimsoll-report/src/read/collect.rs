@@ -246,7 +246,9 @@ impl Collector {
         }
         let Some(os) = self.os.clone() else { return };
         for ((id, version, codename), (number, first)) in releases {
-            let names_none = version.is_empty() && (codename.is_empty() || codename == os.codename);
+            // A rolling release has a word for its version, which a package URL's reader takes for a code name.
+            let names_none = version.is_empty()
+                && (codename.is_empty() || codename == os.codename || codename == os.version_id);
             let same = id == os.id && (names_none || same_release(&version, &os.version_id));
             if !same {
                 let named = if version.is_empty() { codename } else { version };

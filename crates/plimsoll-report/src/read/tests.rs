@@ -159,6 +159,19 @@ fn trivys_debian_release_is_brought_to_that_of_os_release() {
 }
 
 #[test]
+fn the_word_of_a_rolling_release_is_not_another_release() {
+    check(
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+          {"type":"operating-system","name":"alpaquita","version":"stream"},
+          {"type":"library","name":"libssh","version":"0.11-r0","purl":"pkg:apk/alpaquita/libssh@0.11-r0?distro=alpaquita-stream"}]}"#,
+        &expect![[r"
+            os alpaquita stream []
+            apk libssh 0.11-r0 ( by cyclonedx)
+        "]],
+    );
+}
+
+#[test]
 fn docker_scout_names_the_release_in_other_qualifiers() {
     check(
         r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
