@@ -1,1 +1,33 @@
-//! Tests against real registries, engines, images and other scanners.
+//! Tests against real parts: Debian's registry, buildah, skopeo, podman, and Syft on the same image.
+//!
+//! `setup.sh` installs the programs. The first test to run builds the image ([`image`]) below the target folder, where
+//! it stays until its recipe changes. Each test starts its own servers on free ports of loopback and stops them.
+//!
+//! What is deliberately absent: a way to go on without a part. A test that cannot run fails and says what is missing.
+
+mod base;
+mod database;
+mod image;
+mod judges;
+mod plimsoll;
+mod podman;
+mod proxy;
+mod registry;
+mod report;
+mod server;
+mod surroundings;
+mod token;
+mod tool;
+
+pub use database::{Database, database};
+pub use image::{IMAGE, Image, image};
+pub use judges::{
+    Package, debian_packages, node_packages, python_packages, syft_packages, validate_cyclonedx,
+};
+pub use plimsoll::{Plimsoll, Run, docker_config};
+pub use podman::Podman;
+pub use proxy::{CuttingProxy, Request};
+pub use registry::{Access, Registry, USER};
+pub use report::{comparable, findings, packages, purls};
+pub use surroundings::{Scratch, advisories};
+pub use token::TokenServer;
