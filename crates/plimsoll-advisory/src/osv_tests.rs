@@ -207,7 +207,7 @@ fn odd_events_are_kept_in_the_order_of_the_document() {
     check(
         r#"{"id": "PYSEC-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "ranges": [
               {"type": "ECOSYSTEM", "events": [{"fixed": "2"}, {"introduced": "0"}, {"last_affected": "1"},
-                {"last_affected": "1.5"}, {"introduced": "3", "fixed": "4"}, {"limit": "*"}, {"fixed": null}, {},
+                {"last_affected": "1.5"}, {"introduced": "3", "fixed": " 4 "}, {"limit": "*"}, {"fixed": null}, {},
                 {"introduced": 5}]},
               {"type": "ECOSYSTEM", "events": []}, {"type": "ECOSYSTEM"}, {"type": "CALVER", "events": []}, {}]}]}"#,
         expect![[r#"

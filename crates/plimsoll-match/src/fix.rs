@@ -52,8 +52,10 @@ pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
     let mut most = best.as_ref().map_or(0, |(cleared, _)| *cleared);
     if most < hits.len() {
         for version in later_fixes(hits).into_iter().take(MAX_CANDIDATES) {
-            let cleared =
-                hits.iter().filter(|hit| judge_by(hit, version.as_str()) == Affectedness::NotAffected).count();
+            let cleared = hits
+                .iter()
+                .filter(|hit| judge_by(hit, version.as_str()) == Affectedness::NotAffected)
+                .count();
             if cleared > most {
                 most = cleared;
                 best = Some((cleared, version));

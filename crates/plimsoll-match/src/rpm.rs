@@ -95,12 +95,9 @@ mod tests {
 
     #[test]
     fn a_version_without_its_release_may_be_any_build() {
-        for (version, lowest) in [
-            ("1.2", Some("1.2-0")),
-            ("1:1.2", Some("1:1.2-0")),
-            ("1.2-", Some("1.2-0")),
-            ("1.2-3.el9", None),
-        ] {
+        for (version, lowest) in
+            [("1.2", Some("1.2-0")), ("1:1.2", Some("1:1.2-0")), ("1.2-", Some("1.2-0")), ("1.2-3.el9", None)]
+        {
             assert_eq!(lowest_build(version).as_deref(), lowest, "{version}");
         }
     }
