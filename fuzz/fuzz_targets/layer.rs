@@ -9,7 +9,8 @@ fuzz_target!(|data: &[u8]| {
     plimsoll_image::fuzz_layers(data);
     // The halves are the layers.
     let mut data = data.to_vec();
-    let (first, second) = data.split_at_mut(data.len() / 2);
+    let middle = data.len() / 2;
+    let (first, second) = data.split_at_mut(middle);
     checksums::repair(first);
     checksums::repair(second);
     plimsoll_image::fuzz_layers(&data);

@@ -111,6 +111,7 @@ impl<R: Read> Read for Decompressed<R> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read what they wrote themselves, behind `take`")]
 mod tests {
     use std::io::Write as _;
 

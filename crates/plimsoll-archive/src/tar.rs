@@ -497,6 +497,7 @@ fn parse_pax(mut bytes: &[u8]) -> Result<PaxRecords, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read what they wrote themselves, behind `take`")]
 mod tests {
     use super::*;
 
@@ -507,7 +508,7 @@ mod tests {
             match reader.next_entry().map_err(|error| error.to_string())? {
                 None => return Ok(out),
                 Some(TarItem::Escape(path)) => {
-                    out.push((format!("escape {path}"), EntryKind::Other, Vec::new()))
+                    out.push((format!("escape {path}"), EntryKind::Other, Vec::new()));
                 }
                 Some(TarItem::Entry(entry)) => {
                     let mut content = Vec::new();
@@ -696,7 +697,7 @@ mod tests {
             .remove(0)
         };
         for (prefix, expected) in [
-            (&b"14370123456\014370123456"[..], "name"),
+            (&b"14370123456\x0014370123456"[..], "name"),
             (b"\x80\0\0\0\0\0\0\0\0\0\0\x01", "name"),
             (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "name"),
             (b"var/lib", "var/lib/name"),

@@ -43,6 +43,11 @@ const MAX_ARCHIVES: u32 = 20_000;
 const MAX_ENTRIES: u64 = 2_000_000;
 const MAX_INFLATED_BYTES: u64 = 2 << 30;
 
+/// How many times its own size a file may cost in inflated bytes, beyond [`FREE_INFLATED_BYTES`]. Archives in archives
+/// hardly shrink, so real files stay below 3; one full of zeros would cost 1,000.
+const MAX_INFLATION: u64 = 50;
+const FREE_INFLATED_BYTES: u64 = 16 << 20;
+
 /// Bytes of archives in archives that are held in memory at a time, inflated.
 const MAX_HELD_BYTES: u64 = 512 << 20;
 
@@ -67,12 +72,17 @@ impl Cataloger for JavaArchive {
             out,
             archives: MAX_ARCHIVES,
             entries: MAX_ENTRIES,
-            inflated: MAX_INFLATED_BYTES,
+            inflated: inflated_bytes(file.size()),
             held: MAX_HELD_BYTES,
         };
         let is_jdk = file.path.contains("/jvm/") || file.path.contains("jre/lib/");
         Ok(walk.archive(file.content(), file.path, "", MAX_DEPTH, is_jdk)?)
     }
+}
+
+/// Bytes that may be inflated out of a file of this size.
+fn inflated_bytes(size: u64) -> u64 {
+    size.saturating_mul(MAX_INFLATION).saturating_add(FREE_INFLATED_BYTES).min(MAX_INFLATED_BYTES)
 }
 
 /// Whether a file's name is that of an archive.
@@ -525,6 +535,13 @@ mod tests {
             gap entry in.jar/in.jar/in.jar/in.jar/in.jar/in.jar/in.jar/in.jar: expected at most 8 archives in each other, found more: not read
         "#]],
         );
+    }
+
+    #[test]
+    fn a_small_file_does_not_cost_gigabytes() {
+        assert_eq!(inflated_bytes(0), 16 << 20);
+        assert_eq!(inflated_bytes(1 << 20), 66 << 20);
+        assert_eq!(inflated_bytes(u64::MAX), MAX_INFLATED_BYTES);
     }
 
     #[test]

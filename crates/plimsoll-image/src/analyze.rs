@@ -96,7 +96,7 @@ impl<'a> Held<'a> {
     fn add(&self, catalog: &LayerCatalog) -> Result<(), Error> {
         let more = weight::of_layer(catalog);
         let before = self.bytes.fetch_add(more, Ordering::Relaxed);
-        let limit_bytes = self.limits.result_bytes;
+        let limit_bytes = self.limits.image_result_bytes;
         if before.saturating_add(more) > limit_bytes { Err(Error::TooMuch { limit_bytes }) } else { Ok(()) }
     }
 }
@@ -167,6 +167,7 @@ fn inventory(artifact: Artifact, layers: &[FoldLayer], gaps: Vec<Gap>) -> Invent
         });
     }
     all_gaps.sort();
+    all_gaps.dedup();
     Inventory { artifact, os: folded.os, packages: folded.packages, gaps: all_gaps }
 }
 
@@ -196,12 +197,17 @@ fn catalog_layers(source: &dyn ImageSource, options: &Options<'_>) -> Result<Inv
             FoldLayer { catalog: Arc::clone(&catalogs[place[diff_id.as_str()]]), diff_id }
         })
         .collect();
-    let (links, gaps) = links_to_follow(&layers, options.catalogers);
+    let (links, mut gaps) = links_to_follow(&layers, options.catalogers);
     for index in 0..layers.len() {
         let wanted: Vec<&FollowedLink> = links.iter().filter(|link| link.target_layer == index).collect();
         if !wanted.is_empty() {
             let found = targets(source, index, &wanted, options)?;
             held.add(&found)?;
+            // Those that the first walk of the layer gave too are told once.
+            gaps.extend(found.gaps.iter().map(|found| Gap {
+                reporter: found.reporter.clone(),
+                ..gap(&layers[index], &found.path, found.reason.clone())
+            }));
             add_followed(&mut layers, &wanted, found);
         }
     }

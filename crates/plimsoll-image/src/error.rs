@@ -42,7 +42,7 @@ pub enum Error {
         "cannot catalog the image: expected results of its layers of at most {limit_bytes} bytes together, found more"
     )]
     TooMuch {
-        /// The bound, [`crate::Limits::result_bytes`].
+        /// The bound, [`crate::Limits::image_result_bytes`].
         limit_bytes: u64,
     },
     /// A folder, or the place for large files, cannot be read or written.

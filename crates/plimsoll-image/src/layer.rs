@@ -319,7 +319,7 @@ impl Walk<'_> {
                         return Ok(false);
                     }
                     if self.is_full() {
-                        let most = self.reader.limits.result_bytes;
+                        let most = self.reader.limits.layer_result_bytes;
                         self.gap("", format!("expected results of a layer of at most {most} bytes, found more; the rest of the layer was not read"));
                         return Ok(false);
                     }
@@ -523,7 +523,7 @@ impl Walk<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.held_bytes > self.reader.limits.result_bytes
+        self.held_bytes > self.reader.limits.layer_result_bytes
     }
 
     fn gap(&mut self, path: &str, reason: String) {

@@ -22,9 +22,10 @@ pub struct Limits {
     pub symlinks: usize,
     /// Gaps of one layer that are listed one by one; beyond, their number is.
     pub gaps: usize,
-    /// Bytes of memory, about, that the results of an image's layers may take together: packages, paths, links. A
-    /// layer that takes more alone is cut off; layers that take more together are an error. A package takes some 700.
-    pub result_bytes: u64,
+    /// Bytes of memory, about, that the result of one layer may take: packages, paths, links. A package takes some 700.
+    pub layer_result_bytes: u64,
+    /// Bytes of memory, about, that the results of an image's layers may take together. Beyond, there is no inventory.
+    pub image_result_bytes: u64,
 }
 
 impl Default for Limits {
@@ -39,7 +40,8 @@ impl Default for Limits {
             path_bytes: 4096,
             symlinks: 500_000,
             gaps: 1000,
-            result_bytes: 512 << 20,
+            layer_result_bytes: 256 << 20,
+            image_result_bytes: 768 << 20,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! letters, opens a list inside it, always at its end, so that the whole is a chain of lists. It is kept here as one
 //! sequence of items, and the lists of two versions are walked in step.
 //!
+//! Over versions with words the order is no total one, here as in Maven: `1a0 < 1`, `1 < 1.x-dev`, `1.x-dev < 1a0`.
+//!
 //! Letters outside ASCII are compared as they are written; Maven compares them in lower case.
 //!
 //! Source: Maven's POM reference, "Version Order Specification"; `ComparableVersion` of maven-artifact 3.9.

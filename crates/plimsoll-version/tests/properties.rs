@@ -97,12 +97,20 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![6 => like_a_version, 3 => pieces, 1 => any::<String>()]
 }
 
-/// Whether the order is a total one over these: RPM's is, where all have a release or all have none.
+/// Whether the order is a total one over these. RPM's is, where all have a release or all have none. Maven's is not
+/// where words and lists meet, in Maven itself: `1a0 < 1`, `1 < 1.x-dev`, `1.x-dev < 1a0`.
 fn is_total(scheme: Scheme, versions: &[&Version]) -> bool {
     let has_release = |version: &Version| {
         version.as_str().trim_ascii().rsplit_once('-').is_some_and(|(_, release)| !release.is_empty())
     };
-    scheme != Scheme::Rpm || versions.windows(2).all(|pair| has_release(pair[0]) == has_release(pair[1]))
+    let is_numeric = |version: &&Version| {
+        version.as_str().bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
+    };
+    match scheme {
+        Scheme::Rpm => versions.windows(2).all(|pair| has_release(pair[0]) == has_release(pair[1])),
+        Scheme::Maven => versions.iter().all(is_numeric),
+        _ => true,
+    }
 }
 
 fn parse_all<const N: usize>(scheme: Scheme, texts: &[String; N]) -> Option<[Version; N]> {
