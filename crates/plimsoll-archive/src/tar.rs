@@ -206,7 +206,8 @@ impl<R: BufRead> TarReader<R> {
         if kind == b'S' {
             self.skip_sparse_headers(header)?;
         }
-        let sparse_name = if pax.is_sparse() { pax.sparse_name } else { Vec::new() };
+        // GNU's old form has no records of its own: those of the new one say nothing of it.
+        let sparse_name = if kind != b'S' && pax.is_sparse() { pax.sparse_name } else { Vec::new() };
         let raw_path =
             first_that_says([sparse_name, long_name, pax.path]).unwrap_or_else(|| ustar_path(header));
         let has_slash = raw_path.ends_with(b"/");
@@ -707,6 +708,13 @@ mod tests {
         ] {
             assert_eq!(gnu(prefix), expected, "{prefix:?}");
         }
+    }
+
+    #[test]
+    fn records_of_the_new_sparse_form_do_not_name_the_old() {
+        let records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=x\n";
+        let old = block("old", b'S', b"", |_| {});
+        assert_eq!(names(&[extension(b'x', records), old]), ["old"]);
     }
 
     #[test]

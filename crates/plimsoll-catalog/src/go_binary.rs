@@ -94,10 +94,8 @@ fn list(info: &BuildInfo, listed: &mut Listed, out: &mut Catalog) {
         let found = excerpt(info.toolchain.as_bytes());
         out.gap("", format!("expected a released Go toolchain as `go1.21.3`, found `{found}`"));
     }
-    if info.modules.is_empty() {
-        out.gap("", "expected the modules of a Go program, found none: it was built without modules");
-    }
     let mut main = Module::default();
+    let mut program = "";
     let mut ldflags = "";
     let mut dependencies: Vec<(Module<'_>, Option<Module<'_>>)> = Vec::new();
     for line in info.modules.lines() {
@@ -106,6 +104,7 @@ fn list(info: &BuildInfo, listed: &mut Listed, out: &mut Catalog) {
         let mut next = || fields.next().unwrap_or("");
         let module = Module { path: next(), version: next(), sum: next() };
         match key {
+            "path" => program = module.path,
             "mod" => main = module,
             "dep" if dependencies.len() == MAX_MODULES => {
                 out.gap("", format!("expected at most {MAX_MODULES} modules, found more: not listed"));
@@ -121,6 +120,11 @@ fn list(info: &BuildInfo, listed: &mut Listed, out: &mut Catalog) {
             "build" => ldflags = rest.strip_prefix("-ldflags=").unwrap_or(ldflags),
             _ => {}
         }
+    }
+    // The toolchain's own programs, and a single file, need no modules; any other was built with what nobody lists.
+    let needs_none = program.starts_with("cmd/") || program == "command-line-arguments";
+    if main.path.is_empty() && dependencies.is_empty() && !needs_none {
+        out.gap("", "expected the modules of a Go program, found none: it was built without modules");
     }
     let version = if main.sum.is_empty() {
         let own = versions::of_main(main.version).map(str::to_owned);
@@ -157,6 +161,22 @@ mod tests {
     fn check(toolchain: &str, modules: &str, expect: &Expect) {
         let section = inline_section(toolchain, modules);
         check_bytes(&testing::elf(&[(".go.buildinfo", true, &section)]), expect);
+    }
+
+    #[test]
+    fn a_program_built_without_modules_is_a_gap_and_the_toolchains_own_is_not() {
+        for (modules, gaps) in [
+            ("path\tgithub.com/docker/distribution/cmd/registry\nbuild\t-compiler=gc\n", 1),
+            ("path\tcmd/gofmt\nbuild\t-compiler=gc\n", 0),
+            ("path\tcommand-line-arguments\n", 0),
+            ("path\texample.com/m\nmod\texample.com/m\tv1.0.0\t\n", 0),
+            ("", 1),
+        ] {
+            let info = BuildInfo { toolchain: "go1.21.3".to_owned(), modules: modules.to_owned() };
+            let mut out = Catalog::default();
+            list(&info, &mut Listed::default(), &mut out);
+            assert_eq!(out.gaps.len(), gaps, "{modules}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::targets::family;
-use crate::{Error, VERSION};
+use crate::{Error, VERSION, safe_json};
 use component::{Component, Property, properties};
 
 /// Property of `metadata` that holds one gap as JSON.
@@ -35,14 +35,17 @@ const OS_REFERENCE: &str = "operating-system";
 pub fn write_cyclonedx(inventory: &Inventory, out: &mut dyn Write) -> Result<(), Error> {
     let fail = |source| Error::Write { format: "CycloneDX", source };
     let text = document(inventory, VERSION).map_err(|error| fail(error.into()))?;
-    out.write_all(text.as_bytes()).map_err(fail)
+    out.write_all(&text).map_err(fail)
 }
 
-fn document(inventory: &Inventory, version: &str) -> Result<String, serde_json::Error> {
+fn document(inventory: &Inventory, version: &str) -> Result<Vec<u8>, serde_json::Error> {
     let mut bom = bom(inventory, version);
     let serial = serial_number(serde_json::to_string(&bom)?.as_bytes());
     bom.serial_number = Some(serial);
-    serde_json::to_string_pretty(&bom).map(|text| text + "\n")
+    let mut text = Vec::new();
+    safe_json::write(&mut text, &bom)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 #[derive(Serialize)]
@@ -286,12 +289,12 @@ mod tests {
     use crate::sample;
 
     fn json(inventory: &Inventory) -> Value {
-        serde_json::from_str(&document(inventory, "VERSION").unwrap()).unwrap()
+        serde_json::from_slice(&document(inventory, "VERSION").unwrap()).unwrap()
     }
 
     #[test]
     fn golden_document() {
-        let text = document(&sample::inventory(), "VERSION").unwrap();
+        let text = String::from_utf8(document(&sample::inventory(), "VERSION").unwrap()).unwrap();
         expect_file!["../testdata/golden/sbom.cdx.json"].assert_eq(&text);
     }
 

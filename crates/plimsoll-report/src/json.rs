@@ -24,7 +24,7 @@ use plimsoll_model::{
 use serde::Serialize;
 
 use crate::targets::{self, Target, family};
-use crate::{Error, VERSION};
+use crate::{Error, VERSION, safe_json};
 
 /// `SchemaVersion` of Trivy's report.
 const SCHEMA_VERSION: u32 = 2;
@@ -36,7 +36,7 @@ const SCHEMA_VERSION: u32 = 2;
 pub fn write_json(scan: &Scan, out: &mut dyn Write) -> Result<(), Error> {
     let fail = |source| Error::Write { format: "JSON", source };
     let mut out = std::io::BufWriter::new(out);
-    serde_json::to_writer_pretty(&mut out, &report(scan, VERSION)).map_err(|error| fail(error.into()))?;
+    safe_json::write(&mut out, &report(scan, VERSION)).map_err(|error| fail(error.into()))?;
     out.write_all(b"\n").and_then(|()| out.flush()).map_err(fail)
 }
 

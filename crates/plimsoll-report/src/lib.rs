@@ -27,6 +27,7 @@ mod cyclonedx;
 mod error;
 mod json;
 mod read;
+mod safe_json;
 #[cfg(test)]
 mod sample;
 mod table;

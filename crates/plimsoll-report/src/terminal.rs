@@ -29,7 +29,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Whether the character steers a terminal, or disorders a line.
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
             0x00AD | 0x061C | 0x115F | 0x1160 | 0x180E | 0x3164 | 0xFEFF | 0xFFA0
