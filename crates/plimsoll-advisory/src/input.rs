@@ -14,12 +14,13 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use plimsoll_archive::{ReadAt, Zip, ZipError, ZipLimits};
-use plimsoll_model::{Advisory, KevEntry, VulnerabilityScore};
+use plimsoll_model::KevEntry;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::osv::{Outcome, Skip, parse_record};
 use crate::report::ReadReport;
+use crate::seam::Document;
 use crate::text::read_bounded;
 use crate::{parse_kev, parse_scores};
 
@@ -46,24 +47,6 @@ const MAX_FOLDER_DEPTH: usize = 8;
 const MAX_THREADS: usize = 16;
 /// Records that a thread takes at a time.
 const BATCH: usize = 64;
-
-/// One thing that a source holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Document {
-    /// An advisory.
-    Advisory(Box<Advisory>),
-    /// The mark of a record that counts no more, of that ID: withdrawn, or without a package that can be looked up.
-    Withdrawn {
-        /// Its ID.
-        id: String,
-        /// Last changed, RFC 3339 UTC; empty where unknown.
-        modified: String,
-    },
-    /// A known exploited vulnerability.
-    Kev(KevEntry),
-    /// A severity of a CVE by itself.
-    Score(VulnerabilityScore),
-}
 
 /// Reads everything below `paths` and hands it to `accept`, in no particular order, on the calling thread.
 ///
@@ -304,11 +287,11 @@ impl Read {
                     }
                     Outcome::Withdrawn { id, modified } => {
                         report.withdrawn += 1;
-                        accept(Document::Withdrawn { id, modified });
+                        accept(Document::Withdrawn { source: "osv".to_owned(), id, modified });
                     }
                     Outcome::Empty { id, modified } => {
                         report.empty += 1;
-                        accept(Document::Withdrawn { id, modified });
+                        accept(Document::Withdrawn { source: "osv".to_owned(), id, modified });
                     }
                 }
             }

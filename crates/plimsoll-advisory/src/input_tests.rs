@@ -87,6 +87,7 @@ fn collect(paths: &[PathBuf]) -> Result<(Vec<String>, ReadReport), Error> {
             Document::Withdrawn { id, .. } => format!("-{id}"),
             Document::Kev(entry) => format!("kev {}", entry.id),
             Document::Score(score) => format!("score {}", score.id),
+            Document::Epss { id, .. } => format!("epss {id}"),
         });
     })?;
     ids.sort();

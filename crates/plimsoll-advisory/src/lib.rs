@@ -25,12 +25,14 @@ mod loose;
 mod osv;
 mod rating;
 mod report;
+mod seam;
 mod text;
 
 pub use cve_severity::parse_scores;
 pub use error::{Error, InvalidRecord};
-pub use input::{Document, read};
+pub use input::read;
 pub use kev::parse_kev;
 pub use osv::{Outcome, ParsedRecord, Skip, parse_record};
 pub use rating::database_of;
 pub use report::{Failure, MAX_LISTED_FAILURES, ReadReport};
+pub use seam::{About, Document, Feed, FeedFile, FeedKind, MAX_HEAD_BYTES, Sink, Source};

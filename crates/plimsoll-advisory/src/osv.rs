@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use plimsoll_model::{
-    Advisory, Affected, AffectedEvent, AffectedRange, EventKind, Namespace, Rating, RatingScale, Reference,
+    Advisory, Affected, AffectedEvent, AffectedRange, AffectedStatus, EventKind, Namespace, Rating,
+    RatingScale, Reference,
 };
 use serde::Deserialize;
 
@@ -121,6 +122,7 @@ pub fn parse_record(bytes: &[u8]) -> Result<ParsedRecord, InvalidRecord> {
         informational = erratum_kind(&id, &related).map(str::to_owned);
     }
     let advisory = Advisory {
+        source: "osv".to_owned(),
         aliases: texts(raw.aliases, &id),
         upstream: texts(raw.upstream, &id),
         related,
@@ -194,7 +196,16 @@ fn read_affected(
     }
     ratings.retain(|rating| !of_record.contains(rating));
     let name = namespace.ecosystem.normalize_name(&name).into_owned();
-    Some(Affected { namespace, name, ranges, versions, ratings })
+    Some(Affected {
+        namespace,
+        name,
+        ranges,
+        versions,
+        ratings,
+        status: AffectedStatus::Affected,
+        note: String::new(),
+        module: String::new(),
+    })
 }
 
 /// One event an object is what the schema asks; older documents put `introduced` and `fixed` into one.

@@ -29,6 +29,8 @@ pub struct ReadReport {
     pub kev_entries: u64,
     /// Rows of score tables.
     pub scores: u64,
+    /// CVEs with an EPSS score.
+    pub epss: u64,
     /// Files that were met in a folder or zip and are no source, and how often, by the end of their name.
     pub ignored_files: BTreeMap<String, u64>,
     /// Uncompressed bytes of all that was read.

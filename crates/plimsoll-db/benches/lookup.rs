@@ -36,13 +36,7 @@ fn affected(number: u32, entry: u32) -> Affected {
     let event = |kind, version: String| AffectedEvent { kind, version };
     let fixed = format!("{}.{}.{}-1", number % 30, entry, number % 7);
     let events = vec![event(EventKind::Introduced, "0".to_owned()), event(EventKind::Fixed, fixed)];
-    Affected {
-        namespace: namespace(number),
-        name: name(number),
-        ranges: vec![AffectedRange { events }],
-        versions: Vec::new(),
-        ratings: Vec::new(),
-    }
+    Affected { ranges: vec![AffectedRange { events }], ..Affected::new(namespace(number), name(number)) }
 }
 
 fn database() -> Database {

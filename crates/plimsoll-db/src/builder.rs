@@ -111,9 +111,10 @@ impl Builder {
     pub fn read(&mut self, paths: &[PathBuf]) -> Result<&ReadReport, Error> {
         self.read = plimsoll_advisory::read(paths, &mut |document| match document {
             Document::Advisory(advisory) => self.insert(advisory.id.clone(), Record::Advisory(advisory)),
-            Document::Withdrawn { id, modified } => self.withdraw(id, modified),
+            Document::Withdrawn { id, modified, .. } => self.withdraw(id, modified),
             Document::Kev(entry) => self.add_kev(entry),
             Document::Score(score) => self.add_score(score),
+            Document::Epss { .. } => {}
         })?;
         Ok(&self.read)
     }

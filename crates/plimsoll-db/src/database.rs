@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Ecosystem, KevEntry, LookupError, Namespace,
-    Rating,
+    Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Ecosystem, Epss, KevEntry, LookupError,
+    Namespace, Rating,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -140,6 +140,7 @@ impl Database {
         let info = self.info()?;
         Ok(DatabaseInfo {
             digest: self.digest().to_string(),
+            updated: String::new(),
             newest_advisory: info.newest_advisory,
             advisories: info.advisories,
         })
@@ -230,6 +231,10 @@ impl AdvisoryLookup for Database {
 
     fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
         self.id_record(cve)?.map_or(Ok(Vec::new()), |record| record.scores(self.strings()))
+    }
+
+    fn epss(&self, _cve: &str) -> Result<Option<Epss>, LookupError> {
+        Ok(None)
     }
 
     fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {

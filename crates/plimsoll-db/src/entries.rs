@@ -1,7 +1,8 @@
 //! What advisories say of one package, decoded one entry at a time.
 
 use plimsoll_model::{
-    Affected, AffectedEvent, AffectedRange, Candidate, EventKind, LookupError, Namespace, Rating,
+    Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, EventKind, LookupError, Namespace,
+    Rating,
 };
 use plimsoll_version::Event;
 
@@ -134,8 +135,16 @@ impl<'a> Entry<'a> {
             versions.push(self.strings.get(reader.number()?)?.to_owned());
         }
         let ratings = read_ratings(&mut reader, self.strings)?;
-        let affected =
-            Affected { namespace: namespace.clone(), name: name.to_owned(), ranges, versions, ratings };
+        let affected = Affected {
+            namespace: namespace.clone(),
+            name: name.to_owned(),
+            ranges,
+            versions,
+            ratings,
+            status: AffectedStatus::Affected,
+            note: String::new(),
+            module: String::new(),
+        };
         Ok(Candidate { advisory: self.advisory, affected })
     }
 }

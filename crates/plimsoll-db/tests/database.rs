@@ -48,12 +48,10 @@ fn affected(namespace: &str, name: &str, text: &str) -> Affected {
         AffectedEvent { kind: *kind, version: text[mark.len()..].to_owned() }
     };
     let range = |text: &str| AffectedRange { events: text.split_whitespace().map(event).collect() };
+    let namespace = Namespace::parse(namespace).expect("a known ecosystem");
     Affected {
-        namespace: Namespace::parse(namespace).expect("a known ecosystem"),
-        name: name.to_owned(),
         ranges: text.split(';').filter(|range| !range.trim().is_empty()).map(range).collect(),
-        versions: Vec::new(),
-        ratings: Vec::new(),
+        ..Affected::new(namespace, name.to_owned())
     }
 }
 

@@ -20,9 +20,7 @@
 //! # Ok::<(), plimsoll_gate::InvalidThreshold>(())
 //! ```
 
-use plimsoll_model::{
-    Decision, Failure, Finding, FixState, Gap, Severity, SeverityCounts, Undetermined, Verdict,
-};
+use plimsoll_model::{Decision, Failure, Finding, Gap, Severity, SeverityCounts, Undetermined, Verdict};
 
 /// What a team asks of its images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +91,7 @@ pub fn decide<'a>(
     let mut kept = Vec::with_capacity(findings.len());
     for finding in findings {
         let severity = finding.severity.severity;
-        if policy.ignore_unfixed && finding.fix == FixState::NotFixed {
+        if policy.ignore_unfixed && finding.fix.version().is_none() {
             decision.ignored_unfixed.add(severity);
             continue;
         }
@@ -137,7 +135,7 @@ fn fail_rule(level: Severity) -> String {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_model::{SeverityChoice, SeveritySource};
+    use plimsoll_model::{FixState, SeverityChoice, SeveritySource};
 
     use super::*;
 
@@ -159,6 +157,9 @@ mod tests {
             cwes: Vec::new(),
             references: Vec::new(),
             kev: None,
+            epss: None,
+            risk: 0,
+            malicious: false,
             informational: text.contains("notice").then(|| "unmaintained".to_owned()),
             evidence: Vec::new(),
         }

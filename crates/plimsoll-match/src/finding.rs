@@ -80,6 +80,9 @@ pub(crate) fn finding(
         cwes: text.cwes,
         references: text.references,
         kev,
+        epss: None,
+        risk: 0,
+        malicious: false,
         informational: if all_notices { own.clone().find_map(|a| a.informational.clone()) } else { None },
         evidence: hits.iter().map(|hit| evidence(hit)).collect(),
     })

@@ -20,6 +20,7 @@
 //! #     fn advisory(&self, _: u32) -> Result<Advisory, LookupError> { Ok(Advisory::default()) }
 //! #     fn advisories_of(&self, _: &str) -> Result<Vec<u32>, LookupError> { Ok(vec![]) }
 //! #     fn scores(&self, _: &str) -> Result<Vec<Rating>, LookupError> { Ok(vec![]) }
+//! #     fn epss(&self, _: &str) -> Result<Option<Epss>, LookupError> { Ok(None) }
 //! #     fn kev(&self, _: &str) -> Result<Option<KevEntry>, LookupError> { Ok(None) }
 //! # }
 //! # let database = Empty;

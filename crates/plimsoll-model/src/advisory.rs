@@ -11,6 +11,9 @@ use crate::{Namespace, Severity};
 pub struct Advisory {
     /// Its name: `DSA-5343-1`, `GHSA-jfh8-c2jp-5v3q`, `CVE-2021-44228`.
     pub id: String,
+    /// The source that it was read from, under the source's name: `osv`, `debian-tracker`. Two sources may give out
+    /// documents of one ID; both are kept. Empty for a document that was made by hand.
+    pub source: String,
     /// Other names of the same flaw.
     pub aliases: Vec<String>,
     /// Flaws that this document speaks of in a downstream's name: one, or several in a vendor's collected advisory.
@@ -33,8 +36,18 @@ pub struct Advisory {
     pub cwes: Vec<String>,
     /// For a notice that is no flaw: RustSec's `unmaintained`, `unsound`, `notice`.
     pub informational: Option<String>,
-    /// The packages it speaks of. Empty in what a look-up returns.
+    /// The packages it speaks of. Empty in what a look-up returns, and in documents that speak of a flaw alone, as
+    /// those of NVD do.
     pub affected: Vec<Affected>,
+}
+
+impl Advisory {
+    /// Whether it warns of a package that is itself the attack: OSV's `MAL-…`, by its ID or one of its aliases.
+    ///
+    /// Source: OSV schema 1.7, `id`, prefix `MAL-` of the OpenSSF's malicious packages.
+    pub fn is_malicious(&self) -> bool {
+        std::iter::once(&self.id).chain(&self.aliases).any(|id| id.starts_with("MAL-"))
+    }
 }
 
 /// A link of an advisory.
@@ -59,6 +72,60 @@ pub struct Affected {
     pub versions: Vec<String>,
     /// Severities said of this package alone.
     pub ratings: Vec<Rating>,
+    /// What the source says of the versions in the ranges.
+    pub status: AffectedStatus,
+    /// The source's remark on the status, one line of at most 200 bytes: `Minor issue`, `vulnerable code not present`.
+    pub note: String,
+    /// The module stream it speaks of, `nodejs:18`; empty where it speaks of no module.
+    pub module: String,
+}
+
+impl Affected {
+    /// A package without a range. `name` is normalized already.
+    pub fn new(namespace: Namespace, name: String) -> Self {
+        Self {
+            namespace,
+            name,
+            ranges: Vec::new(),
+            versions: Vec::new(),
+            ratings: Vec::new(),
+            status: AffectedStatus::Affected,
+            note: String::new(),
+            module: String::new(),
+        }
+    }
+}
+
+/// What a source says of a package's versions that are in the ranges of an [`Affected`].
+///
+/// Whether a fix exists is told by the ranges; these tell what is to be expected where none does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AffectedStatus {
+    /// They are affected.
+    #[default]
+    Affected,
+    /// They are, and the source will not fix them.
+    WillNotFix,
+    /// They are, and a fix was put off.
+    FixDeferred,
+    /// Nobody has judged them yet.
+    UnderInvestigation,
+    /// They are, and their release gets no fixes any more.
+    EndOfLife,
+    /// They are *not*: what other documents say of the flaw does not hold for them.
+    NotAffected,
+}
+
+/// How probable it is that a CVE is exploited within 30 days.
+///
+/// Source: FIRST, Exploit Prediction Scoring System.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Epss {
+    /// The probability in hundred-thousandths: 97565 is 0.97565.
+    pub probability: u32,
+    /// The share of CVEs that are no more probable, in hundred-thousandths.
+    pub percentile: u32,
 }
 
 /// Affected versions as a list of events.

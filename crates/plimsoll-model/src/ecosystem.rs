@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! ecosystems {
     ($($(#[$doc:meta])* $variant:ident $text:literal $scheme:ident,)*) => {
-        /// A world of package names, under the name the OSV schema gives it.
+        /// A world of package names, under the name the OSV schema gives it, or its own where the schema has none.
         ///
         /// Source: OSV schema 1.7, `affected[].package.ecosystem`, "Defined ecosystems".
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +37,7 @@ ecosystems! {
     AlmaLinux "AlmaLinux" Rpm,
     Alpaquita "Alpaquita" Apk,
     Alpine "Alpine" Apk,
+    AmazonLinux "Amazon Linux" Rpm,
     AzureLinux "Azure Linux" Rpm,
     BellSoft "BellSoft Hardened Containers" Apk,
     Bitnami "Bitnami" SemVer,
@@ -53,6 +54,7 @@ ecosystems! {
     NuGet "NuGet" NuGet,
     OpenEuler "openEuler" Rpm,
     OpenSuse "openSUSE" Rpm,
+    OracleLinux "Oracle Linux" Rpm,
     Packagist "Packagist" Composer,
     PhotonOs "Photon OS" Rpm,
     Pub "Pub" SemVer,

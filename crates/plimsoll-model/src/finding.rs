@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KevEntry, Rating, Reference, Severity};
+use crate::{Epss, KevEntry, Rating, Reference, Severity};
 
 /// A flaw in a package, once, whatever number of advisories name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,12 @@ pub struct Finding {
     pub references: Vec<Reference>,
     /// Its entry in the catalogue of known exploited vulnerabilities.
     pub kev: Option<KevEntry>,
+    /// How probable its exploitation is, the highest of its CVEs.
+    pub epss: Option<Epss>,
+    /// How pressing it is, in tenths of a scale from 0 to 100; see `docs/severity.md`.
+    pub risk: u16,
+    /// Whether the package is itself the attack. Such a finding is always critical.
+    pub malicious: bool,
     /// For a notice that is no flaw: `unmaintained`, `unsound`, `notice`.
     pub informational: Option<String>,
     /// What matched, advisory by advisory.
@@ -49,6 +55,14 @@ pub enum FixState {
     Fixed(String),
     /// No advisory names a fix.
     NotFixed,
+    /// The distribution will not fix it.
+    WillNotFix,
+    /// The distribution has put a fix off.
+    FixDeferred,
+    /// The distribution has not judged it yet.
+    UnderInvestigation,
+    /// The release gets no fixes any more.
+    EndOfLife,
 }
 
 impl FixState {
@@ -56,7 +70,11 @@ impl FixState {
     pub fn version(&self) -> Option<&str> {
         match self {
             Self::Fixed(version) => Some(version),
-            Self::NotFixed => None,
+            Self::NotFixed
+            | Self::WillNotFix
+            | Self::FixDeferred
+            | Self::UnderInvestigation
+            | Self::EndOfLife => None,
         }
     }
 }
@@ -110,6 +128,21 @@ pub struct Evidence {
     pub range: String,
     /// The fixed version that this advisory names.
     pub fixed: Option<String>,
+}
+
+/// A flaw that advisories name for a package, and that the package's distribution says does not affect it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotAffected {
+    /// The flaw, as in [`Finding::id`].
+    pub id: String,
+    /// The advisory that says so.
+    pub advisory: String,
+    /// Index into the inventory's packages, the first of those it holds for.
+    pub package: usize,
+    /// The distribution's reason, or that it gives none.
+    pub reason: String,
+    /// The advisories that were overruled, sorted.
+    pub overruled: Vec<String>,
 }
 
 /// An advisory that may hold, and cannot be decided.

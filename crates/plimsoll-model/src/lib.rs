@@ -17,12 +17,12 @@ mod scan;
 mod severity;
 
 pub use advisory::{
-    Advisory, Affected, AffectedEvent, AffectedRange, EventKind, KevEntry, Rating, RatingScale, Reference,
-    VulnerabilityScore,
+    Advisory, Affected, AffectedEvent, AffectedRange, AffectedStatus, Epss, EventKind, KevEntry, Rating,
+    RatingScale, Reference, VulnerabilityScore,
 };
 pub use digest::{ChainId, DiffId, Digest, InvalidDigest, LayerDigest};
 pub use ecosystem::{Ecosystem, Namespace};
-pub use finding::{Evidence, Finding, FixState, SeverityChoice, SeveritySource, Undetermined};
+pub use finding::{Evidence, Finding, FixState, NotAffected, SeverityChoice, SeveritySource, Undetermined};
 pub use gap::Gap;
 pub use inventory::{Artifact, ArtifactKind, Inventory, LayerInfo, Platform};
 pub use lookup::{AdvisoryLookup, Candidate, LookupError};

@@ -1,6 +1,6 @@
 //! What the matcher asks of an advisory database.
 
-use crate::{Advisory, Affected, KevEntry, Namespace, Rating};
+use crate::{Advisory, Affected, Epss, KevEntry, Namespace, Rating};
 
 /// Read-only questions to an advisory database. The matcher knows the database by these alone.
 pub trait AdvisoryLookup: Sync {
@@ -36,6 +36,12 @@ pub trait AdvisoryLookup: Sync {
     /// # Errors
     /// [`LookupError`] where the database is damaged.
     fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError>;
+
+    /// How probable its exploitation is.
+    ///
+    /// # Errors
+    /// [`LookupError`] where the database is damaged.
+    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError>;
 }
 
 /// One package of one advisory, found under its name.

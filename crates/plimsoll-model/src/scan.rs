@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Finding, Gap, Inventory, Severity, Undetermined};
+use crate::{Finding, Gap, Inventory, NotAffected, Severity, Undetermined};
 
 /// Everything one scan found and decided. A function of image, database and configuration: it holds no clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Scan {
     pub findings: Vec<Finding>,
     /// What could not be decided, sorted.
     pub undetermined: Vec<Undetermined>,
+    /// Flaws that a distribution says do not affect its package, though advisories name it; sorted.
+    pub not_affected: Vec<NotAffected>,
     /// Gaps of the matching, as a distribution release without advisories. Those of reading stand in the inventory.
     pub match_gaps: Vec<Gap>,
     /// The database that was asked.
@@ -25,8 +27,10 @@ pub struct Scan {
 /// Which advisory database was asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseInfo {
-    /// Digest of the file's content, `sha256:…`.
+    /// Digest of its content, `sha256:…`.
     pub digest: String,
+    /// When it was last compared with its sources, RFC 3339 UTC; empty for one that was built from files.
+    pub updated: String,
     /// Newest `modified` of its advisories, RFC 3339: how fresh the data is, whenever the file was built.
     pub newest_advisory: String,
     /// Number of advisories.

@@ -307,7 +307,7 @@ fn metadata(inventory: &Inventory, image_config: Option<serde_json::Value>) -> M
 }
 
 fn own<'a>(scan: &'a Scan, version: &'a str) -> OwnReport<'a> {
-    let DatabaseInfo { digest, newest_advisory, advisories } = &scan.database;
+    let DatabaseInfo { digest, newest_advisory, advisories, updated: _ } = &scan.database;
     let artifact = &scan.inventory.artifact;
     let package = |index: usize| scan.inventory.packages.get(index);
     OwnReport {

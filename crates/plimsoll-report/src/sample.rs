@@ -227,6 +227,9 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
             url: format!("https://nvd.nist.gov/vuln/detail/{}", flaw.id),
         }],
         kev: None,
+        epss: None,
+        risk: 0,
+        malicious: false,
         informational: None,
         evidence: vec![Evidence {
             advisory: flaw.advisory.to_owned(),
@@ -371,6 +374,7 @@ pub(crate) fn scan() -> Scan {
             package: 6,
             reason: "expected a Go version, found `devel +abc`".to_owned(),
         }],
+        not_affected: Vec::new(),
         match_gaps: vec![Gap {
             path: String::new(),
             place: String::new(),
@@ -380,6 +384,7 @@ pub(crate) fn scan() -> Scan {
         }],
         database: DatabaseInfo {
             digest: digest('d'),
+            updated: String::new(),
             newest_advisory: "2023-11-07T03:41:00Z".to_owned(),
             advisories: 4211,
         },

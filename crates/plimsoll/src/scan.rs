@@ -48,6 +48,7 @@ pub(crate) fn run(
         inventory,
         findings: judged.findings,
         undetermined: matches.undetermined,
+        not_affected: Vec::new(),
         match_gaps: matches.gaps,
         database: database.database_info().map_err(damaged)?,
         decision: judged.decision,

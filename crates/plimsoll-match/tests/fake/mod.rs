@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_match::{Matches, evaluate};
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, Candidate, EventKind, Finding,
+    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, Candidate, Epss, EventKind, Finding,
     FixState, Inventory, KevEntry, LookupError, Namespace, OsRelease, Owner, Package, PackageKind, Rating,
     RatingScale, SeveritySource, SourcePackage,
 };
@@ -60,6 +60,10 @@ impl AdvisoryLookup for Fake {
 
     fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
         Ok(self.scores.get(cve).cloned().unwrap_or_default())
+    }
+
+    fn epss(&self, _cve: &str) -> Result<Option<Epss>, LookupError> {
+        Ok(None)
     }
 
     fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
@@ -125,8 +129,7 @@ fn affected(text: &str) -> Affected {
     let namespace = Namespace::parse(namespace).expect(namespace);
     let mut words = rest.split(' ');
     let name = namespace.ecosystem.normalize_name(words.next().expect(text)).into_owned();
-    let mut affected =
-        Affected { namespace, name, ranges: Vec::new(), versions: Vec::new(), ratings: Vec::new() };
+    let mut affected = Affected::new(namespace, name);
     for word in words {
         if let Some(version) = word.strip_prefix('=') {
             affected.versions.push(version.to_owned());
@@ -245,6 +248,7 @@ fn line(finding: &Finding) -> String {
     let fix = match &finding.fix {
         FixState::Fixed(version) => format!(" fixed {version}"),
         FixState::NotFixed => " unfixed".to_owned(),
+        other => format!(" {other:?}"),
     };
     let by = format!(" by {}", finding.advisories.join(" "));
     let some = |word: &str, list: &[String]| {

@@ -146,6 +146,10 @@ fn fix(finding: &Finding) -> String {
     let mut text = match &finding.fix {
         FixState::Fixed(version) => format!("fixed in {}", printable(version)),
         FixState::NotFixed => "no fix".to_owned(),
+        FixState::WillNotFix => "will not be fixed".to_owned(),
+        FixState::FixDeferred => "fix deferred".to_owned(),
+        FixState::UnderInvestigation => "under investigation".to_owned(),
+        FixState::EndOfLife => "end of life".to_owned(),
     };
     if let Some(kind) = &finding.informational {
         let _ = write!(text, " ({})", printable(kind));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, FixState, Layer, Package, Scan, Verdict};
+use plimsoll_model::{Finding, Layer, Package, Scan, Verdict};
 
 use super::groups::worse;
 use super::label::made_by;
@@ -69,7 +69,7 @@ fn totals(scan: &Scan, page: &mut Page) {
 }
 
 fn fixable<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
-    findings.filter(|finding| finding.fix != FixState::NotFixed).count()
+    findings.filter(|finding| finding.fix.version().is_some()).count()
 }
 
 /// What the layers are that the packages with findings came with.
@@ -151,7 +151,7 @@ fn failed_rule(scan: &Scan, rule: &str, page: &mut Page) {
         let severity = finding.severity.severity;
         let id = printable(&finding.id);
         let padding = " ".repeat(ids - width(&id));
-        let fix = if finding.fix == FixState::NotFixed { ", no fix" } else { "" };
+        let fix = if finding.fix.version().is_none() { ", no fix" } else { "" };
         let kev = if finding.kev.is_some() { "  KEV" } else { "" };
         let room =
             page.columns.saturating_sub(4 + SEVERITY_COLUMNS.max(width(severity.as_str())) + kev.len());

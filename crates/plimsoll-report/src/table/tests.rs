@@ -48,6 +48,9 @@ fn finding(package: usize, id: &str, severity: Severity, fixed: Option<&str>, ti
         cwes: Vec::new(),
         references: Vec::new(),
         kev: None,
+        epss: None,
+        risk: 0,
+        malicious: false,
         informational: None,
         evidence: Vec::new(),
     }
@@ -66,6 +69,7 @@ fn scan(packages: Vec<Package>, findings: Vec<Finding>) -> Scan {
         inventory,
         findings,
         undetermined: Vec::new(),
+        not_affected: Vec::new(),
         match_gaps: Vec::new(),
         database: plimsoll_model::DatabaseInfo::default(),
         decision: Decision { counts, ..Decision::default() },
