@@ -3,15 +3,16 @@
 //! Source: PKWARE APPNOTE 6.3.10, sections 4.3 (layout), 4.4 (fields) and 4.5.3 (Zip64).
 
 mod directory;
+mod inflate;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::Crc;
-use flate2::bufread::DeflateDecoder;
+use flate2::{Crc, Decompress};
 
 use crate::{ReadAt, ReadAtCursor};
+use inflate::Inflating;
 
 /// A local header up to its name, in bytes.
 const LOCAL_HEADER_BYTES: usize = 30;
@@ -124,6 +125,8 @@ pub struct Zip<'a> {
     entries: Vec<ZipEntry>,
     remaining: u64,
     limits: ZipLimits,
+    /// One for all entries: some 48 KB that come and go between small results leave holes which nobody can use.
+    decoder: Option<Decompress>,
 }
 
 impl<'a> Zip<'a> {
@@ -134,7 +137,7 @@ impl<'a> Zip<'a> {
     /// is read.
     pub fn open(bytes: &'a dyn ReadAt, limits: ZipLimits) -> Result<Self, ZipError> {
         let entries = directory::read(bytes, &limits)?;
-        Ok(Self { bytes, entries, remaining: limits.total_bytes, limits })
+        Ok(Self { bytes, entries, remaining: limits.total_bytes, limits, decoder: None })
     }
 
     /// Its entries, in the order of the central directory.
@@ -151,6 +154,14 @@ impl<'a> Zip<'a> {
     /// # Panics
     /// If there is no entry `index`.
     pub fn read(&mut self, index: usize, limit: u64) -> Result<Vec<u8>, ZipError> {
+        // Lent, so that the archive can be asked meanwhile.
+        let mut decoder = self.decoder.take().unwrap_or_else(|| Decompress::new(false));
+        let read = self.read_with(index, limit, &mut decoder);
+        self.decoder = Some(decoder);
+        read
+    }
+
+    fn read_with(&mut self, index: usize, limit: u64, decoder: &mut Decompress) -> Result<Vec<u8>, ZipError> {
         let entry = &self.entries[index];
         if entry.size > limit {
             return Err(ZipError::Limit { unit: "bytes in an entry", limit, found: entry.size });
@@ -169,8 +180,8 @@ impl<'a> Zip<'a> {
             }
             (0, Some(slice)) => slice.to_vec(),
             (0, None) => exactly(&mut ReadAtCursor::new(&data), entry.size)?,
-            (8, Some(slice)) => self.inflate(entry, slice)?,
-            (8, None) => self.inflate(entry, BufReader::new(ReadAtCursor::new(&data)))?,
+            (8, Some(slice)) => self.inflate(entry, slice, decoder)?,
+            (8, None) => self.inflate(entry, BufReader::new(ReadAtCursor::new(&data)), decoder)?,
             (method, _) => {
                 let found = format!("method {method}");
                 return Err(self.damaged(entry, "compression method 0 or 8", found));
@@ -228,14 +239,19 @@ impl<'a> Zip<'a> {
         Ok(Window { bytes: self.bytes, start, size: entry.compressed_size })
     }
 
-    fn inflate(&self, entry: &ZipEntry, compressed: impl BufRead) -> Result<Vec<u8>, ZipError> {
+    fn inflate(
+        &self,
+        entry: &ZipEntry,
+        compressed: impl BufRead,
+        decoder: &mut Decompress,
+    ) -> Result<Vec<u8>, ZipError> {
         if entry.size / MAX_DEFLATE_RATIO > entry.compressed_size {
             let expected = format!("at most {MAX_DEFLATE_RATIO} bytes out of each compressed byte");
             let found = format!("{} out of {}", entry.size, entry.compressed_size);
             return Err(self.damaged(entry, expected, found));
         }
         // One byte more than announced, so that a longer stream is seen without being read.
-        exactly(&mut DeflateDecoder::new(compressed).take(entry.size + 1), entry.size + 1)
+        exactly(&mut Inflating::new(compressed, decoder).take(entry.size + 1), entry.size + 1)
             .map_err(|error| self.damaged(entry, "a deflate stream", format!("a damaged one ({error})")))
     }
 
