@@ -118,7 +118,16 @@ cat "$work/pax.tar.gz" "$work/pax.tar.gz" | seed layer two-gzip
 find examples/advisories -name '*.json' | sort | head -n 60 | while IFS= read -r file; do
     seed osv "$(basename "$file")" < "$file"
 done
-printf 'cve,epss,percentile\nCVE-2021-44228,0.97,0.99\n' | seed osv scores
+printf 'cve,cvss_vector,score,severity,source\nCVE-2021-44228,,10.0,CRITICAL,NVD\n' | seed osv scores
+printf '#model_version:v1,score_date:2025-01-01T00:00:00Z\ncve,epss,percentile\nCVE-2021-44228,0.97,0.99\n' > "$work/epss.csv"
+chosen sources epss 5 "$work/epss.csv"
+printf '{"vulnerabilities":[{"cveID":"CVE-2021-44228","dateAdded":"2021-12-10"}]}' > "$work/kev.json"
+chosen sources kev 3 "$work/kev.json"
+# Fixtures of the sources; those that are compressed are told by their content and left out.
+find crates/plimsoll-advisory/testdata -type f ! -name ORIGIN.md ! -name '*.gz' ! -name '*.bz2' ! -name '*.zst' | sort \
+    | while IFS= read -r file; do
+    chosen sources "$(echo "${file#crates/plimsoll-advisory/testdata/}" | tr / -)" 1 "$file"
+done
 printf '{"vulnerabilities":[{"cveID":"CVE-2021-44228","dateAdded":"2021-12-10","dueDate":"2021-12-24"}]}' | seed osv kev
 for document in crates/plimsoll-report/testdata/golden/*.json; do
     seed sbom "$(basename "$document")" < "$document"
@@ -136,6 +145,11 @@ printf '{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":["%s"]},"histo
     "$digest" | seed oci config
 printf '[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l/layer.tar"]}]' | seed oci docker-manifest
 printf 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n' | seed oci answer
+printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.plimsoll.database.v1","config":{"mediaType":"application/vnd.plimsoll.database.manifest.v1+json","digest":"%s","size":7},"layers":[{"mediaType":"application/vnd.plimsoll.database.chunk.v1","digest":"%s","size":9,"annotations":{"vnd.plimsoll.partition":"PyPI","vnd.plimsoll.chunk":"0","vnd.plimsoll.first-block":"0","vnd.plimsoll.blocks":"1"}}],"annotations":{"org.opencontainers.image.created":"2026-01-02T03:04:05Z"}}' \
+    "$digest" "$digest" | seed artifact manifest
+printf '{"critical":{"identity":{"docker-reference":"a/b"},"image":{"docker-manifest-digest":"%s"},"type":"cosign container image signature"},"optional":null}' \
+    "$digest" | seed artifact claim
+printf '%s\n' '-----BEGIN PUBLIC KEY-----' 'MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=' '-----END PUBLIC KEY-----' | seed artifact key
 texts oci text <<'END'
 registry.example/team/app:1.2
 localhost:5000/app@sha256:abababababababababababababababababababababababababababababababab

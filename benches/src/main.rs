@@ -1,6 +1,8 @@
 //! Benchmarks, side by side in one run: the program against the work it cannot avoid, and against Syft where it is
 //! installed. Figures are for reading, never for asserting.
 
+mod database;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
@@ -96,7 +98,30 @@ fn main() -> Result<()> {
     }
     time(&mut contenders)?;
     print(&contenders);
-    lookups(&database)
+    lookups(&database)?;
+    databases(program, &folder)
+}
+
+/// Databases of partitions: of the real advisories where they are given, and of the made-up ones that
+/// `cargo xtask advisories` wrote.
+fn databases(program: &str, folder: &Path) -> Result<()> {
+    println!();
+    if let Some(given) = advisories() {
+        database::run(program, folder, "real", Path::new(&given), None)?;
+    }
+    let (day, next_day) = (folder.join("advisories-0"), folder.join("advisories-1"));
+    if day.is_dir() && next_day.is_dir() {
+        database::run(program, folder, "full-size", &day, Some(&next_day))?;
+    } else {
+        println!("no made-up advisories of full size lie in `{}`: they are left out", folder.display());
+    }
+    Ok(())
+}
+
+/// The folder of real advisories, where it is given.
+fn advisories() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "benchmarks are steered by the environment")]
+    std::env::var("ADVISORIES").ok().filter(|value| !value.is_empty())
 }
 
 fn contender(name: &'static str, command: Vec<String>) -> Contender {
@@ -106,9 +131,7 @@ fn contender(name: &'static str, command: Vec<String>) -> Contender {
 /// The real advisories where they are given, the project's own where not.
 fn database(program: &str, folder: &Path) -> Result<PathBuf> {
     let path = folder.join("plimsoll.db");
-    #[expect(clippy::disallowed_methods, reason = "benchmarks are steered by the environment")]
-    let given = std::env::var("ADVISORIES").ok().filter(|value| !value.is_empty());
-    let sources = given.unwrap_or_else(|| {
+    let sources = advisories().unwrap_or_else(|| {
         println!("database: the project's own advisories; give a folder of real ones with ADVISORIES=DIR");
         "examples/advisories".to_owned()
     });
@@ -292,7 +315,9 @@ fn lookups(path: &Path) -> Result<()> {
     let started = Instant::now();
     let (mut rounds, mut findings) = (0_u64, 0);
     while started.elapsed() < Duration::from_secs(2) {
-        findings = plimsoll_match::evaluate(&inventory, &database)?.findings.len();
+        findings = plimsoll_match::evaluate(&inventory, &database, &plimsoll_match::Options::default())?
+            .findings
+            .len();
         rounds += 1;
     }
     let rate = per_second(rounds * inventory.packages.len() as u64, started.elapsed());

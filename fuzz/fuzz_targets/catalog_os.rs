@@ -18,6 +18,8 @@ const PATHS: &[&str] = &[
     "lib/apk/db/installed",
     "var/lib/rpm/rpmdb.sqlite",
     "var/lib/rpm/rpmdb.sqlite-wal",
+    "var/lib/pacman/local/filesystem-2023.09.18-1/desc",
+    "var/lib/pacman/local/filesystem-2023.09.18-1/files",
 ];
 
 fuzz_target!(|data: &[u8]| {

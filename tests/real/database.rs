@@ -17,44 +17,59 @@ pub struct Database {
     pub real: bool,
 }
 
-/// Built by whoever asks first.
+/// As one file. Built by whoever asks first.
 ///
 /// # Panics
 ///
 /// Where `ADVISORIES` names what is no folder, or the program cannot build one.
 pub fn database() -> &'static Database {
     static DATABASE: OnceLock<Database> = OnceLock::new();
-    DATABASE.get_or_init(|| {
-        let real = advisories();
-        let from = real.clone().unwrap_or_else(|| {
-            println!("no real advisories were given (`ADVISORIES=DIR`): the project's own are used");
-            root().join("examples/advisories")
-        });
-        assert!(from.is_dir(), "cannot read advisories `{}`: expected a folder", from.display());
-        let folder = work_folder().join("database");
-        make_folder(&folder);
-        // Another program may write another form; other folders hold other advisories.
-        let program = program();
-        let built = fs::metadata(&program).expect("it is there");
-        let modified = built.modified().expect("Linux knows it");
-        let key = stamp(&[&format!("{} {modified:?} {}", built.len(), from.display()), &newest(&from)]);
-        let path = folder.join(format!("{key}.db"));
-        let lock = fs::File::create(folder.join("lock")).expect("the folder is ours");
-        lock.lock().expect("the file system of the target folder has locks");
-        if !path.exists() {
-            for entry in fs::read_dir(&folder).expect("the folder is ours") {
-                let old = entry.expect("the folder is ours").path();
-                if old.extension().is_some_and(|extension| extension == "db") {
-                    // A test of another process may have it open: that keeps what it has.
-                    fs::remove_file(old).expect("the file is ours");
-                }
+    DATABASE.get_or_init(|| build("db"))
+}
+
+/// As a store of partitions.
+///
+/// # Panics
+///
+/// As [`database`].
+pub fn database_store() -> &'static Database {
+    static DATABASE: OnceLock<Database> = OnceLock::new();
+    DATABASE.get_or_init(|| build("store"))
+}
+
+/// A file, or a folder where `form` is `store`.
+fn build(form: &str) -> Database {
+    let real = advisories();
+    let from = real.clone().unwrap_or_else(|| {
+        println!("no real advisories were given (`ADVISORIES=DIR`): the project's own are used");
+        root().join("examples/advisories")
+    });
+    assert!(from.is_dir(), "cannot read advisories `{}`: expected a folder", from.display());
+    let folder = work_folder().join("database");
+    make_folder(&folder);
+    // Another program may write another form; other folders hold other advisories.
+    let program = program();
+    let built = fs::metadata(&program).expect("it is there");
+    let modified = built.modified().expect("Linux knows it");
+    let key = stamp(&[&format!("{} {modified:?} {}", built.len(), from.display()), &newest(&from)]);
+    let path = folder.join(format!("{key}.{form}"));
+    let lock = fs::File::create(folder.join("lock")).expect("the folder is ours");
+    lock.lock().expect("the file system of the target folder has locks");
+    if !path.exists() {
+        for entry in fs::read_dir(&folder).expect("the folder is ours") {
+            let old = entry.expect("the folder is ours").path();
+            if old.extension().is_some_and(|extension| extension == form) {
+                // A test of another process may have it open: that keeps what it has.
+                fs::remove_file(&old).or_else(|_| fs::remove_dir_all(&old)).expect("it is ours");
             }
-            let part = folder.join("part");
-            run(tool(program).args(["db", "build", "--from"]).arg(&from).arg("--output").arg(&part));
-            fs::rename(part, &path).expect("both are in a folder of ours");
         }
-        Database { path, real: real.is_some() }
-    })
+        // A folder is told by the slash at its end; one of a run that was ended may be left.
+        let part = folder.join(if form == "store" { "part-store/" } else { "part" });
+        drop(fs::remove_dir_all(&part));
+        run(tool(program).args(["db", "build", "--from"]).arg(&from).arg("--output").arg(&part));
+        fs::rename(part, &path).expect("both are in a folder of ours");
+    }
+    Database { path, real: real.is_some() }
 }
 
 /// The latest change of any file in a folder of advisories.

@@ -6,9 +6,11 @@
 //! What is deliberately absent: a way to go on without a part. A test that cannot run fails and says what is missing.
 
 mod base;
+mod bucket;
 mod database;
 mod image;
 mod judges;
+mod nginx;
 mod plimsoll;
 mod podman;
 mod proxy;
@@ -19,11 +21,13 @@ mod surroundings;
 mod token;
 mod tool;
 
-pub use database::{Database, database};
+pub use bucket::Bucket;
+pub use database::{Database, database, database_store};
 pub use image::{IMAGE, Image, image};
 pub use judges::{
     Package, debian_packages, node_packages, python_packages, syft_packages, validate_cyclonedx,
 };
+pub use nginx::{Hit, Manner, Nginx};
 pub use plimsoll::{Plimsoll, Run, docker_config};
 pub use podman::Podman;
 pub use proxy::{CuttingProxy, Request};

@@ -15,7 +15,7 @@ use crate::tool::{shown, tool, write_file};
 pub struct Plimsoll {
     command: Command,
     // Its home and current folder.
-    _folder: Scratch,
+    folder: Scratch,
 }
 
 /// What a call did.
@@ -44,11 +44,65 @@ impl Plimsoll {
         Self::new("sbom", target)
     }
 
+    /// `plimsoll db ACTION --db STORE`.
+    pub fn db(action: &str, store: &Path) -> Self {
+        let mut call = Self::new("db", action);
+        call.command.arg("--db").arg(store);
+        call
+    }
+
+    /// `plimsoll` with these words alone.
+    pub fn bare(words: &[&str]) -> Self {
+        let [action, target, rest @ ..] = words else {
+            panic!("expected two words at least, found {words:?}")
+        };
+        Self::new(action, target).arguments(rest)
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn arguments(mut self, words: &[&str]) -> Self {
+        self.command.args(words);
+        self
+    }
+
+    /// In a network of its own, which has no way out, not even loopback.
+    #[must_use]
+    pub fn in_no_network(self) -> Self {
+        let mut command = tool("unshare");
+        command
+            .args(["--map-root-user", "--net"])
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        command.current_dir(self.folder.path(""));
+        Self { command, folder: self.folder }
+    }
+
+    /// Starts it, and kills it after that time as `kill -9` does; it may have ended before.
+    pub fn run_and_kill_after(mut self, time: std::time::Duration) {
+        let call = shown(&self.command);
+        let mut child = self
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start `{call}`: {error}"));
+        std::thread::sleep(time);
+        drop(child.kill());
+        drop(child.wait());
+    }
+
     fn new(action: &str, target: &str) -> Self {
         let folder = Scratch::new();
         let mut command = tool(program());
         command.args([action, target]).env("HOME", folder.path("")).current_dir(folder.path(""));
-        Self { command, _folder: folder }
+        Self { command, folder }
     }
 
     /// Reads every layer anew.

@@ -39,8 +39,40 @@ impl Registry {
         Self::start(&image().registry_store(), &access)
     }
 
+    /// One that has nothing, and takes what it is given.
+    pub fn empty(access: Access<'_>) -> Self {
+        // Its store lies in the folder of its own that `start` makes.
+        Self::start(Path::new(""), &access)
+    }
+
+    /// Flips a bit in the middle of the largest blob in its store.
+    pub fn damage_largest_blob(&self) {
+        let mut largest = (0, PathBuf::new());
+        let mut folders = vec![self.folder.path("store")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.ends_with("data") {
+                    let length = entry.metadata().map_or(0, |file| file.len());
+                    largest = largest.max((length, path));
+                }
+            }
+        }
+        let (length, path) = largest;
+        #[expect(clippy::disallowed_methods, reason = "a file of a registry of ours")]
+        let mut bytes =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()));
+        bytes[usize::try_from(length / 2).expect("a small blob")] ^= 1;
+        std::fs::write(&path, bytes)
+            .unwrap_or_else(|error| panic!("cannot write `{}`: {error}", path.display()));
+    }
+
     pub(crate) fn start(store: &Path, access: &Access<'_>) -> Self {
         let folder = Scratch::new();
+        let own = folder.path("store");
+        let store = if store.as_os_str().is_empty() { &own } else { store };
         for _ in 0..MAX_PORTS {
             let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
             configure(&folder, store, address, access);

@@ -15,6 +15,8 @@ need() {
     command -v "$1" > /dev/null 2>&1 || missing="$missing $2"
 }
 need docker-registry docker-registry
+need nginx nginx-light
+need unshare util-linux
 need skopeo skopeo
 need buildah buildah
 need podman podman

@@ -1,9 +1,11 @@
 //! Tasks of the project: `cargo xtask check | test | demo | demo-image | bench`.
 
+mod advisories;
 mod bench;
 mod check;
 mod demo;
 mod demo_image;
+mod docs;
 mod shell;
 mod test;
 
@@ -18,7 +20,9 @@ usage: cargo xtask TASK
   check                      format, lints, documents: what the CI checks
   test [--fast|--real]       the tests; --fast: without, --real: only those against real parts
   demo                       scan the demo's image with the release build
+  docs                       write what documents take from the code: the table of sources
   demo-image FOLDER          write the demo's image as an OCI layout
+  advisories FOLDER [DAY]    write made-up advisories of full size, as they are on that day
   bench                      benchmarks, side by side in one run";
 
 fn main() -> ExitCode {
@@ -30,7 +34,13 @@ fn main() -> ExitCode {
         ["test", "--fast"] => test::run(test::Which::Fast),
         ["test", "--real"] => test::run(test::Which::Real),
         ["demo"] => demo::run(),
+        ["docs"] => docs::run(),
         ["demo-image", folder] => demo_image::write(Path::new(folder)),
+        ["advisories", folder] => made_up(folder, 0),
+        ["advisories", folder, day] => day
+            .parse()
+            .map_err(|_| anyhow::anyhow!("cannot read day `{day}`: expected a number"))
+            .and_then(|day| made_up(folder, day)),
         ["bench"] => bench::run(),
         _ => {
             eprintln!("{USAGE}");
@@ -44,6 +54,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn made_up(folder: &str, day: u32) -> Result<()> {
+    let written = advisories::write(Path::new(folder), advisories::FULL, day)?;
+    println!(
+        "{} advisories, {} ranges, {} bytes of JSON",
+        written.records, written.ranges, written.json_bytes
+    );
+    Ok(())
 }
 
 /// The project's root.

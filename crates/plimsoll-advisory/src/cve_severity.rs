@@ -2,10 +2,65 @@
 
 use std::io::Read;
 
-use plimsoll_model::VulnerabilityScore;
+use plimsoll_model::{Ecosystem, VulnerabilityScore};
 
 use crate::error::InvalidRecord;
 use crate::rating;
+use crate::seam::{About, Feed, FeedFile, Sink, Source};
+
+/// Longest table, in bytes: 70,000 rows are 7 MiB.
+const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
+
+const ABOUT: About = About {
+    name: "cve-severity",
+    title: "Tables of CVE scores",
+    home: "https://github.com/plimsoll-scan/plimsoll",
+    licence: "that of whoever made the table",
+    base: "",
+    brings: "CVSS vectors, scores or words for CVEs, from a table `cve-severity.csv` of your own; nothing of packages.",
+    ecosystems: &[],
+    by_default: true,
+    max_file_bytes: MAX_FILE_BYTES,
+};
+
+/// A table that lies in a folder.
+pub(crate) struct CveSeverity;
+
+impl Source for CveSeverity {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn feeds(&self, _: Option<&[Ecosystem]>) -> Vec<Feed> {
+        Vec::new()
+    }
+
+    fn claims(&self, path: &str, head: &[u8]) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if name == "cve-severity.csv" {
+            return true;
+        }
+        let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let has = |column: &[u8]| line.split(|&byte| byte == b',').any(|name| name.trim_ascii() == column);
+        is_csv(name) && has(b"cve") && (has(b"cvss_vector") || has(b"score"))
+    }
+
+    fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
+        let (scores, failures) = parse_scores(file.bytes)?;
+        for score in scores {
+            sink.score(score);
+        }
+        for failure in failures {
+            sink.fail(file.path.to_owned(), failure.to_string());
+        }
+        Ok(())
+    }
+}
+
+fn is_csv(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("csv"))
+}
 
 /// Words in a table's `source` column and the short name of who they mean; the first that is met counts.
 const SOURCES: &[(&str, &str)] = &[

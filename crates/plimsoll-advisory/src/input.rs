@@ -1,93 +1,174 @@
-//! Where advisories come from: folders, zips, single files.
+//! Where advisories come from: folders, archives, single files, and what was fetched as a feed.
 //!
-//! A folder is searched for `*.zip` (each holding one `*.json` a record, as the OSV bulk export has them in
-//! `<Ecosystem>/all.zip`), loose `*.json` records, `kev.json` or `known_exploited_vulnerabilities.json`, and
-//! `cve-severity.csv`. The export's indexes (`ecosystems.txt`, `modified_id.csv`) and all else is passed over and
-//! counted. A JSON file holds one record, a list of them, or the KEV catalogue.
+//! A folder is searched for files that a source claims, plain or compressed, and for zips and tars, whose members are
+//! files of their own. The indexes of OSV's bulk export (`ecosystems.txt`, `modified_id.csv`) and all else that nobody
+//! claims is passed over and counted.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
+use std::sync::MutexGuard;
 
-use plimsoll_archive::{ReadAt, Zip, ZipError, ZipLimits};
-use plimsoll_model::KevEntry;
-use serde_json::value::RawValue;
+use crate::archive::{Choice, Doubles, MAX_ENTRIES, Made, Reading};
+use crate::error::{Error, InvalidRecord};
+use crate::parallel::{self, Batches};
+use crate::report::{ReadReport, Readings};
+use crate::seam::{Document, Feed, Source};
+use crate::sources::SOURCES;
+use crate::unpack::{Shape, Unpacked, bare, damaged, page};
 
-use crate::error::Error;
-use crate::osv::{Outcome, Skip, parse_record};
-use crate::report::ReadReport;
-use crate::seam::Document;
-use crate::text::read_bounded;
-use crate::{parse_kev, parse_scores};
-
-/// Longest record, in bytes of JSON.
-const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
-/// Longest single file, in bytes: a list of records, the KEV catalogue, a table.
-const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
-/// Entries of one zip, and files below one folder.
-const MAX_ENTRIES: u64 = 2_000_000;
-/// Longest zip that is read as a whole before its entries are; of a longer one each entry is read from the file.
-const MAX_ZIP_IN_MEMORY_BYTES: u64 = 512 * 1024 * 1024;
-/// What one zip may cost. Uncompressed bytes are counted over all zips, see [`MAX_TOTAL_BYTES`].
-const ZIP_LIMITS: ZipLimits = ZipLimits {
-    entries: MAX_ENTRIES,
-    directory_bytes: 512 * 1024 * 1024,
-    name_bytes: 1024,
-    total_bytes: MAX_TOTAL_BYTES,
-};
-/// Uncompressed bytes of everything that one reading takes.
-const MAX_TOTAL_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// How deep folders are searched.
 const MAX_FOLDER_DEPTH: usize = 8;
-/// Threads that parse.
-const MAX_THREADS: usize = 16;
-/// Records that a thread takes at a time.
-const BATCH: usize = 64;
+/// Folders that hold no files of their own: those of version control.
+const PASSED_OVER_FOLDERS: &[&str] = &[".git", ".hg", ".svn"];
 
-/// Reads everything below `paths` and hands it to `accept`, in no particular order, on the calling thread.
-///
-/// The same record may be met several times, in several zips. A record that cannot be read is listed in the report
-/// and the reading goes on.
+/// Reads everything below `paths` and hands it to `accept`, on the calling thread, see [`read_by_source`].
 ///
 /// # Errors
-/// [`Error`] for a path that cannot be read, is no kind of source or damaged as a whole, and beyond the limits:
-/// 16 MiB a record, 512 MiB a file, 2,000,000 entries a zip or folder, 64 GiB in all.
+/// Those of [`read_by_source`].
 pub fn read(paths: &[PathBuf], accept: &mut dyn FnMut(Document)) -> Result<ReadReport, Error> {
-    let mut report = ReadReport::default();
-    let mut inputs = BTreeSet::new();
-    for path in paths {
-        find(path, &mut inputs, &mut report)?;
-    }
-    let budget = Budget { path: paths.first().cloned().unwrap_or_default(), used: AtomicU64::new(0) };
+    Ok(read_by_source(paths, accept)?.total())
+}
 
-    let mut loose = Vec::new();
-    for input in inputs {
-        match input {
-            Input::Zip(path) => read_zip(&path, &budget, &mut report, accept)?,
-            Input::Table(path) => read_table(&path, &mut report, accept)?,
-            Input::Json(path) => loose.push(path),
+/// Reads everything below `paths` and hands it to `accept`, on the calling thread: the documents of one file in its
+/// order, files in no particular order. Each file is read by the first of [`SOURCES`] that claims it.
+///
+/// The same record may be met several times, in several files. A record that cannot be read, and a file in a folder or
+/// archive that is not what it claims to be, is listed in the report and the reading goes on.
+///
+/// # Errors
+/// [`Error`] for a path that cannot be read, for a file given by its name that is of no source or damaged as a whole,
+/// and beyond the limits: 2,000,000 files an archive or folder, 64 GiB in all.
+pub fn read_by_source(paths: &[PathBuf], accept: &mut dyn FnMut(Document)) -> Result<Readings, Error> {
+    let mut readings = Readings::default();
+    let mut files = BTreeMap::new();
+    for path in paths {
+        find(path, &mut files, &mut readings.rest)?;
+    }
+    let files: Vec<(PathBuf, bool)> = files.into_iter().collect();
+    let reading = Reading::new(Choice::Claims(SOURCES));
+    let mut archives = Vec::new();
+
+    let batches = Batches::new(files.len());
+    let step = |(): &mut ()| {
+        let Some(batch) = batches.take() else { return Ok(None) };
+        let files = files[batch].iter();
+        files.map(|(path, is_given)| file(&reading, path, *is_given)).collect::<Result<Vec<_>, _>>().map(Some)
+    };
+    parallel::run(batches.threads(), || Ok(()), step, &mut |found| match found {
+        Found::File(made) => {
+            readings.of(made.source).add_unsettled(&made.report);
+            made.documents.into_iter().for_each(&mut *accept);
+        }
+        Found::Archive { path, is_given, shape } => archives.push((path, is_given, shape)),
+    })?;
+
+    archives.sort();
+    for (path, is_given, shape) in archives {
+        let mut doubles = Doubles::default();
+        let mut deliver = |made| doubles.deliver(made, &mut readings, accept);
+        let shown = path.display().to_string();
+        let result = match shape {
+            Shape::Tar => Unpacked::open(&path)
+                .and_then(|tar| reading.read_tar(&path, &shown, tar.into_stream(), &mut deliver)),
+            Shape::Zip | Shape::Plain => reading.read_zip(&path, &shown, is_given, &mut deliver),
+        };
+        match result {
+            Err(error) if !is_given && error.is_of_content() => {
+                readings.rest.fail(shown, error.with_causes());
+            }
+            result => result?,
         }
     }
-    let work = |buffer: &mut Vec<u8>, path: &PathBuf| read_json(path, &budget, buffer);
-    parallel(&loose, || Ok(Vec::new()), work, &mut report, accept)?;
-    report.bytes = budget.used.into_inner();
-    report.settle();
-    Ok(report)
+    readings.settle();
+    Ok(readings)
 }
 
-/// A file to read, and as what. Ordered by kind and canonical path, so that the order of the arguments is nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Input {
-    Zip(PathBuf),
-    Json(PathBuf),
-    Table(PathBuf),
+/// Reads one file that was fetched as `feed`, of whatever name: plain, compressed, or an archive whose members are read
+/// on several threads. Hands what it holds to `accept`, on the calling thread. After an error, what was handed on before
+/// is to be thrown away.
+///
+/// # Errors
+/// [`Error::Feed`] where it is not whole, not of the source, a page for people, larger than the source allows, or where
+/// it holds records and none can be read, or is an archive without any; [`Error::Unreadable`] where the disk fails.
+pub fn read_feed(
+    source: &dyn Source,
+    feed: &Feed,
+    file: &Path,
+    accept: &mut dyn FnMut(Document),
+) -> Result<ReadReport, Error> {
+    let about = source.about();
+    let reading = Reading::new(Choice::Feed { source, scope: &feed.scope });
+    let mut readings = Readings::default();
+    let mut doubles = Doubles::default();
+    let mut deliver = |made| doubles.deliver(made, &mut readings, accept);
+    let mut read = || -> Result<Shape, Error> {
+        let unpacked = Unpacked::open(file)?;
+        if let Some(found) = page(&unpacked.head) {
+            return Err(Error::WrongContent { path: file.to_owned(), expected: "data", found });
+        }
+        let shape = unpacked.shape();
+        if shape == Shape::Zip {
+            return reading.read_zip(file, &feed.path, true, &mut deliver).map(|()| shape);
+        }
+        if shape == Shape::Tar {
+            let stream = unpacked.into_stream();
+            return reading.read_tar(file, bare(&feed.path), stream, &mut deliver).map(|()| shape);
+        }
+        let (bytes, _guard) = whole(&reading, file, unpacked, about.max_file_bytes)?;
+        let made = reading.parse(source, bare(&feed.path), &bytes);
+        deliver(made.map_err(|error| Error::wrong_content(file, error))?);
+        Ok(shape)
+    };
+    let mut result = read();
+    let report = readings.total();
+    // A file of its own may hold nothing, as the table of a release without fixes. An archive may be of anything, and
+    // where nothing can be read the format has changed: what was there before is better.
+    let may_be_empty = report.failed == 0 && matches!(result, Ok(Shape::Plain));
+    if result.is_ok() && !report.is_fruitful() && !may_be_empty {
+        let found = match report.failures.first() {
+            Some(failure) => {
+                format!("{} that cannot be read, as `{}`: {}", report.failed, failure.place, failure.reason)
+            }
+            None => "none".to_owned(),
+        };
+        result = Err(Error::WrongContent { path: file.to_owned(), expected: "records", found });
+    }
+    match result {
+        Ok(_) => Ok(report),
+        Err(error) if error.is_of_content() => {
+            Err(Error::Feed { name: about.name, feed: feed.path.clone(), source: Box::new(error) })
+        }
+        Err(error) => Err(error),
+    }
 }
 
-fn find(given: &Path, inputs: &mut BTreeSet<Input>, report: &mut ReadReport) -> Result<(), Error> {
+/// Reads one file of a source that is in memory already, uncompressed: a single record that was fetched.
+///
+/// # Errors
+/// [`InvalidRecord`] for what is not of the source's format, or larger than it allows. Nothing was handed on then.
+pub fn read_bytes(
+    source: &dyn Source,
+    scope: &str,
+    path: &str,
+    bytes: &[u8],
+    accept: &mut dyn FnMut(Document),
+) -> Result<ReadReport, InvalidRecord> {
+    let limit = source.about().max_file_bytes;
+    if bytes.len() as u64 > limit {
+        let found = format!("{} bytes, of {limit} that are allowed", bytes.len());
+        return Err(InvalidRecord { expected: "a file of the source", found });
+    }
+    let reading = Reading::new(Choice::Feed { source, scope });
+    let mut made = reading.parse(source, path, bytes)?;
+    made.documents.into_iter().for_each(accept);
+    made.report.settle();
+    Ok(made.report)
+}
+
+/// The files below a path that was given, and whether it was one itself.
+fn find(given: &Path, files: &mut BTreeMap<PathBuf, bool>, report: &mut ReadReport) -> Result<(), Error> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source: io::Error| Error::Unreadable { path, source }
@@ -95,302 +176,116 @@ fn find(given: &Path, inputs: &mut BTreeSet<Input>, report: &mut ReadReport) -> 
     // Canonical, so that a file that is given twice is read once.
     let path = fs::canonicalize(given).map_err(unreadable(given))?;
     if !fs::metadata(&path).map_err(unreadable(given))?.is_dir() {
-        let input = match extension(&path).as_str() {
-            "zip" => Input::Zip(path),
-            "json" => Input::Json(path),
-            "csv" => Input::Table(path),
-            _ => return Err(Error::UnknownKind { path: given.to_owned() }),
-        };
-        inputs.insert(input);
+        files.insert(path, true);
         return Ok(());
     }
     let mut folders = vec![(path, 1)];
-    let mut files = 0;
+    let mut count = 0;
     while let Some((folder, depth)) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(unreadable(&folder))? {
             let entry = entry.map_err(unreadable(&folder))?;
             let path = entry.path();
             // Folders behind a link are not entered: they may lead in a circle.
             if entry.file_type().map_err(unreadable(&path))?.is_dir() {
-                if depth >= MAX_FOLDER_DEPTH {
-                    *report
-                        .ignored_files
-                        .entry(format!("folder below depth {MAX_FOLDER_DEPTH}"))
-                        .or_default() += 1;
+                if PASSED_OVER_FOLDERS.iter().any(|name| entry.file_name() == *name) {
+                    report.count_ignored("folder of version control", 1);
+                } else if depth >= MAX_FOLDER_DEPTH {
+                    report.count_ignored(&format!("folder below depth {MAX_FOLDER_DEPTH}"), 1);
                 } else {
                     folders.push((path, depth + 1));
                 }
                 continue;
             }
-            files += 1;
-            if files > MAX_ENTRIES {
+            count += 1;
+            if count > MAX_ENTRIES {
                 return Err(Error::TooMuch { path: given.to_owned(), limit: MAX_ENTRIES, unit: "files" });
             }
-            let name = entry.file_name();
-            match extension(&path).as_str() {
-                "zip" => inputs.insert(Input::Zip(path)),
-                "json" => inputs.insert(Input::Json(path)),
-                "csv" if name == "cve-severity.csv" => inputs.insert(Input::Table(path)),
-                other => {
-                    *report.ignored_files.entry(format!("*.{other}")).or_default() += 1;
-                    false
+            match fs::metadata(&path) {
+                // A pipe would never end.
+                Ok(metadata) if !metadata.is_file() => report.count_ignored("special file", 1),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    report.count_ignored("link that leads nowhere", 1);
                 }
-            };
+                Ok(_) | Err(_) => {
+                    files.entry(path).or_insert(false);
+                }
+            }
         }
     }
     Ok(())
 }
 
-fn extension(path: &Path) -> String {
-    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+/// What a file in a folder turned out to be.
+enum Found {
+    File(Made),
+    Archive { path: PathBuf, is_given: bool, shape: Shape },
 }
 
-fn is_record_name(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+/// Reads a file, unless it is an archive.
+fn file(reading: &Reading<'_>, path: &Path, is_given: bool) -> Result<Found, Error> {
+    let result = Unpacked::open(path).and_then(|unpacked| {
+        let shape = shape(path, is_given, &unpacked);
+        if shape != Shape::Plain {
+            return Ok(Found::Archive { path: path.to_owned(), is_given, shape });
+        }
+        plain(reading, path, is_given, unpacked).map(Found::File)
+    });
+    match result {
+        Err(error) if !is_given && error.is_of_content() => {
+            Ok(Found::File(Made::failed(None, path.display().to_string(), error.with_causes())))
+        }
+        result => result,
+    }
 }
 
-/// The records of a zip. Each thread has a reader of its own over the same bytes.
-fn read_zip(
+/// In a folder an archive is told by its name, since much else is a zip inside.
+fn shape(path: &Path, is_given: bool, unpacked: &Unpacked) -> Shape {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let extension = bare(&name).rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "zip" => Shape::Zip,
+        "tar" | "tgz" => unpacked.shape(),
+        _ if is_given => unpacked.shape(),
+        _ => Shape::Plain,
+    }
+}
+
+fn plain(reading: &Reading<'_>, path: &Path, is_given: bool, unpacked: Unpacked) -> Result<Made, Error> {
+    let shown = path.display().to_string();
+    let Some(source) = reading.choose(bare(&shown), &unpacked.head) else {
+        if is_given {
+            return Err(Error::UnknownKind { path: path.to_owned() });
+        }
+        return Ok(Made::ignored(&shown, ""));
+    };
+    let (bytes, _guard) = whole(reading, path, unpacked, source.about().max_file_bytes)?;
+    match reading.parse(source, bare(&shown), &bytes) {
+        Ok(made) => Ok(made),
+        Err(error) if is_given => Err(Error::wrong_content(path, error)),
+        Err(error) => Ok(Made::failed(Some(source.about().name), shown, error.to_string())),
+    }
+}
+
+/// All bytes of a file, and what keeps other large ones waiting meanwhile.
+fn whole<'r>(
+    reading: &'r Reading<'_>,
     path: &Path,
-    budget: &Budget,
-    report: &mut ReadReport,
-    accept: &mut dyn FnMut(Document),
-) -> Result<(), Error> {
-    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    let mut file = fs::File::open(path).map_err(unreadable)?;
-    let mut memory = Vec::new();
-    // A read of many small pieces costs more than one of the whole.
-    let is_small = file.metadata().map_err(unreadable)?.len() <= MAX_ZIP_IN_MEMORY_BYTES;
-    let bytes: &dyn ReadAt =
-        if is_small && read_bounded(&mut file, MAX_ZIP_IN_MEMORY_BYTES, &mut memory).map_err(unreadable)? {
-            &memory
+    unpacked: Unpacked,
+    limit: u64,
+) -> Result<(Vec<u8>, Option<MutexGuard<'r, ()>>), Error> {
+    let Unpacked { head: mut bytes, mut rest, is_packed } = unpacked;
+    let (is_whole, guard) = reading.read_rest(&mut rest, limit, &mut bytes).map_err(|source| {
+        if is_packed {
+            Error::wrong_content(path, damaged(&source))
         } else {
-            &file
-        };
-    let damaged = |source: ZipError| Error::DamagedZip { path: path.to_owned(), source: Box::new(source) };
-    let zip = Zip::open(bytes, ZIP_LIMITS).map_err(damaged)?;
-    let mut records = Vec::new();
-    for (index, entry) in zip.entries().iter().enumerate() {
-        if is_record_name(&entry.name) {
-            records.push(index);
-        } else if !entry.is_directory() {
-            let kind = extension(Path::new(&entry.name));
-            *report.ignored_files.entry(format!("*.{kind} in a zip")).or_default() += 1;
+            Error::Unreadable { path: path.to_owned(), source }
         }
-    }
-    let start = || Zip::open(bytes, ZIP_LIMITS).map_err(damaged);
-    let work = |zip: &mut Zip<'_>, &index: &usize| {
-        let entry = &zip.entries()[index];
-        let place = format!("{}: {}", path.display(), entry.name);
-        if entry.size > MAX_RECORD_BYTES {
-            let reason = format!("expected at most {MAX_RECORD_BYTES} bytes, found {}", entry.size);
-            return Ok(vec![Read::Failed { place, reason }]);
-        }
-        let bytes = zip.read(index, MAX_RECORD_BYTES).map_err(damaged)?;
-        budget.take(bytes.len())?;
-        Ok(vec![record(&bytes, || place)])
-    };
-    parallel(&records, start, work, report, accept)
-}
-
-fn read_table(path: &Path, report: &mut ReadReport, accept: &mut dyn FnMut(Document)) -> Result<(), Error> {
-    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.len() > MAX_FILE_BYTES {
-        return Err(Error::TooMuch { path: path.to_owned(), limit: MAX_FILE_BYTES, unit: "bytes" });
-    }
-    let (scores, failures) = parse_scores(io::Read::take(file, MAX_FILE_BYTES)).map_err(|error| {
-        Error::WrongContent { path: path.to_owned(), expected: error.expected, found: error.found }
     })?;
-    report.scores += scores.len() as u64;
-    for score in scores {
-        accept(Document::Score(score));
+    if !is_whole {
+        return Err(Error::TooMuch { path: path.to_owned(), limit, unit: "bytes" });
     }
-    for failure in failures {
-        report.fail(path.display().to_string(), failure.to_string());
-    }
-    Ok(())
-}
-
-/// A loose file: a record, a list of records, or the KEV catalogue, told apart by what is in it.
-fn read_json(path: &Path, budget: &Budget, buffer: &mut Vec<u8>) -> Result<Vec<Read>, Error> {
-    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    let mut file = fs::File::open(path).map_err(unreadable)?;
-    if !read_bounded(&mut file, MAX_FILE_BYTES, buffer).map_err(unreadable)? {
-        return Err(Error::TooMuch { path: path.to_owned(), limit: MAX_FILE_BYTES, unit: "bytes" });
-    }
-    budget.take(buffer.len())?;
-    let place = path.display().to_string();
-    let is_kev = path
-        .file_name()
-        .is_some_and(|name| name == "kev.json" || name == "known_exploited_vulnerabilities.json");
-    if is_kev {
-        return match parse_kev(buffer) {
-            Ok((entries, failures)) => Ok(vec![Read::Kev {
-                entries,
-                failures: failures.into_iter().map(|failure| (place.clone(), failure.to_string())).collect(),
-            }]),
-            Err(error) => Err(Error::WrongContent {
-                path: path.to_owned(),
-                expected: error.expected,
-                found: error.found,
-            }),
-        };
-    }
-    if buffer.trim_ascii_start().first() == Some(&b'[') {
-        return match serde_json::from_slice::<Vec<&RawValue>>(buffer) {
-            Ok(list) => Ok(list
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| record(item.get().as_bytes(), || format!("{place}: item {index}")))
-                .collect()),
-            Err(error) => Err(Error::WrongContent {
-                path: path.to_owned(),
-                expected: "a list of OSV records",
-                found: error.to_string(),
-            }),
-        };
-    }
-    Ok(vec![record(buffer, || place)])
-}
-
-fn record(bytes: &[u8], place: impl FnOnce() -> String) -> Read {
-    if bytes.len() as u64 > MAX_RECORD_BYTES {
-        let reason = format!("expected at most {MAX_RECORD_BYTES} bytes, found {}", bytes.len());
-        return Read::Failed { place: place(), reason };
-    }
-    match parse_record(bytes) {
-        Ok(parsed) => Read::Record { outcome: parsed.outcome, skipped: parsed.skipped },
-        Err(error) => Read::Failed { place: place(), reason: error.to_string() },
-    }
-}
-
-/// What a thread made of one entry.
-enum Read {
-    Record { outcome: Outcome, skipped: Vec<Skip> },
-    Failed { place: String, reason: String },
-    Kev { entries: Vec<KevEntry>, failures: Vec<(String, String)> },
-}
-
-impl Read {
-    fn deliver(self, report: &mut ReadReport, accept: &mut dyn FnMut(Document)) {
-        match self {
-            Self::Record { outcome, skipped } => {
-                report.records += 1;
-                for skip in skipped {
-                    *report.skipped.entry(skip).or_default() += 1;
-                }
-                match outcome {
-                    Outcome::Advisory(advisory) => {
-                        report.usable += 1;
-                        accept(Document::Advisory(advisory));
-                    }
-                    Outcome::Withdrawn { id, modified } => {
-                        report.withdrawn += 1;
-                        accept(Document::Withdrawn { source: "osv".to_owned(), id, modified });
-                    }
-                    Outcome::Empty { id, modified } => {
-                        report.empty += 1;
-                        accept(Document::Withdrawn { source: "osv".to_owned(), id, modified });
-                    }
-                }
-            }
-            Self::Failed { place, reason } => {
-                report.records += 1;
-                report.fail(place, reason);
-            }
-            Self::Kev { entries, failures } => {
-                report.kev_entries += entries.len() as u64;
-                for entry in entries {
-                    accept(Document::Kev(entry));
-                }
-                for (place, reason) in failures {
-                    report.fail(place, reason);
-                }
-            }
-        }
-    }
-}
-
-/// The uncompressed bytes that one reading has taken.
-struct Budget {
-    path: PathBuf,
-    used: AtomicU64,
-}
-
-impl Budget {
-    fn take(&self, bytes: usize) -> Result<(), Error> {
-        let used = self.used.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64);
-        if used > MAX_TOTAL_BYTES {
-            return Err(Error::TooMuch { path: self.path.clone(), limit: MAX_TOTAL_BYTES, unit: "bytes" });
-        }
-        Ok(())
-    }
-}
-
-/// Does `work` for each task on several threads, each with a state that `start` makes, and delivers what it makes on
-/// this one. The first error ends it.
-fn parallel<T: Sync, S>(
-    tasks: &[T],
-    start: impl Fn() -> Result<S, Error> + Sync,
-    work: impl Fn(&mut S, &T) -> Result<Vec<Read>, Error> + Sync,
-    report: &mut ReadReport,
-    accept: &mut dyn FnMut(Document),
-) -> Result<(), Error> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    let threads = threads.min(tasks.len().div_ceil(BATCH));
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    let run_batches = |sender: &SyncSender<Result<Vec<Read>, Error>>| -> Result<(), Error> {
-        let mut state = start()?;
-        while !stop.load(Ordering::Relaxed) {
-            let first = next.fetch_add(BATCH, Ordering::Relaxed).min(tasks.len());
-            let batch = &tasks[first..tasks.len().min(first + BATCH)];
-            if batch.is_empty() {
-                break;
-            }
-            let mut made = Vec::with_capacity(batch.len());
-            for task in batch {
-                made.extend(work(&mut state, task)?);
-            }
-            if sender.send(Ok(made)).is_err() {
-                break;
-            }
-        }
-        Ok(())
-    };
-    let run = |sender: &SyncSender<Result<Vec<Read>, Error>>| {
-        if let Err(error) = run_batches(sender) {
-            // The receiver lives until every sender is gone.
-            sender.send(Err(error)).ok();
-        }
-    };
-    thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(4 * threads.max(1));
-        for _ in 0..threads {
-            let sender = sender.clone();
-            let run = &run;
-            scope.spawn(move || run(&sender));
-        }
-        drop(sender);
-        let mut result = Ok(());
-        for batch in receiver {
-            match batch {
-                Ok(reads) if result.is_ok() => {
-                    for read in reads {
-                        read.deliver(report, accept);
-                    }
-                }
-
-                Ok(_) => {}
-                Err(error) => {
-                    stop.store(true, Ordering::Relaxed);
-                    result = result.and(Err(error));
-                }
-            }
-        }
-        result
-    })
+    reading.take(path, bytes.len() as u64)?;
+    Ok((bytes, guard))
 }
 
 #[cfg(test)]

@@ -2,10 +2,59 @@
 //!
 //! Source: <https://www.cisa.gov/known-exploited-vulnerabilities-catalog>, its JSON schema of 2024.
 
-use plimsoll_model::KevEntry;
+use plimsoll_model::{Ecosystem, KevEntry};
 use serde::Deserialize;
 
 use crate::error::InvalidRecord;
+use crate::seam::{About, Feed, FeedFile, FeedKind, Sink, Source};
+
+/// Longest catalogue, in bytes: 1,500 entries are 2 MiB.
+const MAX_FILE_BYTES: u64 = 128 * 1024 * 1024;
+
+const ABOUT: About = About {
+    name: "kev",
+    title: "CISA Known Exploited Vulnerabilities",
+    home: "https://www.cisa.gov/known-exploited-vulnerabilities-catalog",
+    licence: "CC0-1.0",
+    base: "https://www.cisa.gov/sites/default/files/feeds/",
+    brings: "Which CVEs are known to be exploited, since when, and by ransomware; nothing of packages.",
+    ecosystems: &[],
+    by_default: true,
+    max_file_bytes: MAX_FILE_BYTES,
+};
+
+/// The catalogue.
+pub(crate) struct Kev;
+
+impl Source for Kev {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn feeds(&self, _: Option<&[Ecosystem]>) -> Vec<Feed> {
+        vec![Feed {
+            source: ABOUT.name,
+            path: "known_exploited_vulnerabilities.json".to_owned(),
+            scope: String::new(),
+            kind: FeedKind::File,
+        }]
+    }
+
+    fn claims(&self, path: &str, _: &[u8]) -> bool {
+        matches!(path.rsplit('/').next(), Some("kev.json" | "known_exploited_vulnerabilities.json"))
+    }
+
+    fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
+        let (entries, failures) = parse_kev(file.bytes)?;
+        for entry in entries {
+            sink.kev(entry);
+        }
+        for failure in failures {
+            sink.fail(file.path.to_owned(), failure.to_string());
+        }
+        Ok(())
+    }
+}
 
 /// Reads the catalogue. Beside the entries: the reasons for those that could not be used.
 ///

@@ -14,8 +14,13 @@ use serde::Deserialize;
 
 use crate::error::InvalidRecord;
 use crate::loose::{Loose, Specific};
+use crate::osv_source::NAME;
 use crate::rating;
+use crate::skip::Skip;
 use crate::text::instant;
+
+/// Debian's urgency of a package whose release gets no fixes any more.
+const END_OF_LIFE: &str = "end-of-life";
 
 /// Longest ID that is accepted, in bytes.
 const MAX_ID_BYTES: usize = 256;
@@ -48,23 +53,6 @@ pub enum Outcome {
         /// Last changed, RFC 3339 UTC; empty where unknown.
         modified: String,
     },
-}
-
-/// A part of a record that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Skip {
-    /// An `affected` entry of an ecosystem that is not in [`plimsoll_model::Ecosystem::ALL`].
-    Ecosystem(String),
-    /// An `affected` entry that names no package, as those of source repositories.
-    NoPackage,
-    /// An `affected` entry of a known package without any version or range that can be compared.
-    NoVersions,
-    /// A range of commits (type GIT).
-    GitRange,
-    /// A range of a type that the schema does not have.
-    RangeType(String),
-    /// An event that names no version, or nothing that is known.
-    Event,
 }
 
 /// Reads one OSV record from its JSON.
@@ -122,7 +110,7 @@ pub fn parse_record(bytes: &[u8]) -> Result<ParsedRecord, InvalidRecord> {
         informational = erratum_kind(&id, &related).map(str::to_owned);
     }
     let advisory = Advisory {
-        source: "osv".to_owned(),
+        source: NAME.to_owned(),
         aliases: texts(raw.aliases, &id),
         upstream: texts(raw.upstream, &id),
         related,
@@ -190,8 +178,12 @@ fn read_affected(
     }
 
     let mut ratings = Vec::new();
+    let mut status = AffectedStatus::Affected;
     add_severities(&mut ratings, database, entry.severity);
     for mut part in [entry.database_specific, entry.ecosystem_specific].into_iter().flatten() {
+        if part.words.iter().any(|word| matches!(word, Loose::Text(text) if text == END_OF_LIFE)) {
+            status = AffectedStatus::EndOfLife;
+        }
         add_specific(&mut ratings, database, &mut part);
     }
     ratings.retain(|rating| !of_record.contains(rating));
@@ -202,7 +194,7 @@ fn read_affected(
         ranges,
         versions,
         ratings,
-        status: AffectedStatus::Affected,
+        status,
         note: String::new(),
         module: String::new(),
     })

@@ -74,6 +74,9 @@ fn render(advisory: &Advisory) -> String {
         for given in &affected.ratings {
             write!(text, " ({})", rating(given)).unwrap();
         }
+        if affected.status != AffectedStatus::Affected {
+            write!(text, " {:?}", affected.status).unwrap();
+        }
         line("affected", text);
     }
     out
@@ -151,7 +154,7 @@ fn distributions_say_severity_in_their_own_ways() {
             upstream: CVE-2020-1
             affected: Debian:11 a = 1 (debian NEGLIGIBLE)
             affected: Debian:12 a = 1
-            affected: Debian:13 a = 1
+            affected: Debian:13 a = 1 EndOfLife
         "#]],
     );
     check(
@@ -200,6 +203,20 @@ fn notices_are_told_from_flaws() {
         let Outcome::Advisory(advisory) = parsed.outcome else { panic!("{json}") };
         assert_eq!(advisory.informational.as_deref(), kind, "{json}");
     }
+}
+
+#[test]
+fn fields_that_are_not_known_are_passed_over() {
+    check(
+        r#"{"id": "A-1", "credits": [{"name": 3}], "new_field": {"deep": [[{}]]}, "schema_version": 9, "affected": [{
+            "package": {"ecosystem": "npm", "name": "a", "purl": 3, "new": true}, "custom_ranges": [{"type": "x"}],
+            "ranges": [{"type": "SEMVER", "repo": 3, "database_specific": {"last_known_affected_version_range": "< 3"},
+                        "custom": 1, "events": [{"fixed": "2"}, {"introduced": "3"}, {"introduced": "1"}]}]}]}"#,
+        expect![[r#"
+            A-1 
+            affected: npm a [ <2 >=3 >=1 ]
+        "#]],
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a source of advisories is, and what it reads into.
 //!
-//! A source is a publisher's format: one file under `source/`, its tests at the foot, its fixtures under
+//! A source is a publisher's format: one file under `src/`, its tests at the foot, its fixtures under
 //! `testdata/<name>/` with an `ORIGIN.md`, one line in [`crate::SOURCES`]. It names the feeds that are fetched for it,
 //! tells its files from others when they lie in a folder, and reads one file at a time. It never fetches and never
 //! touches the disk.
@@ -8,8 +8,8 @@
 use plimsoll_model::{Advisory, Ecosystem, Epss, KevEntry, VulnerabilityScore};
 
 use crate::error::InvalidRecord;
-use crate::osv::Skip;
 use crate::report::ReadReport;
+use crate::skip::Skip;
 
 /// A publisher's format.
 pub trait Source: Sync {

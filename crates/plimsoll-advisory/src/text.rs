@@ -31,14 +31,24 @@ pub(crate) fn instant(text: &str) -> String {
     format!("{bare}Z")
 }
 
-/// Reads all of `reader` into `buffer`, which is emptied first. `false` where there is more than `limit` bytes.
-pub(crate) fn read_bounded(reader: &mut dyn Read, limit: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
+/// The first characters of foreign bytes, for a message.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    const MAX_CHARACTERS: usize = 60;
+    let start = &bytes[..bytes.len().min(4 * MAX_CHARACTERS)];
+    String::from_utf8_lossy(start).chars().take(MAX_CHARACTERS).collect::<String>().escape_debug().to_string()
+}
+
+/// Reads the rest of `reader` behind what is in `buffer` already. `false` where there are more than `limit` bytes in
+/// all; a byte more than `limit` may then be in `buffer`, behind which a higher limit can go on.
+pub(crate) fn read_on(reader: &mut dyn Read, limit: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
     const STEP_BYTES: usize = 64 * 1024;
-    buffer.clear();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     loop {
         let start = buffer.len();
-        let step = STEP_BYTES.max(start).min(limit.saturating_sub(start).saturating_add(1));
+        if start > limit {
+            return Ok(false);
+        }
+        let step = STEP_BYTES.max(start).min((limit - start).saturating_add(1));
         buffer.resize(start + step, 0);
         let mut filled = start;
         while filled < buffer.len() {
@@ -51,9 +61,6 @@ pub(crate) fn read_bounded(reader: &mut dyn Read, limit: u64, buffer: &mut Vec<u
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-        }
-        if filled > limit {
-            return Ok(false);
         }
     }
 }
@@ -82,11 +89,22 @@ mod tests {
     #[test]
     fn a_read_stops_at_its_limit() {
         let bytes = vec![7; 200_000];
-        let mut buffer = vec![1];
-        assert!(read_bounded(&mut &bytes[..], 200_000, &mut buffer).unwrap());
+        let mut buffer = Vec::new();
+        assert!(read_on(&mut &bytes[..], 200_000, &mut buffer).unwrap());
         assert_eq!(buffer, bytes);
-        assert!(!read_bounded(&mut &bytes[..], 199_999, &mut buffer).unwrap());
-        assert!(read_bounded(&mut &bytes[..0], 0, &mut buffer).unwrap());
+        let (mut buffer, mut reader) = (Vec::new(), &bytes[..]);
+        assert!(!read_on(&mut reader, 10, &mut buffer).unwrap());
+        assert!(!read_on(&mut reader, 199_999, &mut buffer).unwrap());
+        assert!(read_on(&mut reader, 200_000, &mut buffer).unwrap(), "a higher limit goes on");
+        assert_eq!(buffer, bytes);
+        let mut buffer = Vec::new();
+        assert!(read_on(&mut &bytes[..0], 0, &mut buffer).unwrap());
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_steers_nothing() {
+        assert_eq!(excerpt(b"a\x1b[2J\xff"), "a\\u{1b}[2J\u{fffd}");
+        assert_eq!(excerpt(&[b'x'; 1000]).len(), 60);
     }
 }

@@ -4,6 +4,7 @@
 //! `plimsoll-image` puts their results together. It never touches the disk or the network, never runs anything,
 //! and never panics on foreign bytes: what it cannot read becomes a gap.
 
+mod alpm;
 mod apk;
 mod dotnet;
 mod dpkg;
@@ -33,6 +34,7 @@ pub const CATALOGERS: &[&dyn Cataloger] = &[
     &dpkg::DpkgStatus,
     &dpkg::DpkgFiles,
     &apk::ApkInstalled,
+    &alpm::AlpmLocal,
     &rpm::RpmDatabase,
     &rpm::RpmManifest,
     &python::PythonDistribution,
@@ -88,6 +90,8 @@ mod tests {
         "var/lib/dpkg/info/libc6:amd64.list",
         "var/lib/dpkg/status.d/base.md5sums",
         "lib/apk/db/installed",
+        "var/lib/pacman/local/a-1-1/desc",
+        "var/lib/pacman/local/a-1-1/files",
         "var/lib/rpm/rpmdb.sqlite",
         "var/lib/rpm/rpmdb.sqlite-wal",
         "var/lib/rpm/Packages",

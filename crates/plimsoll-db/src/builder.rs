@@ -1,60 +1,35 @@
-//! Collects records; the newest of each ID counts.
+//! Collects records for a single file; the newest of each ID and source counts.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_advisory::{Document, ReadReport};
-use plimsoll_model::{Advisory, Digest, KevEntry, Rating, VulnerabilityScore};
+use plimsoll_advisory::{Document, ReadReport, SOURCES};
+use plimsoll_model::{Advisory, KevEntry, VulnerabilityScore};
 
-use crate::Error;
-use crate::info::{BuildReport, Info};
-use crate::layout::{file_of, header};
-use crate::write::sections;
+use crate::block::{BlockReader, Frame, unpack};
+use crate::derive::{Built, build};
+use crate::info::BuildReport;
+use crate::manifest::SourceInfo;
+use crate::merge::{NewRecord, merge, sort};
+use crate::split::EVERYTHING;
+use crate::update::{Changes, Update};
+use crate::{Error, file};
 
-/// Collects advisories, scores and exploited vulnerabilities, and writes them as one file.
+/// Sources that facts are of where they are added one by one, without a name.
+const KEV: &str = "kev";
+const CVE_SEVERITY: &str = "cve-severity";
+const EPSS: &str = "epss";
+/// The source that repeats records by ecosystem, which is the scope in a store.
+const OSV: &str = "osv";
+
+/// Collects advisories, scores and exploited vulnerabilities, and writes them as one file, or as a store's generation.
 ///
 /// The file is a function of what was added: neither the order nor how often a record was added changes a byte.
 #[derive(Debug, Default)]
 pub struct Builder {
-    records: HashMap<String, Record>,
-    kev: BTreeMap<String, KevEntry>,
-    scores: BTreeMap<String, Vec<Rating>>,
+    sources: BTreeMap<String, Changes>,
     read: ReadReport,
-    replaced: u64,
-}
-
-/// The newest that is known of an ID.
-#[derive(Debug, PartialEq, Eq)]
-enum Record {
-    Advisory(Box<Advisory>),
-    /// Counts no more since that instant.
-    Withdrawn(String),
-}
-
-impl Record {
-    /// When it was changed, in a form whose order is that of time: without the `Z`, a fraction is greater than none.
-    fn modified(&self) -> &str {
-        let text = match self {
-            Self::Advisory(advisory) => &advisory.modified,
-            Self::Withdrawn(modified) => modified,
-        };
-        text.strip_suffix('Z').unwrap_or(text)
-    }
-
-    /// Which of two records of one ID counts: the newer. Of two from one instant the withdrawn one; then the one whose
-    /// text is greater, which is as good as any and does not depend on the order they came in.
-    fn rank(&self, other: &Self) -> Ordering {
-        self.modified().cmp(other.modified()).then_with(|| match (self, other) {
-            (Self::Withdrawn(_), Self::Withdrawn(_)) => Ordering::Equal,
-            (Self::Withdrawn(_), Self::Advisory(_)) => Ordering::Greater,
-            (Self::Advisory(_), Self::Withdrawn(_)) => Ordering::Less,
-            (Self::Advisory(one), Self::Advisory(two)) if one == two => Ordering::Equal,
-            (Self::Advisory(one), Self::Advisory(two)) => format!("{one:?}").cmp(&format!("{two:?}")),
-        })
-    }
+    by_source: BTreeMap<&'static str, ReadReport>,
 }
 
 impl Builder {
@@ -63,137 +38,199 @@ impl Builder {
         Self::default()
     }
 
-    /// Adds an advisory. Of several with one ID the newest counts.
+    fn source(&mut self, name: &str) -> &mut Changes {
+        self.sources.entry(name.to_owned()).or_insert_with(|| Changes::whole(name))
+    }
+
+    /// Adds an advisory. Of several with one ID and source the newest counts.
     pub fn add(&mut self, advisory: Advisory) {
-        self.insert(advisory.id.clone(), Record::Advisory(Box::new(advisory)));
+        self.source(&advisory.source.clone()).advisory(advisory);
     }
 
-    /// Notes that a record was taken back at that instant: older copies of it do not count.
-    pub fn withdraw(&mut self, id: String, modified: String) {
-        self.insert(id, Record::Withdrawn(modified));
-    }
-
-    fn insert(&mut self, id: String, record: Record) {
-        match self.records.get_mut(&id) {
-            None => {
-                self.records.insert(id, record);
-            }
-            Some(known) => {
-                let order = record.rank(known);
-                self.replaced += u64::from(order.is_ne());
-                if order.is_gt() {
-                    *known = record;
-                }
-            }
-        }
+    /// Notes that a record of that source was taken back at that instant: older copies of it do not count.
+    pub fn withdraw(&mut self, source: &str, id: &str, modified: &str) {
+        self.source(source).withdraw(id, modified);
     }
 
     /// Adds a known exploited vulnerability.
     pub fn add_kev(&mut self, entry: KevEntry) {
-        // Of several for one CVE the greatest by day, then by all else, whatever the order they came in.
-        let rank = |entry: &KevEntry| (entry.date_added.clone(), format!("{entry:?}"));
-        let known = self.kev.get(&entry.id);
-        if known.is_none_or(|known| rank(known) < rank(&entry)) {
-            self.kev.insert(entry.id.clone(), entry);
-        }
+        self.source(KEV).kev(entry);
     }
 
     /// Adds a severity of a CVE by itself.
-    pub fn add_score(&mut self, score: VulnerabilityScore) {
-        let ratings = self.scores.entry(score.id).or_default();
-        if !ratings.contains(&score.rating) {
-            ratings.push(score.rating);
-        }
+    pub fn add_score(&mut self, score: &VulnerabilityScore) {
+        self.source(CVE_SEVERITY).score(score);
+    }
+
+    /// Adds whatever a source holds.
+    pub fn add_document(&mut self, document: Document) {
+        let source = match &document {
+            Document::Advisory(advisory) => advisory.source.clone(),
+            Document::Withdrawn { source, .. } => source.clone(),
+            Document::Kev(_) => KEV.to_owned(),
+            Document::Score(_) => CVE_SEVERITY.to_owned(),
+            Document::Epss { .. } => EPSS.to_owned(),
+        };
+        self.source(&source).add(document);
     }
 
     /// Adds everything that is found below `paths`, see [`plimsoll_advisory::read`]. May be called once: the report
     /// of the last call is the one that is kept.
     pub fn read(&mut self, paths: &[PathBuf]) -> Result<&ReadReport, Error> {
-        self.read = plimsoll_advisory::read(paths, &mut |document| match document {
-            Document::Advisory(advisory) => self.insert(advisory.id.clone(), Record::Advisory(advisory)),
-            Document::Withdrawn { id, modified, .. } => self.withdraw(id, modified),
-            Document::Kev(entry) => self.add_kev(entry),
-            Document::Score(score) => self.add_score(score),
-            Document::Epss { .. } => {}
-        })?;
+        let readings = plimsoll_advisory::read_by_source(paths, &mut |document| self.add_document(document))?;
+        self.read = readings.total();
+        self.by_source = readings.sources;
         Ok(&self.read)
     }
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let built = self.build()?;
-        let mut file = built.header;
-        built.sections.iter().for_each(|section| file.extend_from_slice(section));
-        Ok(file)
+        Ok(self.build()?.into_bytes())
     }
 
-    /// Writes the file to `path`, or as [`crate::FILE_NAME`] into it where it is a folder or ends in `/`. Folders
-    /// that are missing are made. A file that is there is replaced in one step: who has it open keeps the old one.
+    /// Writes the file to `path`. Folders that are missing are made. A file that is there is replaced in one step: who
+    /// has it open keeps the old one.
+    ///
+    /// Where `path` is a folder or ends in `/`, it becomes a store, or its next generation, which holds what was added
+    /// here and nothing else.
     pub fn write(self, path: &Path) -> Result<BuildReport, Error> {
+        if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return self.write_store(path);
+        }
         let built = self.build()?;
-        let file = file_of(path);
-        write_by_rename(&file, &built).map_err(|source| Error::Write { path: file, source })?;
-        let size = built.header.len() + built.sections.iter().map(Vec::len).sum::<usize>();
-        let digest = built.header.last_chunk().expect("a header ends in its digest");
+        let parts: Vec<&[u8]> =
+            std::iter::once(&built.header).chain(&built.sections).map(Vec::as_slice).collect();
+        file::write(path, &parts).map_err(|source| Error::Write { path: path.to_owned(), source })?;
         Ok(BuildReport {
-            digest: Digest::sha256(digest).to_string(),
-            size_bytes: size as u64,
+            digest: plimsoll_model::Digest::sha256(&built.content).to_string(),
+            size_bytes: built.size_bytes(),
+            replaced: self.replaced(),
             info: built.info,
             read: self.read,
-            replaced: self.replaced,
         })
     }
 
+    fn replaced(&self) -> u64 {
+        self.sources.values().map(Changes::replaced).sum()
+    }
+
     fn build(&self) -> Result<Built, Error> {
-        let mut advisories: Vec<&Advisory> = self
-            .records
-            .values()
-            .filter_map(|record| match record {
-                Record::Advisory(advisory) => Some(&**advisory),
-                Record::Withdrawn(_) => None,
-            })
-            .collect();
-        advisories.sort_unstable_by(|one, two| one.id.cmp(&two.id));
-        let (sections, info) = sections(&advisories, &self.kev, &self.scores, &self.read)?;
-        Ok(Built { header: header(&sections), sections, info })
-    }
-}
-
-/// The parts of the file.
-struct Built {
-    header: Vec<u8>,
-    sections: [Vec<u8>; crate::layout::Section::ALL.len()],
-    info: Info,
-}
-
-/// Writes beside the target, brings it to the disk, renames it. A folder's entry is brought to the disk as well.
-fn write_by_rename(target: &Path, built: &Built) -> io::Result<()> {
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder)?;
-    let name = target
-        .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
-    let temporary = folder.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let write = || {
-        // A file of that name is left from a process that was ended, and had our number.
-        fs::remove_file(&temporary).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })?;
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        file.write_all(&built.header)?;
-        for section in &built.sections {
-            file.write_all(section)?;
+        let mut records = Vec::new();
+        for changes in self.sources.values() {
+            changes.each_record(|_, body| {
+                records.push(NewRecord { source: &changes.source, scope: "", body });
+            });
         }
-        file.sync_all()?;
-        fs::rename(&temporary, target)
-    };
-    if let Err(error) = write() {
-        fs::remove_file(&temporary).ok();
-        return Err(error);
+        sort(&mut records);
+        let frames = merge(None, &Update::new(), &records)?;
+        build(EVERYTHING, &frames, left_out(&self.read))
     }
-    File::open(folder)?.sync_all()
+
+    fn write_store(self, path: &Path) -> Result<BuildReport, Error> {
+        let replaced = self.replaced();
+        let mut update = Update::everything();
+        for (source, changes) in &self.sources {
+            changes.add_to(source, &mut update)?;
+        }
+        for (name, report) in &self.by_source {
+            let about = SOURCES.iter().map(|source| source.about()).find(|about| about.name == *name);
+            let licence = about.map_or("", |about| about.licence);
+            update.report(SourceInfo::new(name, "", licence, report));
+        }
+        let generation = crate::Store::at(path).publish(&update)?;
+        let snapshot = generation.open_all()?;
+        let mut info = snapshot.info()?;
+        info.left_out = left_out(&self.read);
+        Ok(BuildReport {
+            digest: generation.digest().to_string(),
+            size_bytes: snapshot.size_bytes(),
+            replaced,
+            info,
+            read: self.read,
+        })
+    }
+
+    /// The bytes of the file of a partition with these blocks, in their order, byte for byte: what is derived from them
+    /// is derived again.
+    ///
+    /// # Errors
+    /// [`Error::Block`] for what is no block, or not one of records in ascending order.
+    pub fn from_blocks(name: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<u8>, Error> {
+        let frames: Vec<Frame<'static>> =
+            frames.into_iter().map(|frame| read_frame(name, frame)).collect::<Result<_, _>>()?;
+        Ok(build(name, &frames, BTreeMap::new())?.into_bytes())
+    }
+}
+
+/// A frame from anywhere, with its digest and number of records.
+pub(crate) fn read_frame(partition: &str, frame: Vec<u8>) -> Result<Frame<'static>, Error> {
+    use sha2::{Digest as _, Sha256};
+    let bad = |error: plimsoll_model::LookupError| Error::Block {
+        partition: partition.to_owned(),
+        reason: error.reason,
+    };
+    let unpacked = unpack(&frame).map_err(bad)?;
+    let records = BlockReader::new(&unpacked).map_err(bad)?.count_left();
+    Ok(Frame {
+        digest: Sha256::digest(&unpacked).into(),
+        bytes: frame.into(),
+        records: u32::try_from(records).expect("no more records than bytes, which are 64 MiB at most"),
+        unpacked_bytes: u32::try_from(unpacked.len()).expect("64 MiB at most"),
+    })
+}
+
+fn left_out(read: &ReadReport) -> BTreeMap<String, u64> {
+    let mut left_out = BTreeMap::new();
+    for (what, count) in [
+        ("records that are withdrawn", read.withdrawn),
+        ("records without a package that can be looked up", read.empty),
+        ("records and rows that cannot be read", read.failed),
+    ] {
+        if count > 0 {
+            left_out.insert(what.to_owned(), count);
+        }
+    }
+    left_out.extend(read.skipped.iter().map(|(skip, &count)| (skip.to_string(), count)));
+    left_out
+}
+
+impl Changes {
+    /// The same, as changes of a store, where OSV's records are kept by ecosystem.
+    fn add_to(&self, source: &str, update: &mut Update) -> Result<(), Error> {
+        let mut failed = None;
+        if source != OSV {
+            update.replace(source, "");
+        }
+        self.each_record(|_, body| {
+            let document = match crate::record::decode(&body, source) {
+                Ok(document) => document,
+                Err(error) => {
+                    failed = Some(error);
+                    return;
+                }
+            };
+            match document {
+                Document::Advisory(advisory) if source == OSV => {
+                    let mut ecosystems: Vec<&'static str> = advisory
+                        .affected
+                        .iter()
+                        .map(|affected| affected.namespace.ecosystem.name())
+                        .collect();
+                    ecosystems.sort_unstable();
+                    ecosystems.dedup();
+                    if ecosystems.is_empty() {
+                        ecosystems.push("");
+                    }
+                    for scope in ecosystems {
+                        update.replace(source, scope).advisory((*advisory).clone());
+                    }
+                }
+                document => update.replace(source, "").add(document),
+            }
+        });
+        match failed {
+            None => Ok(()),
+            Some(error) => Err(Error::Block { partition: EVERYTHING.to_owned(), reason: error.reason }),
+        }
+    }
 }

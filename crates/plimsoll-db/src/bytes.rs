@@ -84,6 +84,11 @@ impl<'a> Reader<'a> {
         self.bytes.is_empty()
     }
 
+    /// What was not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     #[cold]
     pub(crate) fn damaged(&self, expected: &str) -> LookupError {
         damaged(self.part, expected)

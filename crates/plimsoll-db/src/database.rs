@@ -3,24 +3,55 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use plimsoll_advisory::Document;
 use plimsoll_model::{
     Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Ecosystem, Epss, KevEntry, LookupError,
     Namespace, Rating,
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::block::{BlockReader, BlockRecord, unpack};
 use crate::bytes::Reader;
-use crate::documents::{BlockCache, Documents};
+use crate::derive::MAX_NAME_BYTES;
+use crate::documents::{BlockCache, Documents, StoredBlock};
 use crate::entries::{self, Entries};
 use crate::ids::{self, IdRecord};
 use crate::info::Info;
-use crate::layout::{BadHeader, FORMAT, Header, Section, file_of, read_header};
+use crate::layout::{BadHeader, FORMAT, Header, Section, content_digest, file_of, read_header};
 use crate::map::Bytes;
-use crate::strings::Strings;
+use crate::record::{self, Decoded, decode_document};
+use crate::strings::{Strings, u64_at};
 use crate::{Error, index};
 
 /// Namespaces that are accepted; OSV's export of 2026 has some 400.
 const MAX_NAMESPACES: usize = 100_000;
+
+/// Records that room is reserved for before they were read: their number is foreign.
+const MAX_RESERVED_RECORDS: u32 = 4096;
+
+/// A block of records, as it lies in the file.
+#[derive(Clone, Debug)]
+pub struct Block<'a> {
+    /// SHA-256 of what it unpacks to.
+    pub digest: Digest,
+    /// The zstd frame.
+    pub frame: &'a [u8],
+    /// How many records it holds.
+    pub records: u32,
+    /// Its length, unpacked.
+    pub unpacked_bytes: u32,
+}
+
+/// One record of a block, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Name of its source; empty for one made by hand.
+    pub source: String,
+    /// What of the source it belongs to.
+    pub scope: String,
+    /// What it says. Of an advisory whose texts are kept for several releases, texts and packages are two records.
+    pub document: Document,
+}
 
 /// An open advisory database. Any number of threads may ask it.
 ///
@@ -31,19 +62,23 @@ pub struct Database {
     path: PathBuf,
     bytes: Bytes,
     header: Header,
+    name: String,
     /// Sorted by namespace, with its number in the file.
     namespaces: Vec<(Namespace, u32)>,
-    blocks: BlockCache,
+    cache: BlockCache,
 }
 
 impl Database {
     /// Opens a file, or [`crate::FILE_NAME`] in a folder.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let path = file_of(path);
-        let unreadable = |source| Error::Open { path: path.clone(), source };
-        let file = File::open(&path).map_err(unreadable)?;
+        Self::open_file(&file_of(path))
+    }
+
+    pub(crate) fn open_file(path: &Path) -> Result<Self, Error> {
+        let unreadable = |source| Error::Open { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
         let bytes = Bytes::map(&file).map_err(unreadable)?;
-        Self::new(path, bytes)
+        Self::new(path.to_owned(), bytes)
     }
 
     /// Opens bytes in memory, named `memory` in errors.
@@ -66,11 +101,21 @@ impl Database {
             Err(BadHeader::Format(found)) => return Err(Error::OtherFormat { path, found, known: FORMAT }),
             Err(BadHeader::Damaged(reason)) => return Err(Error::Damaged { path, reason }),
         };
-        let mut database =
-            Self { path, bytes, header, namespaces: Vec::new(), blocks: BlockCache::default() };
-        database.namespaces =
-            database.read_namespaces().map_err(|error| Error::damaged(&database.path, error))?;
+        let mut database = Self {
+            path,
+            bytes,
+            header,
+            name: String::new(),
+            namespaces: Vec::new(),
+            cache: BlockCache::default(),
+        };
+        database.name = database.read_name().map_err(|error| database.damaged(error))?;
+        database.namespaces = database.read_namespaces().map_err(|error| database.damaged(error))?;
         Ok(database)
+    }
+
+    fn damaged(&self, error: LookupError) -> Error {
+        Error::Damaged { path: self.path.clone(), reason: error.reason }
     }
 
     fn section(&self, section: Section) -> &[u8] {
@@ -81,6 +126,17 @@ impl Database {
 
     fn strings(&self) -> Strings<'_> {
         Strings(self.section(Section::Strings))
+    }
+
+    fn documents(&self) -> Documents<'_> {
+        Documents { index: self.section(Section::Blocks), packed: self.section(Section::Documents) }
+    }
+
+    fn read_name(&self) -> Result<String, LookupError> {
+        let bytes = self.section(Section::Name);
+        let text = std::str::from_utf8(bytes).ok().filter(|_| (1..=MAX_NAME_BYTES).contains(&bytes.len()));
+        let bad = || crate::bytes::damaged(Section::Name.name(), "1 to 1024 bytes of UTF-8");
+        text.map(str::to_owned).ok_or_else(bad)
     }
 
     fn read_namespaces(&self) -> Result<Vec<(Namespace, u32)>, LookupError> {
@@ -117,9 +173,86 @@ impl Database {
         self.bytes.len() as u64
     }
 
-    /// Digest of the database: the SHA-256 of its header, which holds those of all sections.
+    /// Name of the partition: `Debian:12`, `PyPI`, `cve`; `*` where the file holds everything.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Digest of the content: SHA-256 of the name, and of the digests of the blocks in their order. It depends neither
+    /// on what is derived from the blocks nor on how they are compressed.
+    pub fn content_digest(&self) -> Digest {
+        Digest::sha256(&self.header.content)
+    }
+
+    /// Digest of the database, which for a single file is that of its content.
     pub fn digest(&self) -> Digest {
-        Digest::sha256(&self.header.digest)
+        self.content_digest()
+    }
+
+    /// The blocks of records, in their order.
+    ///
+    /// Cheap: nothing is unpacked. Digests are those that the file names; [`Self::verify`] checks them.
+    pub fn blocks(&self) -> impl Iterator<Item = Result<Block<'_>, Error>> {
+        self.stored_blocks().map(|block| {
+            let StoredBlock { digest, frame, records, unpacked_bytes } = block?;
+            Ok(Block { digest: Digest::sha256(&digest), frame, records, unpacked_bytes })
+        })
+    }
+
+    pub(crate) fn stored_blocks(&self) -> impl Iterator<Item = Result<StoredBlock<'_>, Error>> {
+        let documents = self.documents();
+        (0..documents.blocks()).map(move |block| documents.block(block).map_err(|error| self.damaged(error)))
+    }
+
+    pub(crate) fn stored_block(&self, number: usize) -> Result<StoredBlock<'_>, LookupError> {
+        self.documents().block(number)
+    }
+
+    /// The records of a block, decoded.
+    pub fn records(&self, block: &Block<'_>) -> Result<Vec<Record>, Error> {
+        let mut records = Vec::with_capacity(block.records.min(MAX_RESERVED_RECORDS) as usize);
+        self.each_record(block.frame, |record| {
+            let document = record::decode(record.body, record.source)?;
+            records.push(Record {
+                source: record.source.to_owned(),
+                scope: record.scope.to_owned(),
+                document,
+            });
+            Ok(())
+        })?;
+        Ok(records)
+    }
+
+    pub(crate) fn each_record(
+        &self,
+        frame: &[u8],
+        mut visit: impl FnMut(BlockRecord<'_>) -> Result<(), LookupError>,
+    ) -> Result<(), Error> {
+        let unpacked = unpack(frame).map_err(|error| self.damaged(error))?;
+        let mut records = BlockReader::new(&unpacked).map_err(|error| self.damaged(error))?;
+        records.try_for_each(|record| visit(record?)).map_err(|error| self.damaged(error))
+    }
+
+    /// Of each advisory what tells which are the same in several partitions.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = u64> {
+        let (words, _) = self.section(Section::Identities).as_chunks::<8>();
+        words.iter().map(|word| u64::from_le_bytes(*word)).filter(|identity| identity & record::IS_TEXTS == 0)
+    }
+
+    /// The same of one document.
+    pub(crate) fn identity(&self, number: u32) -> Option<u64> {
+        let identity = u64_at(self.section(Section::Identities), 8 * number as usize)?;
+        Some(identity & !record::IS_TEXTS)
+    }
+
+    /// How many documents have a number.
+    pub(crate) fn document_count(&self) -> u32 {
+        u32::try_from(self.section(Section::Identities).len() / 8).unwrap_or(u32::MAX)
+    }
+
+    /// Whether any record bears this ID, or names it.
+    pub(crate) fn knows(&self, id: &str) -> Result<bool, LookupError> {
+        Ok(self.id_record(id)?.is_some())
     }
 
     /// The namespaces, sorted.
@@ -146,7 +279,7 @@ impl Database {
         })
     }
 
-    /// Checks the digest of every section. Reads the whole file.
+    /// Checks the digest of every section, and of what every block unpacks to. Reads the whole file.
     pub fn verify(&self) -> Result<(), Error> {
         for section in Section::ALL {
             if Sha256::digest(self.section(section)).as_slice() != self.header.places[section as usize].digest
@@ -157,6 +290,20 @@ impl Database {
                 );
                 return Err(Error::Damaged { path: self.path.clone(), reason });
             }
+        }
+        let mut digests = Vec::with_capacity(self.documents().blocks());
+        for block in self.stored_blocks() {
+            let block = block?;
+            let unpacked = unpack(block.frame).map_err(|error| self.damaged(error))?;
+            if Sha256::digest(&unpacked).as_slice() != block.digest {
+                let reason = "expected a block of the digest that the file names, found another".to_owned();
+                return Err(Error::Damaged { path: self.path.clone(), reason });
+            }
+            digests.push(block.digest);
+        }
+        if content_digest(&self.name, digests.into_iter()) != self.header.content {
+            let reason = "expected blocks of the digest that the header names, found others".to_owned();
+            return Err(Error::Damaged { path: self.path.clone(), reason });
         }
         Ok(())
     }
@@ -199,6 +346,28 @@ impl Database {
         Ok(())
     }
 
+    /// The document of that number, without packages, and whether its texts stand elsewhere.
+    pub(crate) fn document(&self, number: u32) -> Result<(Advisory, bool), LookupError> {
+        self.documents().get(number, &self.cache, |record| {
+            let Decoded { advisory, texts_elsewhere, .. } = decode_document(record.body, record.source)?;
+            Ok((advisory, texts_elsewhere))
+        })
+    }
+
+    /// The document with this ID and source, with its texts, where this partition keeps those of others.
+    pub(crate) fn texts_of(&self, id: &str, source: &str) -> Result<Option<Advisory>, LookupError> {
+        let Some(record) = self.id_record(id)? else { return Ok(None) };
+        let wanted = record::identity(id, source);
+        let numbers = record.texts()?.into_iter().chain(record.advisories()?);
+        for number in numbers.filter(|&number| self.identity(number) == Some(wanted)) {
+            let (advisory, texts_elsewhere) = self.document(number)?;
+            if !texts_elsewhere && advisory.id == id && advisory.source == source {
+                return Ok(Some(advisory));
+            }
+        }
+        Ok(None)
+    }
+
     fn id_record(&self, id: &str) -> Result<Option<IdRecord<'_>>, LookupError> {
         let ids = self.section(Section::Ids);
         index::find(self.section(Section::IdIndex), index::hash(0, id.as_bytes()), |offset| {
@@ -218,9 +387,7 @@ impl AdvisoryLookup for Database {
     }
 
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
-        let documents =
-            Documents { index: self.section(Section::Blocks), packed: self.section(Section::Documents) };
-        documents.get(number, &self.blocks)
+        Ok(self.document(number)?.0)
     }
 
     /// Found under an ID are: the advisory that bears it, those that have it as an alias, those that speak of it in a
@@ -233,8 +400,8 @@ impl AdvisoryLookup for Database {
         self.id_record(cve)?.map_or(Ok(Vec::new()), |record| record.scores(self.strings()))
     }
 
-    fn epss(&self, _cve: &str) -> Result<Option<Epss>, LookupError> {
-        Ok(None)
+    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError> {
+        self.id_record(cve)?.map_or(Ok(None), |record| record.epss(self.strings()))
     }
 
     fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {

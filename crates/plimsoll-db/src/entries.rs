@@ -1,12 +1,12 @@
 //! What advisories say of one package, decoded one entry at a time.
 
 use plimsoll_model::{
-    Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, EventKind, LookupError, Namespace,
-    Rating,
+    Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, LookupError, Namespace, Rating,
 };
 use plimsoll_version::Event;
 
 use crate::bytes::{MAX_RESERVE, Put as _, Reader};
+use crate::record::{event_kind, event_tag, read_status, status_tag};
 use crate::strings::{Strings, StringsBuilder};
 
 pub(crate) const PART: &str = "packages";
@@ -14,20 +14,13 @@ pub(crate) const PART: &str = "packages";
 /// Set in an event's kind where its version is `0`, as nearly every `introduced` is.
 const ZERO: u8 = 0x80;
 
-/// Writes one entry, without its length.
-pub(crate) fn encode(advisory: u32, affected: &Affected, strings: &mut StringsBuilder) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.put_varint(u64::from(advisory));
+/// Writes one entry, without its length and without the number of its advisory, which stand in front of it.
+pub(crate) fn encode(affected: &Affected, strings: &mut StringsBuilder, out: &mut Vec<u8>) {
     out.put_count(affected.ranges.len());
     for range in &affected.ranges {
         out.put_count(range.events.len());
         for event in &range.events {
-            let kind = match event.kind {
-                EventKind::Introduced => 0,
-                EventKind::Fixed => 1,
-                EventKind::LastAffected => 2,
-                EventKind::Limit => 3,
-            };
+            let kind = event_tag(event.kind);
             if event.version == "0" {
                 out.push(kind | ZERO);
             } else {
@@ -44,7 +37,13 @@ pub(crate) fn encode(advisory: u32, affected: &Affected, strings: &mut StringsBu
     for rating in &affected.ratings {
         out.put_rating(rating, |out, text| out.put_varint(u64::from(strings.number(text))));
     }
-    out
+    // Most have nothing of these: they cost no byte.
+    if affected.status != AffectedStatus::Affected || !affected.note.is_empty() || !affected.module.is_empty()
+    {
+        out.push(status_tag(affected.status));
+        out.put_varint(u64::from(strings.number(&affected.note)));
+        out.put_varint(u64::from(strings.number(&affected.module)));
+    }
 }
 
 /// The entries of one package. Each is decoded when it is asked for.
@@ -135,16 +134,13 @@ impl<'a> Entry<'a> {
             versions.push(self.strings.get(reader.number()?)?.to_owned());
         }
         let ratings = read_ratings(&mut reader, self.strings)?;
-        let affected = Affected {
-            namespace: namespace.clone(),
-            name: name.to_owned(),
-            ranges,
-            versions,
-            ratings,
-            status: AffectedStatus::Affected,
-            note: String::new(),
-            module: String::new(),
-        };
+        let mut affected =
+            Affected { ranges, versions, ratings, ..Affected::new(namespace.clone(), name.to_owned()) };
+        if !reader.is_empty() {
+            affected.status = read_status(&mut reader)?;
+            self.strings.get(reader.number()?)?.clone_into(&mut affected.note);
+            self.strings.get(reader.number()?)?.clone_into(&mut affected.module);
+        }
         Ok(Candidate { advisory: self.advisory, affected })
     }
 }
@@ -164,13 +160,7 @@ pub(crate) fn read_ratings(
 
 fn read_event<'a>(reader: &mut Reader<'a>) -> Result<Event<'a>, LookupError> {
     let tag = reader.byte()?;
-    let kind = match tag & !ZERO {
-        0 => EventKind::Introduced,
-        1 => EventKind::Fixed,
-        2 => EventKind::LastAffected,
-        3 => EventKind::Limit,
-        _ => return Err(reader.damaged("an event from 0 to 3")),
-    };
+    let kind = event_kind(tag & !ZERO).ok_or_else(|| reader.damaged("an event from 0 to 3"))?;
     let version = if tag & ZERO == 0 { reader.text()? } else { "0" };
     Ok(Event { kind, version })
 }

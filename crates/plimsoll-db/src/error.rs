@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use plimsoll_model::LookupError;
+use plimsoll_model::{Digest, LookupError};
 
 /// A database that cannot be built, written, opened or verified.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,52 @@ pub enum Error {
         found: u32,
         /// The format that is read here.
         known: u32,
+    },
+    /// A store holds no generation yet.
+    #[error("cannot open advisory database `{}`: expected a generation in it, found none", path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A generation was asked for that the store does not hold.
+    #[error("cannot open advisory database `{}`: expected a generation with digest `{digest}`, found {found}", path.display())]
+    NoGeneration {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was asked for.
+        digest: Digest,
+        /// What is there.
+        found: String,
+    },
+    /// A partition of a generation is missing or is another.
+    #[error("cannot open partition `{partition}` of the advisory database: expected {expected} in `{}`, found {found}", path.display())]
+    Partition {
+        /// Its name: `Debian:12`.
+        partition: String,
+        /// Its file.
+        path: PathBuf,
+        /// What should be there.
+        expected: String,
+        /// What is.
+        found: String,
+    },
+    /// A manifest is no manifest of a generation.
+    #[error("cannot read manifest `{place}` of the advisory database: expected {expected}, found {found}")]
+    Manifest {
+        /// Its file, or where it came from.
+        place: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A block of records, from wherever it came, cannot be used.
+    #[error("cannot read a block of partition `{partition}`: {reason}")]
+    Block {
+        /// The partition it was to go into.
+        partition: String,
+        /// What was expected, and what was found.
+        reason: String,
     },
     /// The file is cut short or changed.
     #[error("cannot read advisory database `{}`: {reason}", path.display())]
@@ -76,7 +122,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
-                "build one with `plimsoll db build --from FOLDER --output FILE`, and name it with `--db FILE`",
+                "fetch one with `plimsoll db update`, or build one with `plimsoll db build --from FOLDER --output FILE` and name it with `--db FILE`",
             ),
             Self::NotADatabase { .. } => {
                 Some("`--db` takes what `plimsoll db build --output` wrote, not the sources it is built from")
@@ -85,7 +131,15 @@ impl Error {
                 Some("the file was written by a newer plimsoll: update this one, or build the database anew")
             }
             Self::OtherFormat { .. } => Some("build the database anew with this version"),
-            Self::Damaged { .. } => Some("fetch or build the database anew"),
+            Self::Damaged { .. } | Self::Manifest { .. } | Self::Block { .. } => {
+                Some("fetch or build the database anew")
+            }
+            Self::Empty { .. } | Self::Partition { .. } => Some(
+                "fill it with `plimsoll db update`, or with `plimsoll db import FILE` where there is no network",
+            ),
+            Self::NoGeneration { .. } => Some(
+                "`plimsoll db list` names those that are there; `plimsoll db pin` keeps one from being pruned",
+            ),
             _ => None,
         }
     }

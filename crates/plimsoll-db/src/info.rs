@@ -15,12 +15,16 @@ pub struct Info {
     /// Newest `modified` of its advisories, RFC 3339 UTC; empty where none says it. One record in a hundred, and
     /// nine at most, are passed over, since some are dated in the future by mistake.
     pub newest_advisory: String,
+    /// Records of all kinds.
+    pub records: u64,
     /// Advisories.
     pub advisories: u64,
     /// Packages, each in one namespace.
     pub packages: u64,
     /// What advisories say of packages.
     pub entries: u64,
+    /// Affected ranges.
+    pub ranges: u64,
     /// IDs and aliases that can be asked for.
     pub ids: u64,
     /// Entries of the catalogue of known exploited vulnerabilities.
@@ -29,6 +33,14 @@ pub struct Info {
     pub newest_kev: String,
     /// CVEs with a score from a table.
     pub scored: u64,
+    /// CVEs with a probability of exploitation.
+    pub epss: u64,
+    /// Blocks of records.
+    pub blocks: u64,
+    /// Bytes of these blocks, compressed: what is to be fetched of it.
+    pub size_bytes: u64,
+    /// Whose records it holds, sorted.
+    pub origins: Vec<Origin>,
     /// Advisories by the database that gave them their ID: `debian`, `ghsa`, …
     pub databases: BTreeMap<String, u64>,
     /// By ecosystem.
@@ -37,6 +49,17 @@ pub struct Info {
     pub namespaces: BTreeMap<String, u64>,
     /// What the sources held that is not here, as `withdrawn` or `ranges of commits`.
     pub left_out: BTreeMap<String, u64>,
+}
+
+/// Records of one source and scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin {
+    /// Name of the source: `osv`.
+    pub source: String,
+    /// What of the source: `Debian`; empty where it is fetched as a whole, or was read from files.
+    pub scope: String,
+    /// How many records.
+    pub records: u64,
 }
 
 /// What a database holds of one ecosystem.
@@ -65,6 +88,9 @@ impl fmt::Display for Info {
         )?;
         writeln!(f, "known exploited vulnerabilities: {}, newest {}", self.kev_entries, self.newest_kev)?;
         writeln!(f, "scored: {} CVEs", self.scored)?;
+        if self.epss > 0 {
+            writeln!(f, "with a probability of exploitation: {} CVEs", self.epss)?;
+        }
         for (name, ecosystem) in &self.ecosystems {
             writeln!(
                 f,

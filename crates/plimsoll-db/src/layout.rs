@@ -4,26 +4,32 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::block::BlockDigest;
 use crate::strings::{u32_at, u64_at};
 
 /// Version of the format that is written and read here.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Name of the file, where only a folder is given.
 pub const FILE_NAME: &str = "plimsoll.db";
 
+/// Version of what stands in blocks.
+pub(crate) const CONTENT_FORMAT: u32 = 1;
+/// What the digest of a content begins with, so that it is that of nothing else.
+const CONTENT_MARK: &[u8] = b"plimsoll partition\n";
 pub(crate) const MAGIC: &[u8; 8] = b"PLIMSOLL";
-/// Magic, format, number of sections, length of the file.
-const START_BYTES: usize = 24;
+/// Magic, format, number of sections, length of the file, digest of the content.
+const START_BYTES: usize = 24 + DIGEST_BYTES;
 /// Kind, reserved, offset, length, SHA-256.
 const SECTION_BYTES: usize = 56;
 const DIGEST_BYTES: usize = 32;
 /// The length of [`Section::ALL`].
-const SECTION_COUNT: u32 = 9;
+const SECTION_COUNT: u32 = 11;
 
 /// The sections, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
+    Name,
     Meta,
     Namespaces,
     Strings,
@@ -31,12 +37,14 @@ pub(crate) enum Section {
     PackageIndex,
     Blocks,
     Documents,
+    Identities,
     Ids,
     IdIndex,
 }
 
 impl Section {
     pub(crate) const ALL: [Self; SECTION_COUNT as usize] = [
+        Self::Name,
         Self::Meta,
         Self::Namespaces,
         Self::Strings,
@@ -44,12 +52,14 @@ impl Section {
         Self::PackageIndex,
         Self::Blocks,
         Self::Documents,
+        Self::Identities,
         Self::Ids,
         Self::IdIndex,
     ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Name => "name",
             Self::Meta => "meta",
             Self::Namespaces => "namespaces",
             Self::Strings => "strings",
@@ -57,6 +67,7 @@ impl Section {
             Self::PackageIndex => "package index",
             Self::Blocks => "blocks",
             Self::Documents => "documents",
+            Self::Identities => "identities",
             Self::Ids => "ids",
             Self::IdIndex => "id index",
         }
@@ -75,7 +86,8 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     pub(crate) places: [Place; Section::ALL.len()],
-    pub(crate) digest: [u8; DIGEST_BYTES],
+    /// Digest of the content, see [`crate::Database::content_digest`].
+    pub(crate) content: [u8; DIGEST_BYTES],
 }
 
 /// What is wrong with a header.
@@ -92,8 +104,23 @@ pub(crate) fn file_of(path: &Path) -> PathBuf {
     if is_folder { path.join(FILE_NAME) } else { path.to_owned() }
 }
 
+/// The digest of a partition's content: of its name and of what its blocks hold, in their order.
+pub(crate) fn content_digest(
+    name: &str,
+    blocks: impl ExactSizeIterator<Item = BlockDigest>,
+) -> [u8; DIGEST_BYTES] {
+    let mut hasher = Sha256::new();
+    hasher.update(CONTENT_MARK);
+    hasher.update(CONTENT_FORMAT.to_le_bytes());
+    hasher.update((name.len() as u64).to_le_bytes());
+    hasher.update(name.as_bytes());
+    hasher.update((blocks.len() as u64).to_le_bytes());
+    blocks.for_each(|digest| hasher.update(digest));
+    hasher.finalize().into()
+}
+
 /// The header for these sections, in the order of [`Section::ALL`].
-pub(crate) fn header(sections: &[Vec<u8>; Section::ALL.len()]) -> Vec<u8> {
+pub(crate) fn header(content: &[u8; DIGEST_BYTES], sections: &[Vec<u8>; Section::ALL.len()]) -> Vec<u8> {
     let length = START_BYTES + SECTION_BYTES * sections.len() + DIGEST_BYTES;
     let whole = length + sections.iter().map(Vec::len).sum::<usize>();
     let mut out = Vec::with_capacity(length);
@@ -101,6 +128,7 @@ pub(crate) fn header(sections: &[Vec<u8>; Section::ALL.len()]) -> Vec<u8> {
     out.extend_from_slice(&FORMAT.to_le_bytes());
     out.extend_from_slice(&SECTION_COUNT.to_le_bytes());
     out.extend_from_slice(&(whole as u64).to_le_bytes());
+    out.extend_from_slice(content);
     let mut offset = length;
     for (kind, section) in (0_u32..).zip(sections) {
         out.extend_from_slice(&kind.to_le_bytes());
@@ -141,6 +169,7 @@ pub(crate) fn read_header(file: &[u8]) -> Result<Header, BadHeader> {
     if Sha256::digest(&file[..signed]).as_slice() != digest {
         return Err(BadHeader::Damaged("expected a header of the digest it names, found another".to_owned()));
     }
+    let content = *file.get(24..).and_then(<[u8]>::first_chunk).ok_or_else(short)?;
     let mut places = [Place { start: 0, end: 0, digest: [0; DIGEST_BYTES] }; Section::ALL.len()];
     for (index, place) in places.iter_mut().enumerate() {
         let at = START_BYTES + SECTION_BYTES * index;
@@ -158,7 +187,7 @@ pub(crate) fn read_header(file: &[u8]) -> Result<Header, BadHeader> {
             ))
         })?;
     }
-    Ok(Header { places, digest })
+    Ok(Header { places, content })
 }
 
 #[cfg(test)]
@@ -168,9 +197,10 @@ mod tests {
     #[test]
     fn a_header_tells_where_the_sections_lie() {
         let sections: [Vec<u8>; Section::ALL.len()] = std::array::from_fn(|index| vec![7; index * 3]);
-        let mut file = header(&sections);
+        let mut file = header(&[9; DIGEST_BYTES], &sections);
         file.extend(sections.iter().flatten());
         let read = read_header(&file).unwrap();
+        assert_eq!(read.content, [9; DIGEST_BYTES]);
         for (section, place) in sections.iter().zip(read.places) {
             assert_eq!(&file[place.start..place.end], section);
             assert_eq!(place.digest, *Sha256::digest(section));

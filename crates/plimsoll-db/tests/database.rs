@@ -6,10 +6,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use plimsoll_db::{Builder, Database, Error, FILE_NAME};
+use plimsoll_advisory::Document;
+use plimsoll_db::{Builder, Database, EVERYTHING, Error, FILE_NAME};
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, EventKind, KevEntry, Namespace, Rating,
-    RatingScale, Reference, Severity, VulnerabilityScore,
+    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, Epss, EventKind, KevEntry, Namespace,
+    Rating, RatingScale, Reference, Severity, VulnerabilityScore,
 };
 
 /// A folder of its own for one test, removed at the end.
@@ -114,14 +115,16 @@ fn builder() -> Builder {
     }
     builder.add_kev(kev("CVE-2024-1"));
     builder.add_kev(kev("CVE-2024-9"));
-    builder.add_score(VulnerabilityScore {
+    builder.add_score(&VulnerabilityScore {
         id: "CVE-2024-1".into(),
         rating: rating("nvd", RatingScale::Cvss("CVSS:3.1/AV:N".into())),
     });
-    builder.add_score(VulnerabilityScore {
+    builder.add_score(&VulnerabilityScore {
         id: "CVE-2024-1".into(),
         rating: rating("cve", RatingScale::Score(50)),
     });
+    let epss = Epss { probability: 97_565, percentile: 100_000 };
+    builder.add_document(Document::Epss { id: "CVE-2024-1".to_owned(), epss });
     builder
 }
 
@@ -182,6 +185,8 @@ fn a_flaw_is_found_under_each_of_its_names() {
     assert_eq!(database.scores("CVE-2024-9").unwrap(), []);
     assert_eq!(database.kev("CVE-2024-1").unwrap(), Some(kev("CVE-2024-1")));
     assert_eq!(database.kev("CVE-2024-2").unwrap(), None);
+    assert_eq!(database.epss("CVE-2024-1").unwrap().map(|epss| epss.probability), Some(97_565));
+    assert_eq!(database.epss("CVE-2024-9").unwrap(), None);
     assert_eq!(database.kev("CVE-2024-9").unwrap(), Some(kev("CVE-2024-9")));
 }
 
@@ -231,6 +236,7 @@ fn the_file_says_what_it_holds() {
         advisories: 53 of 5 packages in 4 ecosystems, newest 2024-05-06T07:08:09Z
         known exploited vulnerabilities: 2, newest 2024-02-03
         scored: 1 CVEs
+        with a probability of exploitation: 1 CVEs
           AlmaLinux: 1 advisories, 1 packages, newest 2024-05-06T07:08:09Z
           Debian: 1 advisories, 2 packages, newest 2024-05-06T07:08:09Z
           PyPI: 50 advisories, 1 packages, newest 2024-05-06T07:08:09Z
@@ -261,7 +267,7 @@ fn the_newest_record_counts_whatever_the_order() {
     let build = |order: &[usize], withdrawn: Option<&str>| {
         let mut builder = Builder::new();
         if let Some(modified) = withdrawn {
-            builder.withdraw("GHSA-1".to_owned(), modified.to_owned());
+            builder.withdraw("", "GHSA-1", modified);
         }
         for &index in order {
             builder.add(records[index].clone());
@@ -332,6 +338,10 @@ fn ask_everything(database: &Database) {
         database.advisories_of(id).ok();
         database.scores(id).ok();
         database.kev(id).ok();
+        database.epss(id).ok();
+    }
+    for block in database.blocks().flatten() {
+        database.records(&block).ok();
     }
     database
         .each_package(|_, _, entries| {
@@ -362,16 +372,17 @@ fn damage_is_an_error_and_never_a_panic() {
 }
 
 #[test]
-fn a_folder_stands_for_the_file_in_it() {
+fn a_folder_becomes_a_store_and_all_else_a_file() {
     let folder = Folder::new();
-    let report = builder().write(&folder.0).unwrap();
     let file = folder.0.join(FILE_NAME);
+    let report = builder().write(&file).unwrap();
     assert_eq!(fs::metadata(&file).unwrap().len(), report.size_bytes);
     for path in [&folder.0, &file] {
         let database = Database::open(path).unwrap();
         database.verify().unwrap();
         assert_eq!(database.digest().to_string(), report.digest);
-        assert_eq!(database.path(), file);
+        assert_eq!((database.path(), database.name()), (&*file, EVERYTHING));
+        assert_eq!(plimsoll_db::open(path, None, None).unwrap().digest().to_string(), report.digest);
     }
     // Who has the old file open keeps it.
     let old = Database::open(&file).unwrap();
@@ -379,13 +390,23 @@ fn a_folder_stands_for_the_file_in_it() {
     assert_eq!(old.candidates(&namespace("PyPI"), "flask").unwrap().len(), 50);
     assert_eq!(Database::open(&file).unwrap().info().unwrap().advisories, 0);
 
-    let nested = folder.0.join("a/b/");
-    builder().write(&nested).unwrap();
     let named = folder.0.join("c/own.db");
     builder().write(&named).unwrap();
-    assert!(Database::open(&nested).is_ok() && Database::open(&named).is_ok());
+    assert!(Database::open(&named).is_ok());
     let left: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 3, "no temporary file stays: {left:?}");
+    assert_eq!(left.len(), 2, "no temporary file stays: {left:?}");
+
+    let store = folder.0.join("a/b/");
+    let report = builder().write(&store).unwrap();
+    let snapshot = plimsoll_db::open(&store, None, None).unwrap();
+    assert_eq!(snapshot.digest().to_string(), report.digest);
+    assert_eq!(snapshot.candidates(&namespace("PyPI"), "flask").unwrap().len(), 50);
+    assert_eq!(snapshot.kev("CVE-2024-9").unwrap(), Some(kev("CVE-2024-9")));
+    assert_eq!(snapshot.scores("CVE-2024-1").unwrap().len(), 2);
+    assert_eq!((report.info.advisories, report.info.kev_entries, report.info.scored), (53, 2, 1));
+    // A second build into it holds what it was given and nothing else.
+    Builder::new().write(&store).unwrap();
+    assert!(!plimsoll_db::open(&store, None, None).unwrap().covers(&namespace("PyPI")));
 }
 
 #[test]
@@ -412,7 +433,7 @@ fn what_is_no_database_is_told_by_name() {
             b"PK\x03\x04....",
             r"cannot open advisory database `PATH`: expected `PLIMSOLL` at its start, found `PK\x03\x04....`",
         ),
-        (&newer, "cannot open advisory database `PATH`: expected format 1, found format 9"),
+        (&newer, "cannot open advisory database `PATH`: expected format 2, found format 9"),
         (&whole[..100], "cannot read advisory database `PATH`: expected SIZE bytes, found 100"),
     ] {
         fs::write(&path, bytes).unwrap();
@@ -443,8 +464,7 @@ fn a_build_reads_its_sources() {
     };
     let report = build(std::slice::from_ref(&folder.0), "out/a.db");
     assert_eq!((report.info.advisories, report.read.failed, report.info.kev_entries), (1, 1, 1));
-    let files: Vec<PathBuf> =
-        ["kev.json", "3.json", "2.json", "1.json", "2.json"].map(|n| folder.0.join(n)).into();
+    let files: Vec<PathBuf> = ["kev.json", "2.json", "1.json", "2.json"].map(|n| folder.0.join(n)).into();
     assert_eq!(build(&files, "out/b.db").digest, report.digest, "the order of the paths is nothing");
     expect_test::expect![[r"
         records: 3 read, 1 failed

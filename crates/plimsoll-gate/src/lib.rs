@@ -6,6 +6,7 @@
 //! - A finding fails the threshold if its severity is the level or worse. One whose severity nobody has said
 //!   (`UNKNOWN`) is below every level, and a notice that is no flaw (`informational`) never fails; both are
 //!   counted.
+//! - A malicious package is critical, and no rule drops it: there is no fix to wait for.
 //! - A finding that `ignore_unfixed` drops is in no rule's way; its number stays in the decision.
 //! - Where nothing failed, a strict policy is undecided as long as anything could not be read or compared.
 //!
@@ -27,7 +28,7 @@ use plimsoll_model::{Decision, Failure, Finding, Gap, Severity, SeverityCounts, 
 pub struct Policy {
     /// A finding of this severity or worse fails; `None` asks nothing. See [`threshold`].
     pub fail_on: Option<Severity>,
-    /// Drop findings without a fix.
+    /// Drop findings without a fix, malicious packages excepted.
     pub ignore_unfixed: bool,
     /// Be undecided where something could not be read or compared.
     pub strict: bool,
@@ -90,8 +91,8 @@ pub fn decide<'a>(
     let mut decision = Decision { rules: policy.rules(), ..Decision::default() };
     let mut kept = Vec::with_capacity(findings.len());
     for finding in findings {
-        let severity = finding.severity.severity;
-        if policy.ignore_unfixed && finding.fix.version().is_none() {
+        let severity = severity_of(&finding);
+        if policy.ignore_unfixed && !finding.malicious && finding.fix.version().is_none() {
             decision.ignored_unfixed.add(severity);
             continue;
         }
@@ -116,14 +117,20 @@ pub fn decide<'a>(
 pub fn count(findings: &[Finding]) -> SeverityCounts {
     let mut counts = SeverityCounts::default();
     for finding in findings {
-        counts.add(finding.severity.severity);
+        counts.add(severity_of(finding));
     }
     counts
 }
 
+/// A malicious package is critical whatever its advisory says.
+fn severity_of(finding: &Finding) -> Severity {
+    if finding.malicious { Severity::Critical } else { finding.severity.severity }
+}
+
 fn fails(finding: &Finding, level: Severity) -> bool {
-    let severity = finding.severity.severity;
-    finding.informational.is_none() && severity != Severity::Unknown && severity >= level
+    let severity = severity_of(finding);
+    let is_flaw = finding.malicious || finding.informational.is_none();
+    is_flaw && severity != Severity::Unknown && severity >= level
 }
 
 fn fail_rule(level: Severity) -> String {
@@ -139,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// `HIGH`, `HIGH fixed`, `LOW notice`.
+    /// `HIGH`, `HIGH fixed`, `LOW notice`, `LOW malicious`.
     fn finding(text: &str) -> Finding {
         let severity: Severity = text.split(' ').next().unwrap().parse().unwrap();
         Finding {
@@ -159,7 +166,7 @@ mod tests {
             kev: None,
             epss: None,
             risk: 0,
-            malicious: false,
+            malicious: text.contains("malicious"),
             informational: text.contains("notice").then(|| "unmaintained".to_owned()),
             evidence: Vec::new(),
         }
@@ -197,6 +204,14 @@ mod tests {
             ("critical", vec!["HIGH"], 0, Passed, vec![]),
             ("low", vec!["NEGLIGIBLE", "UNKNOWN"], 0, Passed, vec![]),
             ("low", vec!["LOW notice", "CRITICAL notice"], 0, Passed, vec![]),
+            (
+                "critical ignore-unfixed",
+                vec!["UNKNOWN malicious", "LOW notice malicious"],
+                0,
+                Failed,
+                vec![0, 1],
+            ),
+            ("", vec!["CRITICAL malicious"], 0, Passed, vec![]),
             ("high ignore-unfixed", vec!["CRITICAL"], 0, Passed, vec![]),
             ("high ignore-unfixed", vec!["CRITICAL", "LOW fixed", "HIGH fixed"], 0, Failed, vec![1]),
             ("high strict", vec!["LOW"], 0, Passed, vec![]),

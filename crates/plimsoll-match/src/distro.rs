@@ -79,7 +79,7 @@ pub fn namespaces(os: &OsRelease) -> Vec<Namespace> {
 pub(crate) fn release(os: &OsRelease) -> Result<Release, NoRelease> {
     use Ecosystem as E;
     use Names::{BinaryThenSource, Source};
-    use PackageKind::{Apk, Deb, Rpm};
+    use PackageKind::{Alpm, Apk, Deb, Rpm};
 
     let version = os.version_id.as_str();
     let one = |kind, names, ecosystem, release: Option<String>| {
@@ -115,6 +115,10 @@ pub(crate) fn release(os: &OsRelease) -> Result<Release, NoRelease> {
             release.caveat = stream.then_some(CENTOS_STREAM);
             Ok(release)
         }
+        "amzn" => one(Rpm, BinaryThenSource, E::AmazonLinux, amazon(version)),
+        "ol" => one(Rpm, BinaryThenSource, E::OracleLinux, parts(version, 1)),
+        // Arch Linux ARM and Manjaro build and release on their own.
+        "arch" => rolling(Alpm, BinaryThenSource, &[E::ArchLinux]),
         "azurelinux" | "mariner" => one(Rpm, BinaryThenSource, E::AzureLinux, parts(version, 1)),
         "photon" => one(Rpm, BinaryThenSource, E::PhotonOs, parts(version, 2)),
         "mageia" => one(Rpm, BinaryThenSource, E::Mageia, parts(version, 1)),
@@ -185,6 +189,12 @@ fn alpaquita_ecosystem(os: &OsRelease) -> Ecosystem {
 
 fn alpaquita(version: &str) -> Option<String> {
     parts(version, 1).or_else(|| Some("stream".to_owned()))
+}
+
+/// `2` and `2023`. The first Amazon Linux numbered itself by the month, `2018.03`; its advisories have ended.
+fn amazon(version: &str) -> Option<String> {
+    parts(version, 1)
+        .filter(|release| release == "2" || !version.contains('.') || version.starts_with("2023."))
 }
 
 /// `22.03-LTS-SP3`: the service pack stands in the pretty name alone, `openEuler 22.03 (LTS-SP3)`.
@@ -274,8 +284,17 @@ mod tests {
             ("mageia", "9", "Mageia:9"),
             ("echo", "", "Echo"),
             ("minimos", "1", "MinimOS"),
-            ("ol", "9.2", "UnknownDistribution"),
-            ("amzn", "2023", "UnknownDistribution"),
+            ("ol", "9.2", "Oracle Linux:9"),
+            ("ol", "", "UnknownRelease"),
+            ("amzn", "2", "Amazon Linux:2"),
+            ("amzn", "2023", "Amazon Linux:2023"),
+            ("amzn", "2023.6.20241010", "Amazon Linux:2023"),
+            ("amzn", "2018.03", "UnknownRelease"),
+            ("amzn", "2017.09", "UnknownRelease"),
+            ("arch", "20240101.0.1", "Arch Linux"),
+            ("arch", "", "Arch Linux"),
+            ("archarm", "", "UnknownDistribution"),
+            ("manjaro", "", "UnknownDistribution"),
             ("fedora", "39", "UnknownDistribution"),
             ("raspbian", "11", "UnknownDistribution"),
             ("", "", "UnknownDistribution"),

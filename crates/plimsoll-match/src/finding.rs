@@ -3,17 +3,30 @@
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
-use plimsoll_model::{Advisory, Evidence, Finding, Gap, LookupError, Rating, RatingScale, SeverityChoice};
+use plimsoll_model::{
+    Advisory, Epss, Evidence, Finding, Gap, KevEntry, LookupError, Rating, RatingScale, Severity,
+    SeverityChoice, SeveritySource,
+};
 
-use crate::fix::best_fix;
+use crate::Options;
+use crate::fix::{best_fix, holds};
 use crate::flaw::{best_name, is_collected, is_cve};
 use crate::hit::Hit;
-use crate::records::{Record, Records};
+use crate::records::{Identity, Record, Records, identity};
+use crate::risk::risk;
 use crate::severity::{self, By, Said};
 use crate::text::text;
 
-/// CVEs of one flaw whose scores are looked up; a record rarely takes more than one for one flaw.
+/// CVEs of one flaw that are looked up in the tables; a record rarely takes more than one for one flaw.
 const MAX_SCORED_CVES: usize = 16;
+
+/// A finding, and what its severity was chosen from.
+pub(crate) struct Made {
+    pub(crate) finding: Finding,
+    pub(crate) said: Vec<Said>,
+    /// The step of the order of trust that decided; `None` where none did.
+    pub(crate) step: Option<&'static str>,
+}
 
 /// Makes the finding of the flaw with these names, in these packages, from the records that hold: at least one,
 /// sorted by advisory.
@@ -21,13 +34,15 @@ pub(crate) fn finding(
     names: &BTreeSet<String>,
     hits: &[&Hit],
     packages: Vec<usize>,
+    options: &Options,
     records: &mut Records<'_>,
     gaps: &mut BTreeSet<Gap>,
-) -> Result<Finding, LookupError> {
+) -> Result<Made, LookupError> {
     let id = best_name(names).expect("a flaw has a name: its record's ID where no other is given").clone();
-    let matched: HashSet<*const Record> = hits.iter().map(|hit| Rc::as_ptr(&hit.record)).collect();
-    let others: Vec<Rc<Record>> =
-        records.of_flaw(names)?.into_iter().filter(|record| !matched.contains(&Rc::as_ptr(record))).collect();
+    // By name: one document may have several numbers.
+    let matched: HashSet<Identity> = hits.iter().map(|hit| identity(&hit.record)).collect();
+    let mut others: Vec<Rc<Record>> = records.of_flaw(names)?;
+    others.retain(|record| !matched.contains(&identity(record)));
 
     let mut aliases = names.clone();
     for other in others.iter().filter(|other| other.flaws.single) {
@@ -35,37 +50,40 @@ pub(crate) fn finding(
     }
     aliases.remove(&id);
 
+    let own = hits.iter().map(|hit| &hit.record.advisory);
+    let malicious = own.clone().any(Advisory::is_malicious);
     let said = said(names, hits, &others, records)?;
-    let severity = choose(&said, hits, gaps);
+    tell_unreadable(&said, gaps);
+    let (severity, step) = if malicious {
+        (SeverityChoice { severity: Severity::Critical, source: SeveritySource::Malicious }, None)
+    } else {
+        severity::choose(&said, &options.severity_order)
+    };
     let mut ratings: Vec<Rating> = Vec::new();
-    for rating in said.into_iter().map(|(_, said)| said.rating) {
-        if !ratings.contains(&rating) {
-            ratings.push(rating);
+    for rating in said.iter().map(|said| &said.rating) {
+        if !ratings.contains(rating) {
+            ratings.push(rating.clone());
         }
     }
-
-    let mut kev = None;
-    for cve in names.iter().filter(|name| is_cve(name)).take(MAX_SCORED_CVES) {
-        kev = match kev {
-            None => records.kev(cve)?,
-            found => found,
-        };
-    }
+    let (kev, epss) = exploitation(names, records)?;
 
     let collects = |advisory: &Advisory| is_collected(&advisory.id);
-    let own = hits.iter().map(|hit| &hit.record.advisory);
     let of_flaw: Vec<&Advisory> = own
         .clone()
         .filter(|advisory| !collects(advisory))
         .chain(others.iter().map(|record| &record.advisory))
         .collect();
     let collected: Vec<&Advisory> = own.clone().filter(|advisory| collects(advisory)).collect();
-    let text = text(&of_flaw, &collected);
+    let mut text = text(&of_flaw, &collected);
+    if malicious && text.title.is_empty() {
+        text.title = format!("malicious code in `{}`", hits[0].name);
+    }
 
     // A notice stays one only while nobody has made a flaw of it.
-    let all_notices = own.clone().all(|advisory| advisory.informational.is_some()) && !is_cve(&id);
+    let all_notices =
+        own.clone().all(|advisory| advisory.informational.is_some()) && !is_cve(&id) && !malicious;
     let advisories: BTreeSet<&String> = own.clone().map(|advisory| &advisory.id).collect();
-    Ok(Finding {
+    let mut finding = Finding {
         id,
         aliases: aliases.into_iter().collect(),
         advisories: advisories.into_iter().cloned().collect(),
@@ -80,12 +98,31 @@ pub(crate) fn finding(
         cwes: text.cwes,
         references: text.references,
         kev,
-        epss: None,
+        epss,
         risk: 0,
-        malicious: false,
+        malicious,
         informational: if all_notices { own.clone().find_map(|a| a.informational.clone()) } else { None },
         evidence: hits.iter().map(|hit| evidence(hit)).collect(),
-    })
+    };
+    finding.risk = risk(&finding);
+    Ok(Made { finding, said, step })
+}
+
+/// What is known of the exploitation of a flaw's CVEs: the first catalogue entry, the highest probability.
+fn exploitation(
+    names: &BTreeSet<String>,
+    records: &mut Records<'_>,
+) -> Result<(Option<KevEntry>, Option<Epss>), LookupError> {
+    let mut kev = None;
+    let mut epss: Option<Epss> = None;
+    for cve in names.iter().filter(|name| is_cve(name)).take(MAX_SCORED_CVES) {
+        if kev.is_none() {
+            kev = records.kev(cve)?;
+        }
+        let of_cve = records.epss(cve)?;
+        epss = epss.into_iter().chain(of_cve).max_by_key(|epss| (epss.probability, epss.percentile));
+    }
+    Ok((kev, epss))
 }
 
 /// All severities that were said of the flaw, with the name of the document or table, in the order they were met.
@@ -94,49 +131,59 @@ fn said(
     hits: &[&Hit],
     others: &[Rc<Record>],
     records: &mut Records<'_>,
-) -> Result<Vec<(String, Said)>, LookupError> {
+) -> Result<Vec<Said>, LookupError> {
     let mut said = Vec::new();
-    let mut say = |origin: &str, rating: &Rating, by: By| {
-        said.push((origin.to_owned(), Said { rating: rating.clone(), by }));
+    let mut say = |origin: &str, rating: &Rating, by: By, of_distribution: bool| {
+        said.push(Said { rating: rating.clone(), by, of_distribution, origin: origin.to_owned() });
     };
     for hit in hits {
         let advisory = &hit.record.advisory;
+        let distribution = crate::is_distribution(hit.namespace.ecosystem);
         let of_this_flaw =
             |rating: &&Rating| hit.record.flaws.single || matches!(rating.scale, RatingScale::Word(_));
         let of_package = hit.entries.iter().flat_map(|entry| &entry.ratings);
-        of_package.filter(of_this_flaw).for_each(|rating| say(&advisory.id, rating, By::Package));
+        of_package
+            .filter(of_this_flaw)
+            .for_each(|rating| say(&advisory.id, rating, By::Package, distribution));
         let by = if is_collected(&advisory.id) { By::Collected } else { By::Record };
-        advisory.ratings.iter().filter(of_this_flaw).for_each(|rating| say(&advisory.id, rating, by));
+        let of_record = advisory.ratings.iter().filter(of_this_flaw);
+        of_record.for_each(|rating| say(&advisory.id, rating, by, distribution));
     }
     for other in others {
-        other.advisory.ratings.iter().for_each(|rating| say(&other.advisory.id, rating, By::Alias));
+        let advisory = &other.advisory;
+        advisory.ratings.iter().for_each(|rating| say(&advisory.id, rating, By::Alias, false));
     }
     for cve in names.iter().filter(|name| is_cve(name)).take(MAX_SCORED_CVES) {
-        records.scores(cve)?.iter().for_each(|rating| say(cve, rating, By::Table));
+        records.scores(cve)?.iter().for_each(|rating| say(cve, rating, By::Table, false));
     }
     Ok(said)
 }
 
-fn choose(said: &[(String, Said)], hits: &[&Hit], gaps: &mut BTreeSet<Gap>) -> SeverityChoice {
-    for (origin, said) in said {
+/// Vectors that cannot be read are gaps.
+fn tell_unreadable(said: &[Said], gaps: &mut BTreeSet<Gap>) {
+    for said in said {
         if let RatingScale::Cvss(vector) = &said.rating.scale
             && let Err(why) = plimsoll_cvss::score(vector)
         {
-            gaps.insert(crate::gap(format!("{why} (given by `{origin}`)")));
+            gaps.insert(crate::gap(format!("{why} (given by `{}`)", said.origin)));
         }
     }
-    let distribution = hits.iter().any(|hit| crate::is_distribution(hit.namespace.ecosystem));
-    let said: Vec<Said> = said.iter().map(|(_, said)| said.clone()).collect();
-    severity::choose(&said, distribution)
 }
 
 fn evidence(hit: &Hit) -> Evidence {
     Evidence {
         advisory: hit.record.advisory.id.clone(),
+        source: hit.record.advisory.source.clone(),
         namespace: hit.namespace.to_string(),
         name: hit.name.clone(),
         version: hit.version.clone(),
         range: hit.range.clone().unwrap_or_default(),
         fixed: hit.fixed.clone(),
+        note: hit
+            .entries
+            .iter()
+            .find(|entry| !entry.note.is_empty() && holds(hit, entry))
+            .map(|entry| entry.note.clone())
+            .unwrap_or_default(),
     }
 }

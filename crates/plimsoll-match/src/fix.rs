@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plimsoll_model::{EventKind, FixState};
+use plimsoll_model::{Affected, AffectedStatus, EventKind, FixState};
 use plimsoll_version::{Affectedness, Scheme, Version};
 
 use crate::hit::Hit;
@@ -18,6 +18,8 @@ const MAX_CANDIDATES: usize = 64;
 /// of that range. Where that ends with a record that is not cleared, as where an old branch has no fix, the later
 /// fixes that the records name for other branches are weighed too, if they clear more. A fix that needs a
 /// subscription the image does not show is no candidate.
+///
+/// Where no fix is named, what the distribution says of that: see [`state`].
 pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
     let reachable = hits.iter().filter(|hit| hit.fix_is_reachable);
     let mut waiting: BTreeSet<String> = reachable.filter_map(|hit| hit.fixed.clone()).collect();
@@ -65,7 +67,39 @@ pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
             }
         }
     }
-    best.map_or(FixState::NotFixed, |(_, version)| FixState::Fixed(version.as_str().to_owned()))
+    best.map_or_else(|| state(hits), |(_, version)| FixState::Fixed(version.as_str().to_owned()))
+}
+
+/// What a distribution's documents say is to be expected where they name no fix: of the entries whose ranges hold the
+/// version, the most final word. A release without fixes gets none whatever else was planned; a decision is more than
+/// a delay, and a delay more than that nobody has looked yet.
+fn state(hits: &[&Hit]) -> FixState {
+    let finality = |state: &FixState| match state {
+        FixState::EndOfLife => 4,
+        FixState::WillNotFix => 3,
+        FixState::FixDeferred => 2,
+        FixState::UnderInvestigation => 1,
+        FixState::NotFixed | FixState::Fixed(_) => 0,
+    };
+    hits.iter()
+        .filter(|hit| crate::is_distribution(hit.namespace.ecosystem))
+        .flat_map(|hit| hit.entries.iter().filter(|entry| holds(hit, entry)))
+        .map(|entry| match entry.status {
+            AffectedStatus::Affected | AffectedStatus::NotAffected => FixState::NotFixed,
+            AffectedStatus::WillNotFix => FixState::WillNotFix,
+            AffectedStatus::FixDeferred => FixState::FixDeferred,
+            AffectedStatus::UnderInvestigation => FixState::UnderInvestigation,
+            AffectedStatus::EndOfLife => FixState::EndOfLife,
+        })
+        .max_by_key(finality)
+        .unwrap_or(FixState::NotFixed)
+}
+
+/// Whether this entry of a record, by itself, holds the version.
+pub(crate) fn holds(hit: &Hit, entry: &Affected) -> bool {
+    let judged =
+        judge(hit.namespace.ecosystem, &hit.version, hit.module.as_deref(), std::slice::from_ref(entry));
+    matches!(judged, Affectedness::Affected { .. })
 }
 
 /// Every fix above the installed version that the records name, of whatever branch, the lowest first. Records of RPM

@@ -16,11 +16,11 @@ const MAX_NAMES: usize = 4096;
 ///
 /// Source: OSV schema 1.7, "Currently defined database prefixes", and each database's own pages.
 const COLLECTED: &[&str] = &[
-    "ALAS-",
-    "ALAS2",
+    "ALAS",
     "ALBA-",
     "ALEA-",
     "ALSA-",
+    "AVG-",
     "DLA-",
     "DSA-",
     "DTSA-",
@@ -72,7 +72,7 @@ const NOT_OF_SECURITY: &[&str] = &[
 const RELATED_NAMES_FLAWS: &[&str] = &["ALBA-", "ALEA-", "ALSA-", "RLBA-", "RLEA-", "RLSA-", "RXSA-"];
 
 /// Which name stands for a flaw that has no CVE, the best first.
-const PREFERENCE: &[&str] = &["GHSA-", "GO-", "PYSEC-", "RUSTSEC-", "DRUPAL-", "BIT-", "TEMP-"];
+const PREFERENCE: &[&str] = &["MAL-", "GHSA-", "GO-", "PYSEC-", "RUSTSEC-", "DRUPAL-", "BIT-", "TEMP-"];
 
 /// The flaws of one advisory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,8 +130,8 @@ pub(crate) fn canonical(name: &str) -> String {
     }
 }
 
-/// The name to know a flaw by: the CVE, the earliest where it has several, else GitHub's, else by
-/// [`PREFERENCE`], else the first in the order of the alphabet. `None` for no names.
+/// The name to know a flaw by: the CVE, the earliest where it has several, else by [`PREFERENCE`], else the first
+/// in the order of the alphabet. `None` for no names.
 pub(crate) fn best_name<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
     names.into_iter().min_by(|a, b| by_preference(a, b))
 }

@@ -26,6 +26,7 @@ pub(crate) fn judge(
             let modular = rpm::is_modular(version) || module.is_some_and(|label| !label.is_empty());
             let judge_as = |version: &Version| {
                 let ranges = entries.iter().flat_map(|entry| &entry.ranges);
+                let ranges = ranges.filter(|range| rpm::is_of_build(ecosystem, version.as_str(), range));
                 within(version, rpm::deciding(version, modular, ranges).into_iter(), entries)
             };
             match (judge_as(&parsed), rpm::lowest_build(&installed)) {

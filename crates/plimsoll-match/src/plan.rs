@@ -11,6 +11,30 @@ use crate::distro::{self, Names, NoRelease, Release};
 /// Source: OSV schema 1.7, "Defined ecosystems", Packagist.
 const DRUPAL_REPOSITORY: &str = "https://packages.drupal.org/8";
 
+/// The namespaces that [`crate::evaluate`] would ask for this inventory, whether or not a database has them: those of
+/// its distribution's release where it has packages of it, and those of its language packages; sorted.
+pub fn needed(inventory: &Inventory) -> Vec<Namespace> {
+    let release = inventory.os.as_ref().and_then(|os| distro::release(os).ok());
+    let release = release.filter(|release| inventory.packages.iter().any(|p| p.kind == release.kind));
+    let mut namespaces = release.map(|release| release.namespaces).unwrap_or_default();
+    let apart = inventory.packages.iter().filter(|package| package.owner.is_none());
+    for ecosystem in apart.filter_map(|package| package.kind.ecosystem()) {
+        namespaces.extend(homes(ecosystem));
+    }
+    namespaces.sort();
+    namespaces.dedup();
+    namespaces
+}
+
+/// Where the packages of a language are looked up: in their ecosystem, Drupal's modules also in their repository.
+fn homes(ecosystem: Ecosystem) -> Vec<Namespace> {
+    let mut homes = vec![Namespace::whole(ecosystem)];
+    if ecosystem == Ecosystem::Packagist {
+        homes.push(Namespace::release(ecosystem, DRUPAL_REPOSITORY));
+    }
+    homes
+}
+
 /// One question to the database, with the version to compare.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Term {
@@ -132,10 +156,7 @@ impl Plan {
         }
         for (ecosystem, count) in counts {
             let whole = Namespace::whole(ecosystem);
-            let mut covered = vec![whole.clone()];
-            if ecosystem == Ecosystem::Packagist {
-                covered.push(Namespace::release(ecosystem, DRUPAL_REPOSITORY));
-            }
+            let mut covered = homes(ecosystem);
             covered.retain(|namespace| database.covers(namespace));
             if !covered.contains(&whole) {
                 self.unjudged(&format!("no advisories for `{whole}` in the database"), count, 0);

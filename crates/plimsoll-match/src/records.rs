@@ -1,9 +1,10 @@
 //! The advisories of one evaluation, each read from the database once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use plimsoll_model::{Advisory, AdvisoryLookup, KevEntry, LookupError, Rating};
+use plimsoll_model::{Advisory, AdvisoryLookup, Epss, KevEntry, LookupError, Rating};
 
 use crate::flaw::{self, Flaws};
 
@@ -24,6 +25,7 @@ pub(crate) struct Records<'a> {
     by_name: HashMap<String, Rc<[u32]>>,
     scores: HashMap<String, Rc<[Rating]>>,
     kev: HashMap<String, Option<KevEntry>>,
+    epss: HashMap<String, Option<Epss>>,
 }
 
 impl<'a> Records<'a> {
@@ -34,6 +36,7 @@ impl<'a> Records<'a> {
             by_name: HashMap::new(),
             scores: HashMap::new(),
             kev: HashMap::new(),
+            epss: HashMap::new(),
         }
     }
 
@@ -46,6 +49,12 @@ impl<'a> Records<'a> {
         let record = Rc::new(Record { advisory, flaws });
         self.by_number.insert(number, Rc::clone(&record));
         Ok(record)
+    }
+
+    /// IDs and sources of these documents. A document that names a package in two namespaces may have a number for
+    /// each, where the database keeps them apart.
+    pub(crate) fn identities(&mut self, numbers: &BTreeSet<u32>) -> Result<HashSet<Identity>, LookupError> {
+        numbers.iter().map(|&number| self.record(number).map(|record| identity(&record))).collect()
     }
 
     /// The records that have one of `names` as ID or alias and speak of that flaw alone, sorted by ID. One that also
@@ -87,6 +96,15 @@ impl<'a> Records<'a> {
         Ok(entry)
     }
 
+    pub(crate) fn epss(&mut self, cve: &str) -> Result<Option<Epss>, LookupError> {
+        if let Some(epss) = self.epss.get(cve) {
+            return Ok(*epss);
+        }
+        let epss = self.database.epss(cve)?;
+        self.epss.insert(cve.to_owned(), epss);
+        Ok(epss)
+    }
+
     fn named(&mut self, names: &BTreeSet<String>) -> Result<Vec<Rc<Record>>, LookupError> {
         let mut numbers = BTreeSet::new();
         for name in names.iter().take(MAX_ALIAS_NAMES) {
@@ -100,7 +118,7 @@ impl<'a> Records<'a> {
                 records.push(record);
             }
         }
-        records.sort_by(|a, b| a.advisory.id.cmp(&b.advisory.id));
+        records.sort_by(|a, b| by_name(&a.advisory, &b.advisory));
         Ok(records)
     }
 
@@ -112,6 +130,18 @@ impl<'a> Records<'a> {
         self.by_name.insert(name.to_owned(), Rc::clone(&numbers));
         Ok(numbers)
     }
+}
+
+/// ID and source: what makes two documents the same.
+pub(crate) type Identity = (String, String);
+
+pub(crate) fn identity(record: &Record) -> Identity {
+    (record.advisory.id.clone(), record.advisory.source.clone())
+}
+
+/// The order of documents: by ID, then by source, then by their last change.
+pub(crate) fn by_name(a: &Advisory, b: &Advisory) -> Ordering {
+    (&a.id, &a.source, &a.modified).cmp(&(&b.id, &b.source, &b.modified))
 }
 
 /// ID and aliases: what a record says are names of its flaw.

@@ -1,4 +1,4 @@
-//! What is peculiar to RPM distributions: modules, and records that name several builds of one fix.
+//! What is peculiar to RPM distributions: modules, rebuilt packages, and records that name several builds of one fix.
 //!
 //! A module of `AppStream` is built once for each context, so one record lists several fixed builds of one package
 //! (`1.10.1-2.module_el8.10.0+4016+efd18bf8`, `…+3909+6e1c1eb7`), which all hold the fix though RPM orders them.
@@ -7,16 +7,67 @@
 //! 1. A fix whose release bears `.module` speaks of modular builds alone, any other fix of the rest.
 //! 2. Of the fixes with the installed upstream version (epoch and version, without release) the lowest counts.
 //! 3. Where there is none, the package is affected if it is lower than any of the fixes.
-//! 4. A record whose title names another stream of the installed module (`nodejs:18`) does not speak of it.
+//! 4. An entry that names a module stream (`nodejs:18`) speaks of packages of that stream alone. Where a record has
+//!    one for the package's stream, its entries without a stream do not count: the more specific word is meant.
+//! 5. A record without such an entry whose title names another stream of the installed module does not speak of it.
+//! 6. That a package of a module is not affected must be said of its very stream; see [`may_deny`].
+//!
+//! Oracle builds some packages a second time under a mark in the release, `.ksplice` for fixes of a running program
+//! and `_fips` for validated cryptography, with fixes of their own numbering. A fix with such a mark speaks of packages
+//! with the same mark alone, any other fix of the rest.
 
 use std::cmp::Ordering;
 
-use plimsoll_model::{AffectedRange, EventKind};
+use plimsoll_model::{Affected, AffectedRange, Ecosystem, EventKind};
 use plimsoll_version::{Scheme, Version, compare};
 
 /// Whether a version was built as part of a module.
 pub(crate) fn is_modular(version: &str) -> bool {
     version.contains(".module")
+}
+
+/// Marks of packages that Oracle builds a second time.
+///
+/// Source: releases of Oracle's errata, `2.28-151.0.1.ksplice2.el8`, `3.6.16-4.0.1.el8_fips`.
+const ORACLE_MARKS: [&str; 2] = [".ksplice", "_fips"];
+
+/// The entries of one record that speak of a package of this version and modularity label, by rule 4.
+pub(crate) fn speaking(version: &str, label: Option<&str>, entries: Vec<Affected>) -> Vec<Affected> {
+    let stream = label.and_then(stream);
+    let names_it = |entry: &Affected| {
+        !entry.module.is_empty() && stream.is_some_and(|stream| same_stream(&entry.module, stream))
+    };
+    if entries.iter().any(names_it) {
+        return entries.into_iter().filter(names_it).collect();
+    }
+    // A modular build whose label is lost may be of any stream: then the fixes alone tell.
+    let unknown = stream.is_none() && is_modular(version);
+    entries.into_iter().filter(|entry| entry.module.is_empty() || unknown).collect()
+}
+
+/// Whether an entry may say that a package is not affected: for a package of a module only if it names its stream.
+pub(crate) fn may_deny(entry: &Affected, version: &str, label: Option<&str>) -> bool {
+    match label.and_then(stream) {
+        Some(stream) => same_stream(&entry.module, stream),
+        None => entry.module.is_empty() && !is_modular(version),
+    }
+}
+
+/// Module and stream of a label: `nodejs:18` of `nodejs:18:8060020220523160029:ad008a3a`.
+pub(crate) fn stream(label: &str) -> Option<(&str, &str)> {
+    let mut parts = label.split(':');
+    let (module, stream) = (parts.next()?, parts.next()?);
+    (!module.is_empty() && !stream.is_empty()).then_some((module, stream))
+}
+
+fn same_stream(module: &str, installed: (&str, &str)) -> bool {
+    stream(module) == Some(installed)
+}
+
+/// Whether a range speaks of builds with the marks that an installed version has; see [`ORACLE_MARKS`].
+pub(crate) fn is_of_build(ecosystem: Ecosystem, version: &str, range: &AffectedRange) -> bool {
+    let marks = |version: &str| ORACLE_MARKS.map(|mark| version.contains(mark));
+    ecosystem != Ecosystem::OracleLinux || fix(range).is_none_or(|fix| marks(fix) == marks(version))
 }
 
 /// The ranges of one record that decide about an installed version, by rules 1 to 3.
@@ -39,8 +90,7 @@ pub(crate) fn deciding<'a>(
 /// Whether a record's title names another stream of the module that a package is of: the label
 /// `nodejs:18:8060020220523160029:ad008a3a` against `Important: nodejs:20 security update`.
 pub(crate) fn names_another_stream(title: &str, label: &str) -> bool {
-    let mut parts = label.split(':');
-    let (Some(module), Some(stream)) = (parts.next(), parts.next()) else { return false };
+    let Some((module, stream)) = stream(label) else { return false };
     let streams = title
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')'))
         .filter_map(|word| word.split_once(':'))
@@ -91,6 +141,58 @@ mod tests {
         }
         assert!(!names_another_stream("Important: nodejs:20 security update", ""));
         assert!(!names_another_stream("Important: nodejs:20 security update", "nodejs"));
+    }
+
+    #[test]
+    fn an_entry_of_a_stream_speaks_of_that_stream_alone() {
+        let entries = |modules: &[&str]| -> Vec<Affected> {
+            let entry = |module: &&str| Affected {
+                module: (*module).to_owned(),
+                ..Affected::new(plimsoll_model::Namespace::whole(Ecosystem::RedHat), "npm".to_owned())
+            };
+            modules.iter().map(entry).collect()
+        };
+        for (version, label, modules, kept) in [
+            ("1-1.el8", None, &["", "nodejs:18"][..], &[""][..]),
+            ("1-1.module+el8", Some("nodejs:18:80:ab"), &["", "nodejs:18", "nodejs:20"], &["nodejs:18"]),
+            ("1-1.module+el8", Some("nodejs:18"), &["nodejs:18"], &["nodejs:18"]),
+            ("1-1.module+el8", Some("nodejs:16:80:ab"), &["", "nodejs:18"], &[""]),
+            ("1-1.module+el8", Some("nodejs:1"), &["nodejs:18"], &[]),
+            ("1-1.module+el8", None, &["", "nodejs:18"], &["", "nodejs:18"]),
+            ("1-1.module+el8", Some(""), &["nodejs:18"], &["nodejs:18"]),
+        ] {
+            let speaking = speaking(version, label, entries(modules));
+            let found: Vec<&str> = speaking.iter().map(|entry| entry.module.as_str()).collect();
+            assert_eq!(found, kept, "{version} {label:?}");
+        }
+        for (version, label, module, may) in [
+            ("1-1.el8", None, "", true),
+            ("1-1.el8", None, "nodejs:18", false),
+            ("1-1.module+el8", Some("nodejs:18:80:ab"), "nodejs:18", true),
+            ("1-1.module+el8", Some("nodejs:18:80:ab"), "", false),
+            ("1-1.module+el8", None, "", false),
+            ("1-1.module+el8", None, "nodejs:18", false),
+        ] {
+            assert_eq!(may_deny(&entries(&[module])[0], version, label), may, "{version} {label:?} {module}");
+        }
+    }
+
+    #[test]
+    fn oracles_marked_builds_have_fixes_of_their_own() {
+        let range = |fix: &str| AffectedRange {
+            events: vec![plimsoll_model::AffectedEvent { kind: EventKind::Fixed, version: fix.to_owned() }],
+        };
+        for (ecosystem, version, fix, same) in [
+            (Ecosystem::OracleLinux, "2:2.28-151.el8", "2:2.28-151.0.1.el8", true),
+            (Ecosystem::OracleLinux, "2:2.28-151.el8", "2:2.28-151.0.1.ksplice2.el8", false),
+            (Ecosystem::OracleLinux, "2:2.28-151.ksplice1.el8", "2:2.28-151.0.1.ksplice2.el8", true),
+            (Ecosystem::OracleLinux, "3.6.16-4.el8_fips", "3.6.16-4.0.1.el8", false),
+            (Ecosystem::OracleLinux, "3.6.16-4.el8_fips", "3.6.16-4.0.1.el8_fips", true),
+            (Ecosystem::OracleLinux, "1.1.1k-7.ksplice1.el8_fips", "1.1.1k-8.el8_fips", false),
+            (Ecosystem::AlmaLinux, "1-1.el8", "1-1.ksplice1.el8", true),
+        ] {
+            assert_eq!(is_of_build(ecosystem, version, &range(fix)), same, "{version} {fix}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct Advisory {
 impl Advisory {
     /// Whether it warns of a package that is itself the attack: OSV's `MAL-…`, by its ID or one of its aliases.
     ///
-    /// Source: OSV schema 1.7, `id`, prefix `MAL-` of the OpenSSF's malicious packages.
+    /// Source: OSV schema 1.7, `id`, prefix `MAL-`, the malicious packages of the Open Source Security Foundation.
     pub fn is_malicious(&self) -> bool {
         std::iter::once(&self.id).chain(&self.aliases).any(|id| id.starts_with("MAL-"))
     }

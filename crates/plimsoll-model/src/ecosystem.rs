@@ -38,6 +38,7 @@ ecosystems! {
     Alpaquita "Alpaquita" Apk,
     Alpine "Alpine" Apk,
     AmazonLinux "Amazon Linux" Rpm,
+    ArchLinux "Arch Linux" Alpm,
     AzureLinux "Azure Linux" Rpm,
     BellSoft "BellSoft Hardened Containers" Apk,
     Bitnami "Bitnami" SemVer,
@@ -144,11 +145,12 @@ fn canonical_release(ecosystem: Ecosystem, release: &str) -> String {
     match ecosystem {
         Ecosystem::Ubuntu => release.strip_suffix(":LTS").unwrap_or(release).to_owned(),
         Ecosystem::RedHat => {
-            let product = release.strip_prefix("enterprise_linux:").unwrap_or(release);
-            if product.len() == release.len() {
-                return release.to_owned();
+            // Behind `::` stands the repository, which tells no builds apart; since 10 the main line has a minor number.
+            let stream = release.split("::").next().unwrap_or(release);
+            match stream.strip_prefix("enterprise_linux:") {
+                Some(version) => version.split(['.', ':']).next().unwrap_or(version).to_owned(),
+                None => stream.to_owned(),
             }
-            product.split(':').next().unwrap_or(product).to_owned()
         }
         _ => release.to_owned(),
     }
@@ -175,7 +177,8 @@ mod tests {
             ("Ubuntu:20.04:LTS", "Ubuntu:20.04"),
             ("Ubuntu:Pro:14.04:LTS", "Ubuntu:Pro:14.04"),
             ("Red Hat:enterprise_linux:8::baseos", "Red Hat:8"),
-            ("Red Hat:rhel_eus:8.4::baseos", "Red Hat:rhel_eus:8.4::baseos"),
+            ("Red Hat:enterprise_linux:10.0", "Red Hat:10"),
+            ("Red Hat:rhel_eus:8.4::baseos", "Red Hat:rhel_eus:8.4"),
             ("PyPI", "PyPI"),
             ("Packagist:https://packages.drupal.org/8", "Packagist:https://packages.drupal.org/8"),
         ] {

@@ -109,6 +109,8 @@ pub enum SeveritySource {
         /// In tenths.
         score: u8,
     },
+    /// The package is itself the attack, which is critical whatever else is said.
+    Malicious,
     /// Nobody has said.
     Nobody,
 }
@@ -118,6 +120,9 @@ pub enum SeveritySource {
 pub struct Evidence {
     /// The advisory.
     pub advisory: String,
+    /// The source it was read from, as in [`crate::Advisory::source`].
+    #[serde(default)]
+    pub source: String,
     /// Where it was looked up: `Debian:11`.
     pub namespace: String,
     /// Under which name: mostly the source package.
@@ -128,6 +133,9 @@ pub struct Evidence {
     pub range: String,
     /// The fixed version that this advisory names.
     pub fixed: Option<String>,
+    /// Its remark on the package, as in [`crate::Affected::note`]; empty where it has none.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// A flaw that advisories name for a package, and that the package's distribution says does not affect it.

@@ -38,6 +38,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// Arch Linux's packages.
+    Alpm "alpm" "" None,
     /// Alpine's and Wolfi's packages.
     Apk "apk" "" None,
     /// Bitnami's packages in their images.
@@ -73,7 +75,7 @@ kinds! {
 impl PackageKind {
     /// Whether it is a distribution's package.
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Apk | Self::Deb | Self::Rpm)
+        matches!(self, Self::Alpm | Self::Apk | Self::Deb | Self::Rpm)
     }
 
     /// The kind of that package URL type.
@@ -109,7 +111,7 @@ pub struct Layer {
 /// The OS package that installed a file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Owner {
-    /// `deb`, `apk` or `rpm`.
+    /// `alpm`, `apk`, `deb` or `rpm`.
     pub kind: PackageKind,
     /// Its name.
     pub name: String,
@@ -126,7 +128,7 @@ pub struct Package {
     /// known), npm: with its scope, Go: the module path, or `stdlib` for the toolchain's library.
     pub name: String,
     /// Its version as its scheme reads it, with everything that orders: Debian `epoch:upstream-revision`, RPM
-    /// `epoch:version-release` (an epoch of 0 is left out), apk `version-rN`, Go with its `v`. Empty where the
+    /// `epoch:version-release` (an epoch of 0 is left out), Arch the same, apk `version-rN`, Go with its `v`. Empty where the
     /// file names none.
     pub version: String,
     /// `amd64`, `x86_64`, `all`, `noarch`.
@@ -204,7 +206,7 @@ impl Package {
     pub fn purl(&self, os: Option<&OsRelease>) -> Purl {
         let kind = self.kind.purl_type();
         match self.kind {
-            PackageKind::Deb | PackageKind::Apk => {
+            PackageKind::Alpm | PackageKind::Apk | PackageKind::Deb => {
                 let namespace = os.map_or("", |os| os.id.as_str());
                 self.os_qualifiers(Purl::new(kind, namespace, &self.name, &self.version), os)
             }

@@ -12,9 +12,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use base64::Engine as _;
+use plimsoll_http::read_up_to;
 use serde::Deserialize;
 
-use crate::bounded::read_up_to;
 use crate::{Options, Reference, Secret};
 
 /// The most bytes of a file with credentials.

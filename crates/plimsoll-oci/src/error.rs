@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use plimsoll_archive::TarError;
+use plimsoll_http::ConnectionFailure;
 
 /// Why an image could not be opened or read. [`Error::hint`] says what may help.
 ///
@@ -82,6 +83,32 @@ pub enum Error {
         /// How often it was tried.
         attempts: u32,
     },
+    /// The registry does not let us write.
+    #[error("cannot push {what} to `{subject}`: {answer}, asked {tried}")]
+    PushDenied {
+        /// What was to be written, as in `blob sha256:4f1a…`.
+        what: String,
+        /// Registry and repository.
+        subject: String,
+        /// What was answered: `401 …`.
+        answer: String,
+        /// What was tried: `anonymously`, `with the credentials from …`.
+        tried: String,
+    },
+    /// The registry does not take what is pushed.
+    #[error("cannot push {what} to `{subject}`: expected {expected}, found {answer}")]
+    Push {
+        /// What was to be written, as in `blob sha256:4f1a…`.
+        what: String,
+        /// Registry and repository.
+        subject: String,
+        /// What should have been answered.
+        expected: &'static str,
+        /// What was.
+        answer: String,
+        /// The status.
+        status: u16,
+    },
     /// Something answered that is no registry.
     #[error("cannot read `{subject}`: expected {expected}, found `{found}`")]
     NotRegistry {
@@ -102,6 +129,27 @@ pub enum Error {
         /// The failure.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The registry shows a certificate that is not trusted.
+    #[error("cannot read `{subject}`: expected a trusted certificate of `{host}`, found {found}")]
+    Certificate {
+        /// Address, without its query.
+        subject: String,
+        /// The host, without its port.
+        host: String,
+        /// What is wrong with it: `one of an unknown authority`.
+        found: &'static str,
+        /// The failure.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A header that cannot be sent.
+    #[error("cannot ask `{subject}`: expected header `{name}` of printable characters, found others")]
+    Header {
+        /// Address, without its query.
+        subject: String,
+        /// The header.
+        name: String,
     },
     /// A redirect that is not followed.
     #[error("cannot follow the redirect from `{from}`: expected {expected}, found {found}")]
@@ -224,24 +272,22 @@ pub enum Error {
     },
 }
 
-/// Which part of a connection failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectionFailure {
-    /// The name has no address.
-    #[error("its host name has no address")]
-    Name,
-    /// No encrypted connection, most often because the certificate is not trusted.
-    #[error("no trusted TLS connection")]
-    Tls,
-    /// Nothing came for longer than is waited.
-    #[error("nothing came for longer than the time limit")]
-    Timeout,
-    /// The proxy did not connect us.
-    #[error("the proxy did not connect")]
-    Proxy,
-    /// Refused, reset, broken off.
-    #[error("no connection, or it was broken off")]
-    Transport,
+impl From<plimsoll_http::Error> for Error {
+    fn from(error: plimsoll_http::Error) -> Self {
+        use plimsoll_http::Error as Http;
+        match error {
+            Http::Busy { subject, answer, attempts, status: _ } => Self::Busy { subject, answer, attempts },
+            Http::Connection { subject, failure, source } => Self::Connection { subject, failure, source },
+            Http::Certificate { subject, host, found, source } => {
+                Self::Certificate { subject, host, found, source }
+            }
+            Http::Redirect { from, expected, found } => Self::Redirect { from, expected, found },
+            Http::Certificates { place, found } => Self::Certificates { place, found },
+            Http::Proxy { scheme } => Self::Proxy { scheme },
+            Http::Header { subject, name } => Self::Header { subject, name },
+            Http::File { path, source } => Self::File { path, source },
+        }
+    }
 }
 
 impl Error {
@@ -254,12 +300,21 @@ impl Error {
             Self::Denied { .. } => {
                 "the credentials may have expired, or may not reach this repository; some registries say this of images that do not exist"
             }
+            Self::PushDenied { tried, .. } if tried.starts_with("anonymously") => {
+                "log in with `docker login` or `podman login`, or point DOCKER_CONFIG or REGISTRY_AUTH_FILE to a file with credentials that may push"
+            }
+            Self::PushDenied { .. } => {
+                "the credentials may be for reading only, or have expired; some registries want the repository to be created first"
+            }
             Self::Busy { .. } => "log in for higher limits, or try again later",
             Self::NotRegistry { .. } => {
                 "the address may be that of a web page or a login portal; check the registry's name and the proxy"
             }
+            Self::Certificate { .. } => {
+                "give the authority's certificate with `--ca-cert FILE`, or set SSL_CERT_FILE"
+            }
             Self::Connection { failure: ConnectionFailure::Tls, .. } => {
-                "give the registry's CA certificate, or set SSL_CERT_FILE; name a registry without TLS among the insecure ones"
+                "give the authority's certificate with `--ca-cert FILE`, or set SSL_CERT_FILE; name a registry without TLS with `--insecure-http HOST`"
             }
             Self::Connection { failure: ConnectionFailure::Name, .. } => {
                 "check the registry's name; behind a proxy, set HTTPS_PROXY"

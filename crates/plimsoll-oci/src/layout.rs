@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use plimsoll_http::read_up_to;
 use plimsoll_model::Digest;
 
-use crate::bounded::read_up_to;
 use crate::config::{self, Names, Stored};
 use crate::local::{FileRange, Verified};
 use crate::manifest::{self, Descriptor, Document, MAX_MANIFEST_BYTES, clip};

@@ -3,7 +3,9 @@
 //! [`open`] finds the image that a [`Target`] names, verifies its manifest and config, and gives a [`Source`] whose
 //! layers are read as streams. Every byte with a known digest is compared with it before its end is reported.
 //!
-//! It never pushes, unpacks nothing, writes no file, keeps no cache, and reads no clock; layers are given as they are
+//! [`Repository`] reads and writes manifests and blobs of any kind, for artifacts that are no images.
+//!
+//! It unpacks nothing, writes no file, keeps no cache, and reads no clock; layers are given as they are
 //! stored, and decompressing them is the reader's. It does not read containerd's own store, and speaks to engines on
 //! this machine only.
 //!
@@ -19,7 +21,6 @@
 //! ```
 
 mod archive;
-mod bounded;
 mod config;
 mod credentials;
 mod docker_manifest;
@@ -33,17 +34,17 @@ mod platform;
 mod reference;
 mod registry;
 mod resolve;
-mod secret;
 mod source;
 mod stream;
 mod target;
 mod verify;
 
-pub use error::{ConnectionFailure, Error};
-pub use options::{Options, Progress, ProxyOptions};
+pub use error::Error;
+pub use options::{Options, Progress};
 pub use platform::parse_platform;
+pub use plimsoll_http::{ConnectionFailure, ProxyOptions, Secret};
 pub use reference::Reference;
-pub use secret::Secret;
+pub use registry::{BlobContent, RemoteManifest, Repository};
 pub use source::{ImageSource, ImageStream, ResolvedImage, Source, StoredLayer};
 pub use target::Target;
 

@@ -129,7 +129,7 @@ mod tests {
 
     fn read(bytes: &[u8], digest: Option<Digest>, size: u64) -> Result<usize, String> {
         let mut reader = Verified::new(bytes, digest, size, "l/layer.tar");
-        let result = crate::bounded::read_up_to(&mut reader, 100)
+        let result = plimsoll_http::read_up_to(&mut reader, 100)
             .map(|bytes| bytes.len())
             .map_err(|error| error.to_string());
         if result.is_err() {

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use plimsoll_archive::{CHUNK_BYTES, Decompressed, EntryKind, TarError, TarItem, TarReader, normalize};
+use plimsoll_http::read_up_to;
 
 use crate::archive::{Form, MAX_MEMBERS, has_short_names, link_target};
-use crate::bounded::read_up_to;
 use crate::config::MAX_CONFIG_BYTES;
 use crate::layout::{self, Files, MAX_INDEX_BYTES, blob_name};
 use crate::{Error, ImageStream, Options, Progress, ResolvedImage, docker_manifest};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use plimsoll_archive::{Decompressed, TarItem, TarReader};
+use plimsoll_http::read_up_to;
 
-use crate::bounded::read_up_to;
 use crate::{Error, Reference};
 
 /// Members of a tar file that are looked at to tell what it is.

@@ -22,10 +22,13 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn options() -> Options {
     Options {
-        retries: 3,
-        back_off: Duration::from_millis(1),
-        longest_wait: Duration::from_secs(2),
-        stall_timeout: Duration::from_secs(5),
+        http: plimsoll_http::Options {
+            retries: 3,
+            back_off: Duration::from_millis(1),
+            longest_wait: Duration::from_secs(2),
+            stall_timeout: Duration::from_secs(5),
+            ..plimsoll_http::Options::default()
+        },
         ..Options::default()
     }
 }
@@ -405,8 +408,8 @@ fn an_error_is_never_followed_by_an_end() {
 #[test]
 fn silence_is_not_waited_for_without_end() {
     let mut setting = Setting::new();
-    setting.options.stall_timeout = Duration::from_millis(100);
-    setting.options.retries = 0;
+    setting.options.http.stall_timeout = Duration::from_millis(100);
+    setting.options.http.retries = 0;
     setting.registry.fail_next("manifests", Fault::Slow(Duration::from_secs(3)));
     let error = setting.open().err().unwrap();
     assert!(error.to_string().contains("nothing came for longer than the time limit"), "{error}");
@@ -435,7 +438,7 @@ fn a_missing_image_and_a_web_page_are_told_apart() {
 fn a_registry_that_is_not_there_is_told() {
     let host = Registry::start().host();
     let mut options = options();
-    options.retries = 0;
+    options.http.retries = 0;
     let error = open_as(&format!("{host}/app"), &options).err().unwrap();
     assert!(error.to_string().ends_with("no connection, or it was broken off"), "{error}");
 }

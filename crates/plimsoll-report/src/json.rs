@@ -104,6 +104,8 @@ struct TargetResult<'a> {
     packages: Vec<package::JsonPackage<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     vulnerabilities: Vec<vulnerability::JsonVulnerability<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    experimental_modified_findings: Vec<vulnerability::ModifiedFinding<'a>>,
 }
 
 /// What Trivy's report has no place for.
@@ -117,6 +119,7 @@ struct OwnReport<'a> {
     counts: Counts,
     ignored_unfixed: Counts,
     undetermined: Vec<JsonUndetermined<'a>>,
+    not_affected: Vec<JsonNotAffected<'a>>,
     gaps: Vec<JsonGap<'a>>,
     database: Database<'a>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -144,6 +147,8 @@ struct OwnOs<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Database<'a> {
     digest: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    updated_at: &'a str,
     newest_advisory: &'a str,
     advisories: u64,
 }
@@ -170,6 +175,18 @@ struct JsonUndetermined<'a> {
     #[serde(skip_serializing_if = "String::is_empty")]
     pkg_path: String,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JsonNotAffected<'a> {
+    #[serde(rename = "VulnerabilityID")]
+    vulnerability_id: &'a str,
+    advisory: &'a str,
+    pkg_name: &'a str,
+    installed_version: &'a str,
+    reason: &'a str,
+    overruled: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -252,6 +269,12 @@ fn result<'a>(scan: &'a Scan, failed_rules: &FailedRules<'a>, target: Target) ->
                 vulnerability::vulnerability(scan, scan.findings.get(*index)?, failed_rules.get(index))
             })
             .collect(),
+        experimental_modified_findings: scan
+            .not_affected
+            .iter()
+            .filter(|not| target.packages.binary_search(&not.package).is_ok())
+            .filter_map(|not| vulnerability::not_affected(scan, not))
+            .collect(),
         target: target.name,
         kind: target.report_type,
     }
@@ -307,7 +330,7 @@ fn metadata(inventory: &Inventory, image_config: Option<serde_json::Value>) -> M
 }
 
 fn own<'a>(scan: &'a Scan, version: &'a str) -> OwnReport<'a> {
-    let DatabaseInfo { digest, newest_advisory, advisories, updated: _ } = &scan.database;
+    let DatabaseInfo { digest, updated, newest_advisory, advisories } = &scan.database;
     let artifact = &scan.inventory.artifact;
     let package = |index: usize| scan.inventory.packages.get(index);
     OwnReport {
@@ -344,8 +367,20 @@ fn own<'a>(scan: &'a Scan, version: &'a str) -> OwnReport<'a> {
                 reason: &item.reason,
             })
             .collect(),
+        not_affected: scan
+            .not_affected
+            .iter()
+            .map(|not| JsonNotAffected {
+                vulnerability_id: &not.id,
+                advisory: &not.advisory,
+                pkg_name: package(not.package).map_or("", |package| &package.name),
+                installed_version: package(not.package).map_or("", |package| &package.version),
+                reason: &not.reason,
+                overruled: &not.overruled,
+            })
+            .collect(),
         gaps: scan.inventory.gaps.iter().chain(&scan.match_gaps).map(gap).collect(),
-        database: Database { digest, newest_advisory, advisories: *advisories },
+        database: Database { digest, updated_at: updated, newest_advisory, advisories: *advisories },
         manifest_digest: &artifact.manifest_digest,
         platform: artifact.platform.as_ref().map(ToString::to_string),
         os: scan.inventory.os.as_ref().map(|os| OwnOs {
@@ -385,6 +420,7 @@ fn is_zero(number: &u64) -> bool {
 #[cfg(test)]
 mod tests {
     use expect_test::expect_file;
+    use plimsoll_model::FixState;
     use serde_json::Value;
 
     use super::*;
@@ -415,13 +451,60 @@ mod tests {
         assert_eq!(flaws[0]["Layer"]["DiffID"], sample::digest('1'));
         assert_eq!(flaws[2]["Severity"], "LOW");
         assert_eq!(flaws[2]["Plimsoll"]["Severity"], "NEGLIGIBLE");
-        assert_eq!(flaws[2]["Status"], "affected");
+        assert_eq!(flaws[2]["Status"], "will_not_fix");
         assert!(flaws[2].get("FixedVersion").is_none());
         for result in report["Results"].as_array().unwrap() {
             for flaw in result["Vulnerabilities"].as_array().into_iter().flatten() {
                 let severity = flaw["Severity"].as_str().unwrap();
                 assert!(["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"].contains(&severity));
             }
+        }
+    }
+
+    #[test]
+    fn what_trivy_lacks_stands_under_a_key_of_its_own() {
+        let mut scan = sample::scan();
+        let report = json(&scan);
+        let log4j = &report["Results"][3]["Vulnerabilities"][0]["Plimsoll"];
+        assert_eq!(log4j["Risk"], 100.0);
+        assert_eq!(log4j["EPSS"], serde_json::json!({ "Probability": 0.97565, "Percentile": 0.9999 }));
+        assert_eq!(log4j["KnownExploited"]["DueDate"], "2021-12-24");
+        assert_eq!(log4j["KnownExploited"]["Ransomware"], true);
+        assert!(log4j.get("Malicious").is_none());
+        let evil = &report["Results"][4]["Vulnerabilities"][1];
+        assert_eq!(evil["Plimsoll"]["Malicious"], true);
+        assert_eq!(evil["Plimsoll"]["SeverityFrom"], serde_json::json!({ "Kind": "malicious" }));
+        assert_eq!(report["Plimsoll"]["Database"]["UpdatedAt"], "2023-11-08T06:00:00Z");
+        scan.database.updated.clear();
+        assert!(json(&scan)["Plimsoll"]["Database"].get("UpdatedAt").is_none());
+    }
+
+    #[test]
+    fn what_a_distribution_clears_is_told_as_trivy_tells_it() {
+        let mut scan = sample::scan();
+        let report = json(&scan);
+        let removed = &report["Results"][0]["ExperimentalModifiedFindings"][0];
+        assert_eq!(removed["Type"], "vulnerability");
+        assert_eq!(removed["Status"], "not_affected");
+        assert_eq!(removed["Finding"]["PkgName"], "bash");
+        assert_eq!(report["Plimsoll"]["NotAffected"][0]["Reason"], removed["Statement"]);
+        scan.not_affected[0].package = 999;
+        assert_eq!(json(&scan)["Plimsoll"]["NotAffected"][0]["PkgName"], "");
+    }
+
+    #[test]
+    fn states_of_fixes_have_trivys_names() {
+        let mut scan = sample::scan();
+        for (fix, status) in [
+            (FixState::Fixed("1".to_owned()), "fixed"),
+            (FixState::NotFixed, "affected"),
+            (FixState::WillNotFix, "will_not_fix"),
+            (FixState::FixDeferred, "fix_deferred"),
+            (FixState::UnderInvestigation, "under_investigation"),
+            (FixState::EndOfLife, "end_of_life"),
+        ] {
+            scan.findings[0].fix = fix;
+            assert_eq!(json(&scan)["Results"][0]["Vulnerabilities"][0]["Status"], status);
         }
     }
 

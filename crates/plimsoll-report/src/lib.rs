@@ -1,5 +1,5 @@
 //! Report formats: a [`table`](write_table) for people, a [JSON report](write_json) that is a superset of Trivy's,
-//! [CycloneDX 1.6](write_cyclonedx); and the way back, [`read_sbom`], from CycloneDX and SPDX to an inventory.
+//! [CycloneDX 1.6](write_cyclonedx); [why a flaw holds](write_explanation), for people; and the way back, [`read_sbom`], from CycloneDX and SPDX to an inventory.
 //!
 //! Every writer is a function of its arguments: no clock, no random number, no environment. A report therefore has
 //! the same bytes for the same image, database and configuration. Nothing is left out in silence: gaps and what could
@@ -25,6 +25,7 @@
 
 mod cyclonedx;
 mod error;
+mod explanation;
 mod json;
 mod read;
 mod safe_json;
@@ -37,6 +38,7 @@ mod version_parts;
 
 pub use cyclonedx::write_cyclonedx;
 pub use error::Error;
+pub use explanation::{status_words, write_explanation};
 pub use json::write_json;
 pub use read::{MAX_SBOM_BYTES, os_from_purl, package_from_purl, read_sbom};
 pub use table::{TableOptions, write_table};

@@ -3,10 +3,10 @@
 //! Names, versions and identifiers are public facts; texts are ours; digests are made up.
 
 use plimsoll_model::{
-    Artifact, ArtifactKind, DatabaseInfo, Decision, Evidence, Failure, Finding, FixState, Gap, Inventory,
-    KevEntry, Layer, LayerInfo, OsRelease, Owner, Package, PackageKind, Platform, Rating, RatingScale,
-    Reference, Scan, Severity, SeverityChoice, SeverityCounts, SeveritySource, SourcePackage, Undetermined,
-    Verdict,
+    Artifact, ArtifactKind, DatabaseInfo, Decision, Epss, Evidence, Failure, Finding, FixState, Gap,
+    Inventory, KevEntry, Layer, LayerInfo, NotAffected, OsRelease, Owner, Package, PackageKind, Platform,
+    Rating, RatingScale, Reference, Scan, Severity, SeverityChoice, SeverityCounts, SeveritySource,
+    SourcePackage, Undetermined, Verdict,
 };
 
 /// A digest of one repeated digit.
@@ -207,7 +207,7 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
         SeveritySource::Score { source, score } => {
             Some(Rating { source: source.clone(), scale: RatingScale::Score(*score) })
         }
-        SeveritySource::Nobody => None,
+        SeveritySource::Malicious | SeveritySource::Nobody => None,
     };
     Finding {
         id: flaw.id.to_owned(),
@@ -236,6 +236,8 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
             namespace,
             name: name.to_owned(),
             version: version.to_owned(),
+            source: if flaw.advisory.starts_with("CVE-") { "debian-tracker" } else { "osv" }.to_owned(),
+            note: String::new(),
             range: flaw.fixed.map_or(">=0".to_owned(), |fixed| format!(">=0, <{fixed}")),
             fixed: flaw.fixed.map(str::to_owned),
         }],
@@ -314,8 +316,8 @@ pub(crate) fn scan() -> Scan {
             id: "MAL-2024-0001",
             advisory: "MAL-2024-0001",
             packages: &[9],
-            severity: Severity::High,
-            source: word("ossf"),
+            severity: Severity::Critical,
+            source: SeveritySource::Malicious,
             fixed: None,
             title: "\u{1b}[1A\u{1b}[2Kall is well\u{202e}, 日本語 titles too\nand a second line",
         },
@@ -356,6 +358,16 @@ pub(crate) fn scan() -> Scan {
         ransomware: true,
         name: "Apache Log4j2 remote code execution".to_owned(),
     });
+    findings[0].epss = Some(Epss { probability: 6_512, percentile: 91_200 });
+    findings[1].epss = Some(Epss { probability: 88_125, percentile: 99_400 });
+    findings[2].fix = FixState::WillNotFix;
+    findings[2].evidence[0].note = "Minor issue".to_owned();
+    findings[3].epss = findings[0].epss;
+    findings[5].epss = Some(Epss { probability: 97_565, percentile: 99_990 });
+    findings[7].malicious = true;
+    for finding in &mut findings {
+        finding.risk = plimsoll_match::risk(finding);
+    }
     let rule = "fail on HIGH or worse".to_owned();
     let mut counts = SeverityCounts::default();
     let mut failures = Vec::new();
@@ -374,7 +386,13 @@ pub(crate) fn scan() -> Scan {
             package: 6,
             reason: "expected a Go version, found `devel +abc`".to_owned(),
         }],
-        not_affected: Vec::new(),
+        not_affected: vec![NotAffected {
+            id: "CVE-2019-18276".to_owned(),
+            advisory: "DEBIAN-CVE-2019-18276".to_owned(),
+            package: 0,
+            reason: "vulnerable code not present".to_owned(),
+            overruled: vec!["DSA-0000-1".to_owned()],
+        }],
         match_gaps: vec![Gap {
             path: String::new(),
             place: String::new(),
@@ -384,7 +402,7 @@ pub(crate) fn scan() -> Scan {
         }],
         database: DatabaseInfo {
             digest: digest('d'),
-            updated: String::new(),
+            updated: "2023-11-08T06:00:00Z".to_owned(),
             newest_advisory: "2023-11-07T03:41:00Z".to_owned(),
             advisories: 4211,
         },

@@ -123,7 +123,7 @@ fn target(inventory: &Inventory, kind: Option<PackageKind>, path: &str) -> Targe
 
 fn label(kind: PackageKind) -> &'static str {
     match kind {
-        PackageKind::Apk | PackageKind::Deb | PackageKind::Rpm => "OS packages",
+        PackageKind::Alpm | PackageKind::Apk | PackageKind::Deb | PackageKind::Rpm => "OS packages",
         PackageKind::Bitnami => "Bitnami",
         PackageKind::Cargo => "Rust",
         PackageKind::Composer => "PHP",

@@ -1,7 +1,7 @@
 //! A registry on loopback, in memory, that can be told to misbehave.
 //!
-//! It serves what clients read: `/v2/`, manifests, blobs (with ranges), tags and the catalog, and a token server.
-//! It reads one request a connection, answers, and closes.
+//! It serves what clients read: `/v2/`, manifests, blobs (with ranges), tags and the catalog, and a token server; and
+//! takes what they push: blobs in one go, blobs of other repositories, manifests whose blobs are there. It reads one request a connection, answers, and closes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -16,7 +16,7 @@ use crate::image::{BuiltImage, sha256};
 /// The most bytes of a request's line or header.
 const MAX_LINE_BYTES: u64 = 64 << 10;
 /// The most bytes of a request's body.
-const MAX_BODY_BYTES: u64 = 1 << 20;
+const MAX_BODY_BYTES: u64 = 64 << 20;
 /// How long a client may stay silent.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The realm that stands for the registry's own token server.
@@ -80,8 +80,12 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The `Range` header.
     pub range: Option<String>,
-    /// The body.
+    /// The `Content-Type` header.
+    pub content_type: Option<String>,
+    /// The body, where it is text.
     pub body: String,
+    /// The body's length in bytes.
+    pub body_bytes: usize,
 }
 
 /// A registry on loopback. It stops when it is dropped.
@@ -111,6 +115,12 @@ struct State {
     tokens: usize,
     ignore_range: bool,
     blobs_elsewhere: Option<String>,
+    /// Uploads that were begun, and not ended.
+    uploads: BTreeMap<String, String>,
+    begun: usize,
+    /// Whether the newest token allows to push.
+    token_pushes: bool,
+    read_only: bool,
     /// The digest that manifests are announced with, where it is not theirs.
     announced: Option<String>,
     /// What the next requests meet whose path contains the text.
@@ -205,6 +215,27 @@ impl Registry {
         self.state().blobs_elsewhere = Some(place.to_owned());
     }
 
+    /// Gives tokens that do not allow to push, whatever is asked.
+    pub fn read_only(&self) {
+        self.state().read_only = true;
+    }
+
+    /// The bytes of a blob.
+    pub fn blob(&self, repository: &str, digest: &str) -> Option<Vec<u8>> {
+        self.state().blobs.get(&format!("{repository}@{digest}")).cloned()
+    }
+
+    /// The media type and the bytes of a manifest, by its tag or digest.
+    pub fn manifest(&self, repository: &str, reference: &str) -> Option<(String, Vec<u8>)> {
+        let mark = if reference.contains(':') { '@' } else { ':' };
+        self.state().manifests.get(&format!("{repository}{mark}{reference}")).cloned()
+    }
+
+    /// Removes a blob.
+    pub fn remove_blob(&self, repository: &str, digest: &str) {
+        self.state().blobs.remove(&format!("{repository}@{digest}"));
+    }
+
     /// Announces manifests with this digest.
     pub fn announce(&self, digest: &str) {
         self.state().announced = Some(digest.to_owned());
@@ -266,7 +297,7 @@ fn header(name: &str, value: &str) -> (String, String) {
 fn serve(shared: &Shared, stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let request = read_request(&mut reader)?;
+    let (request, body) = read_request(&mut reader)?;
     let (answer, fault) = {
         let mut state = shared.state();
         state.requests.push(request.clone());
@@ -274,14 +305,17 @@ fn serve(shared: &Shared, stream: TcpStream) -> io::Result<()> {
         let fault = met.and_then(|index| state.faults.remove(index)).map(|(_, fault)| fault);
         // What fails before the registry looks at the request does not use up a token.
         let early = matches!(fault, Some(Fault::Status(..) | Fault::Drop | Fault::WebPage));
-        let answer =
-            if early { Answer::new(200, "text/html", "") } else { state.answer(&request, shared.address) };
+        let answer = if early {
+            Answer::new(200, "text/html", "")
+        } else {
+            state.answer(&request, body, shared.address)
+        };
         (answer, fault)
     };
     send(stream, answer, fault, request.method == "HEAD")
 }
 
-fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
+fn read_request(reader: &mut impl BufRead) -> io::Result<(Request, Vec<u8>)> {
     let first = read_line(reader)?;
     let mut words = first.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -293,9 +327,11 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
         path: path.to_owned(),
         authorization: None,
         range: None,
+        content_type: None,
         body: String::new(),
+        body_bytes: 0,
     };
-    let mut length = 0;
+    let mut length = 0_u64;
     loop {
         let line = read_line(reader)?;
         let Some((name, value)) = line.split_once(':') else { break };
@@ -303,12 +339,17 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
         match name.to_ascii_lowercase().as_str() {
             "authorization" => request.authorization = Some(value.to_owned()),
             "range" => request.range = Some(value.to_owned()),
+            "content-type" => request.content_type = Some(value.to_owned()),
             "content-length" => length = value.parse().unwrap_or(0),
             _ => {}
         }
     }
-    reader.take(MAX_BODY_BYTES.min(length)).read_to_string(&mut request.body)?;
-    Ok(request)
+    let mut body =
+        vec![0; usize::try_from(MAX_BODY_BYTES.min(length)).expect("64 MiB are a number of bytes")];
+    reader.read_exact(&mut body)?;
+    request.body_bytes = body.len();
+    request.body = String::from_utf8(body.clone()).unwrap_or_default();
+    Ok((request, body))
 }
 
 fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
@@ -360,7 +401,7 @@ fn send(mut stream: TcpStream, mut answer: Answer, fault: Option<Fault>, head_on
 }
 
 impl State {
-    fn answer(&mut self, request: &Request, address: SocketAddr) -> Answer {
+    fn answer(&mut self, request: &Request, body: Vec<u8>, address: SocketAddr) -> Answer {
         let path = request.path.split('?').next().unwrap_or_default();
         if path == TOKEN_PATH {
             return self.token(request);
@@ -373,6 +414,10 @@ impl State {
         };
         if let Some(refusal) = self.refuse(request, below, address) {
             return refusal;
+        }
+        if matches!(request.method.as_str(), "POST" | "PUT") {
+            let query = request.path.split_once('?').map_or("", |(_, query)| query);
+            return self.take(&request.method, below, query, request.content_type.as_deref(), body);
         }
         if below.is_empty() {
             return Answer::new(200, "application/json", "{}")
@@ -417,6 +462,66 @@ impl State {
         Answer::error(404, "UNSUPPORTED")
     }
 
+    /// Source: OCI distribution-spec 1.1, "Push".
+    fn take(
+        &mut self,
+        method: &str,
+        below: &str,
+        query: &str,
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let field = |name: &str| {
+            let value = query.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+            value.map(|value| value.replace("%3A", ":").replace("%2F", "/"))
+        };
+        if let Some(name) = below.strip_suffix("/blobs/uploads/").filter(|_| method == "POST") {
+            if let (Some(digest), Some(from)) = (field("mount"), field("from"))
+                && let Some(bytes) = self.blobs.get(&format!("{from}@{digest}")).cloned()
+            {
+                self.blobs.insert(format!("{name}@{digest}"), bytes);
+                return Answer::new(201, "application/json", "");
+            }
+            self.begun += 1;
+            let upload = format!("/v2/{name}/blobs/uploads/{}", self.begun);
+            self.uploads.insert(upload.clone(), name.to_owned());
+            return Answer::new(202, "application/json", "")
+                .with("Location", &format!("{upload}?_state=held"));
+        }
+        if let Some(name) = self.uploads.get(&format!("/v2/{below}")).cloned().filter(|_| method == "PUT") {
+            let digest = sha256(&body);
+            if field("digest").as_ref() != Some(&digest) || field("_state").as_deref() != Some("held") {
+                return Answer::error(400, "DIGEST_INVALID");
+            }
+            self.uploads.remove(&format!("/v2/{below}"));
+            self.blobs.insert(format!("{name}@{digest}"), body);
+            return Answer::new(201, "application/json", "").with("Docker-Content-Digest", &digest);
+        }
+        if let Some((name, reference)) = below.split_once("/manifests/").filter(|_| method == "PUT") {
+            let digest = sha256(&body);
+            if reference.contains(':') && reference != digest {
+                return Answer::error(400, "DIGEST_INVALID");
+            }
+            let Ok(json) = serde_json::from_slice::<serde_json::Value>(&body) else {
+                return Answer::error(400, "MANIFEST_INVALID");
+            };
+            let layers = json["layers"].as_array().cloned().unwrap_or_default();
+            let named = layers.iter().chain([&json["config"]]).filter_map(|blob| blob["digest"].as_str());
+            for blob in named {
+                if !self.blobs.contains_key(&format!("{name}@{blob}")) {
+                    return Answer::error(400, "MANIFEST_BLOB_UNKNOWN");
+                }
+            }
+            let held = (content_type.unwrap_or_default().to_owned(), body);
+            self.manifests.insert(format!("{name}@{digest}"), held.clone());
+            if !reference.contains(':') {
+                self.manifests.insert(format!("{name}:{reference}"), held);
+            }
+            return Answer::new(201, "application/json", "").with("Docker-Content-Digest", &digest);
+        }
+        Answer::error(404, "BLOB_UPLOAD_UNKNOWN")
+    }
+
     fn bytes(&self, bytes: &[u8], request: &Request) -> Answer {
         let start = request.range.as_ref().filter(|_| !self.ignore_range);
         let start =
@@ -443,15 +548,20 @@ impl State {
                 })
             }
             Auth::Bearer { .. } => {
-                if given == format!("Bearer token-{}", self.tokens) && self.tokens > 0 && self.token_uses > 0
+                let pushes = matches!(request.method.as_str(), "POST" | "PUT");
+                if given == format!("Bearer token-{}", self.tokens)
+                    && self.tokens > 0
+                    && self.token_uses > 0
+                    && (!pushes || self.token_pushes)
                 {
                     self.token_uses -= 1;
                     return None;
                 }
                 let name = below.split("/manifests/").next().and_then(|name| name.split("/blobs/").next());
                 let challenge = format!(
-                    r#"Bearer realm="http://{address}{TOKEN_PATH}",service="test",scope="repository:{}:pull""#,
-                    name.unwrap_or_default()
+                    r#"Bearer realm="http://{address}{TOKEN_PATH}",service="test",scope="repository:{}:{}""#,
+                    name.unwrap_or_default(),
+                    if pushes { "pull,push" } else { "pull" }
                 );
                 Some(Answer::error(401, "UNAUTHORIZED").with("WWW-Authenticate", &challenge))
             }
@@ -477,6 +587,9 @@ impl State {
             return Answer::new(401, "application/json", r#"{"details":"incorrect username or password"}"#);
         }
         self.token_uses = *uses;
+        let scopes = format!("{} {}", request.path, request.body);
+        self.token_pushes =
+            !self.read_only && (scopes.contains("pull%2Cpush") || scopes.contains("pull,push"));
         self.tokens += 1;
         let name = if by_post { "access_token" } else { "token" };
         Answer::new(

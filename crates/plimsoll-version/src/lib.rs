@@ -21,6 +21,7 @@
 //! # Ok::<(), plimsoll_version::InvalidVersion>(())
 //! ```
 
+mod alpm;
 mod apk;
 mod composer;
 mod cursor;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::alpm::Alpm;
 use crate::apk::Apk;
 use crate::composer::Composer;
 use crate::cursor::Fault;
@@ -24,6 +25,8 @@ const MAX_REPEATED_CHARS: usize = 200;
 /// An order of versions. Several ecosystems may share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scheme {
+    /// Arch Linux's pacman: `epoch:version-release`. A release that one side lacks is not compared, as in RPM's.
+    Alpm,
     /// Alpine's `apk`: `1.2.3_rc1-r0`.
     Apk,
     /// Composer: `1.2.3.4-beta2`, `1.x-dev`. A branch (`dev-main`) has no place in the order.
@@ -52,6 +55,7 @@ pub enum Scheme {
 impl Scheme {
     /// All of them, in the order of their names.
     pub const ALL: &[Self] = &[
+        Self::Alpm,
         Self::Apk,
         Self::Composer,
         Self::Debian,
@@ -68,6 +72,7 @@ impl Scheme {
     /// Its name in lower case: `apk`, `pep440`, `semver`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Alpm => "alpm",
             Self::Apk => "apk",
             Self::Composer => "composer",
             Self::Debian => "debian",
@@ -177,6 +182,7 @@ pub fn compare(scheme: Scheme, left: &str, right: &str) -> Result<Ordering, Inva
 /// A version's parsed form, borrowed from its text: what orders it.
 #[derive(Clone, Debug)]
 pub(crate) enum Place<'a> {
+    Alpm(Alpm<'a>),
     Apk(Apk<'a>),
     Composer(Composer<'a>),
     Debian(Debian<'a>),
@@ -206,6 +212,7 @@ impl<'a> Place<'a> {
             return Err(Fault { expected: "a version", found: &[] });
         }
         match scheme {
+            Scheme::Alpm => Alpm::read(trimmed).map(Self::Alpm),
             Scheme::Apk => Apk::read(trimmed).map(Self::Apk),
             Scheme::Composer => Composer::read(trimmed).map(Self::Composer),
             Scheme::Debian => Debian::read(trimmed).map(Self::Debian),
@@ -224,6 +231,7 @@ impl<'a> Place<'a> {
     /// If the two were read under different schemes.
     pub(crate) fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
+            (Self::Alpm(left), Self::Alpm(right)) => left.compare(right),
             (Self::Apk(left), Self::Apk(right)) => left.compare(right),
             (Self::Composer(left), Self::Composer(right)) => left.compare(right),
             (Self::Debian(left), Self::Debian(right)) => left.compare(right),

@@ -4,7 +4,7 @@
     judge.py [SCHEME…]
 
 A scheme whose tool is missing is left as it is, and said so. Needed: dpkg, rpm, ruby, php with composer/semver (PHP's
-include path), node with the package `semver` (NODE_PATH), Python's `packaging`, go (fetches golang.org/x/mod), cargo
+include path), Debian's makepkg (vercmp), node with the package `semver` (NODE_PATH), Python's `packaging`, go (fetches golang.org/x/mod), cargo
 (fetches the crate `semver`), java with the JAR of org.apache.maven:maven-artifact (MAVEN_ARTIFACT_JAR).
 
 apk and NuGet have no tool here: their tables are chains in rising order, written from the documented rules.
@@ -26,6 +26,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 NEAR, FAR = 3, 150
 
 VERSIONS = {
+    "alpm": """
+        1.0 1 1.0.0 1.1 1.10 1.9 1.01 01.0 1.0a 1.0b 1.0beta 1.0p 1.0pre 1.0rc 1.0rc1 1.0rc2 1.0rc10 1.0.a 1.0.1 1.0.a1 1.0.rc1 1.a 1.A
+        1.Z 1.z 1a 1a1 1.0-1 1.0-2 1.0-10 1.0-9 1.0-1.1 1.0-1a 1.0a-1 1.0.1-1 1.1-1 0:1.0-1 1:1.0-1 1:0.5-3 2:1-1 10:1-1 01:1.0-1
+        :1.0-1 1_0 1+0 1+1 1.0+1 1.0+r5+gabcdef0-1 1.0+r10+gabcdee0-1 1.0.r5.gabcdef0-1 1.0. 1.0_ 1..0 1...0 .1 ..1 1.-1 a b ab a1 a.1
+        1.0~rc1 1.0~rc2 1.0~ 1.0^1 1.0^git1 1~1 6.1.38.1-1 6.1.38.1-2 6.1.38-1 2.38-5 2.38-5.1 3.1.1.q-1 3.1.1.w-1 1.1.1.u-1 1.1.1.t-1
+        1:3.0.7-4 1:3.0.10-1 20231113-1 20231112-1 0.9.8.zh-1 20.0.0.r0.g1234567-1 8.45-3 10.42-2 2023c-1 2023d-1 5.2.15-5 5.2.021-1 0
+        00 0.0 99999999999999999999 100000000000000000000 1.99999999999999999999-1 99999999999999999999:1-1 1.0-99999999999999999999
+        1.0-1- 1.0- 1.0-. 1.0-1. 1-2-3 1-2-4 1:1:1-1 1:1:2-1 é 1.é 1.0é é1 1.0é1 v1.0-1 v1.1-1 x86-1 - -1 1: 1:-1 : --1
+        """,
     "composer": """
         1 1.0 1.0.0 1.0.0.0 v1.0.0 V1.0 1.0.1 1.0.10 1.0.9 1.10 1.2 1.02 01.2 0.1 0 0.0.0.1 99999.1 1.2.3.4 1.2.3.5
         1.0.0-alpha 1.0.0-a 1.0.0a1 1.0.0-alpha1 1.0.0alpha.2 1.0.0-alpha10 1.0.0-beta 1.0.0b 1.0.0-b2 1.0.0-beta2.1
@@ -169,6 +178,7 @@ CHAINS = {
 }
 
 REFUSED_HERE = {
+    "alpm": "- -1 1: 1:-1 : --1",
     "composer": "dev-main dev-master dev-1.x master trunk default DEV-foo",
     "npm": "1.0.0-  (and 1.2.34.5, which it reads as 1.2.3-4.5)",
     "rpm": "- -1 1:",
@@ -222,6 +232,15 @@ def debian():
 
     name = run(["dpkg", "--version"]).split("version ")[1].split()[0]
     return f"dpkg {name}, `dpkg --compare-versions A lt B`", lambda pairs: [relation(a, b) for a, b in pairs]
+
+
+def alpm():
+    def relation(a, b):
+        answer = int(run(["vercmp", a, b]))
+        return (answer > 0) - (answer < 0)
+
+    package = run(["dpkg-query", "-W", "-f", "${Version}", "makepkg"])
+    return f"vercmp of Debian's makepkg {package}, `vercmp A B`", lambda pairs: [relation(*pair) for pair in pairs]
 
 
 def rpm():
@@ -369,6 +388,7 @@ def semver():
 
 
 JUDGES = {
+    "alpm": alpm,
     "composer": composer,
     "debian": debian,
     "gem": gem,

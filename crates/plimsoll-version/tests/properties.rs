@@ -97,7 +97,8 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![6 => like_a_version, 3 => pieces, 1 => any::<String>()]
 }
 
-/// Whether the order is a total one over these. RPM's is, where all have a release or all have none. Maven's is not
+/// Whether the order is a total one over these. RPM's is, where all have a release or all have none. Arch's besides
+/// where none ends in a separator: `1..a < 1.`, `1. < 1.0`, `1.0 < 1..a`. Maven's is not
 /// where words and lists meet, in Maven itself: `1a0 < 1`, `1 < 1.x-dev`, `1.x-dev < 1a0`.
 fn is_total(scheme: Scheme, versions: &[&Version]) -> bool {
     let has_release = |version: &Version| {
@@ -106,8 +107,17 @@ fn is_total(scheme: Scheme, versions: &[&Version]) -> bool {
     let is_numeric = |version: &&Version| {
         version.as_str().bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
     };
+    let has_hyphen = |version: &Version| version.as_str().contains('-');
+    let ends_in_words = |version: &&Version| {
+        let parts = version.as_str().trim_ascii().rsplit(['-', ':']);
+        parts.take(2).all(|part| part.ends_with(|last: char| last.is_ascii_alphanumeric()))
+    };
     match scheme {
         Scheme::Rpm => versions.windows(2).all(|pair| has_release(pair[0]) == has_release(pair[1])),
+        Scheme::Alpm => {
+            versions.windows(2).all(|pair| has_hyphen(pair[0]) == has_hyphen(pair[1]))
+                && versions.iter().all(ends_in_words)
+        }
         Scheme::Maven => versions.iter().all(is_numeric),
         _ => true,
     }

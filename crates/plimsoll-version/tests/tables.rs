@@ -47,6 +47,7 @@ macro_rules! tables {
 }
 
 tables! {
+    alpm Alpm,
     apk Apk,
     composer Composer,
     debian Debian,

@@ -19,7 +19,7 @@ use plimsoll_model::Severity;
 Exit status:
   0  passed, or no gate was asked     3  could not scan: image, registry, disk
   1  the gate failed                  4  undecided, and --strict was asked
-  2  usage or configuration           5  advisory data missing or damaged
+  2  usage or configuration           5  advisory data missing, damaged or too old
 
 Flags go before PLIMSOLL_* variables, and those before plimsoll.toml in the current folder.")]
 pub(crate) struct Command {
@@ -46,7 +46,7 @@ pub(crate) enum Action {
     Scan(ScanArgs),
     /// Write the bill of materials of an image.
     Sbom(SbomArgs),
-    /// Build, check and describe the advisory database.
+    /// Fetch, build, check, ask and carry the advisory database.
     Db(DbArgs),
     /// Say why a flaw holds for a package, or does not.
     Explain(ExplainArgs),
@@ -85,9 +85,14 @@ pub(crate) struct TargetArgs {
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// The advisory database: what `plimsoll db build --output` wrote.
-    #[arg(long, value_name = "PATH", env = "PLIMSOLL_DB")]
-    pub(crate) db: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    /// Fail, with exit status 5, where the database was last compared with its sources longer ago: `24h`, `5d`.
+    #[arg(long, value_name = "AGE", env = "PLIMSOLL_MAX_AGE")]
+    pub(crate) max_age: Option<Age>,
+    /// Whose severity counts, the most trusted first: see `docs/severity.md`.
+    #[arg(long, value_name = "SOURCE", env = "PLIMSOLL_SEVERITY_ORDER", value_delimiter = ',')]
+    pub(crate) severity_order: Vec<String>,
     /// How the result is written.
     #[arg(long, short, value_name = "FORMAT", env = "PLIMSOLL_FORMAT")]
     pub(crate) format: Option<Format>,
@@ -128,9 +133,8 @@ pub(crate) struct ExplainArgs {
     /// The distribution release of an OS package, where the package URL does not say it: `debian:11`.
     #[arg(long, value_name = "ID:VERSION")]
     pub(crate) distro: Option<String>,
-    /// The advisory database.
-    #[arg(long, value_name = "PATH", env = "PLIMSOLL_DB")]
-    pub(crate) db: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -141,27 +145,219 @@ pub(crate) struct DbArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbAction {
-    /// Build a database from OSV records, and what lies beside them.
+    /// Fetch what has changed at the sources since last time.
+    Update(UpdateArgs),
+    /// Build a database from files: OSV records, and the documents of every other source.
     Build {
-        /// A folder, a zip file or a JSON file of OSV records; a folder may hold `kev.json` and `cve-severity.csv`.
+        /// A folder, or a file: zip, tar, JSON, XML or CSV, compressed or not. `plimsoll db sources` lists what is read.
         #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
         from: Vec<PathBuf>,
-        /// Where the database goes: a file, or a folder.
+        /// Where the database goes: one file, or a folder of partitions where it is a folder or ends in `/`.
         #[arg(long, short, value_name = "PATH")]
         output: PathBuf,
     },
-    /// Say what a database holds.
+    /// Say what a database holds: sources, dates, counts, sizes, licences, and what was left out.
     Info {
-        /// The database.
-        #[arg(long, value_name = "PATH", env = "PLIMSOLL_DB")]
-        db: Option<PathBuf>,
+        #[command(flatten)]
+        db: DbPath,
     },
+    /// List the sources of advisories that are read, with homes and licences.
+    Sources,
     /// Check every byte of a database.
     Verify {
-        /// The database.
-        #[arg(long, value_name = "PATH", env = "PLIMSOLL_DB")]
-        db: Option<PathBuf>,
+        #[command(flatten)]
+        db: DbPath,
     },
+    /// Find advisories by CVE or other ID, by package URL, or by a package's name.
+    Search {
+        /// `CVE-2021-44228`, `pkg:pypi/flask`, `openssl`.
+        #[arg(value_name = "TEXT")]
+        text: String,
+        /// The most that is listed.
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        db: DbPath,
+    },
+    /// Say what changed from one generation to another.
+    Diff {
+        /// The older: `sha256:…` of a generation that is kept, or another database folder.
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// The newer; the current generation by default.
+        #[arg(value_name = "NEW")]
+        new: Option<String>,
+        #[command(flatten)]
+        db: DbPath,
+    },
+    /// Write the whole database into one file, for places without a network.
+    Export {
+        /// The file: an OCI archive.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: SigningKey,
+        #[command(flatten)]
+        db: DbPath,
+    },
+    /// Take over a database from a file that `db export` wrote.
+    Import {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        trust: Trust,
+        #[command(flatten)]
+        db: DbPath,
+    },
+    /// Send the database to a registry, as an artefact.
+    Push {
+        /// `oci://registry.example/security/plimsoll-db:latest`.
+        #[arg(value_name = "REFERENCE")]
+        reference: String,
+        #[command(flatten)]
+        key: SigningKey,
+        #[command(flatten)]
+        registry: RegistryArgs,
+        #[command(flatten)]
+        db: DbPath,
+    },
+    /// Take over a database from a registry; what is there already is not fetched again.
+    Pull {
+        /// `oci://registry.example/security/plimsoll-db:latest`, or `…@sha256:…`.
+        #[arg(value_name = "REFERENCE")]
+        reference: String,
+        #[command(flatten)]
+        trust: Trust,
+        #[command(flatten)]
+        registry: RegistryArgs,
+        #[command(flatten)]
+        db: DbPath,
+    },
+    /// Make a pair of keys for signing databases, Ed25519 as PEM.
+    Keygen {
+        /// Where the private key goes; the public one goes beside it, with `.pub` behind its name.
+        #[arg(long, short, value_name = "FILE", default_value = "plimsoll.key")]
+        output: PathBuf,
+    },
+}
+
+/// The database of a `db` call.
+#[derive(Debug, Args)]
+pub(crate) struct DbPath {
+    /// The database: a folder, or a file that `db build` wrote.
+    #[arg(long = "db", value_name = "PATH", env = "PLIMSOLL_DB")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// The database of a scan.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArgs {
+    /// The advisory database: a folder, or a file that `plimsoll db build --output` wrote.
+    #[arg(long, value_name = "PATH", env = "PLIMSOLL_DB")]
+    pub(crate) db: Option<PathBuf>,
+    /// Use the generation of this digest, and no other.
+    #[arg(long, value_name = "sha256:…", env = "PLIMSOLL_DB_DIGEST")]
+    pub(crate) db_digest: Option<String>,
+    /// Use no network for advisories, whatever is missing.
+    #[arg(long, env = "PLIMSOLL_OFFLINE")]
+    pub(crate) offline: bool,
+}
+
+/// What is fetched, from where.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    /// Fetch advisories of these ecosystems: `Debian`, `PyPI`, … By default those that the database has.
+    #[arg(long = "ecosystem", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) ecosystems: Vec<String>,
+    /// Fetch advisories of all ecosystems there are.
+    #[arg(long, conflicts_with = "ecosystems")]
+    pub(crate) all: bool,
+    /// Take these sources alone, instead of the default ones: `osv`, `kev`, … `plimsoll db sources` lists them.
+    #[arg(long = "source", value_name = "NAME", env = "PLIMSOLL_SOURCES", value_delimiter = ',')]
+    pub(crate) sources: Vec<String>,
+    /// Take these sources besides the default ones.
+    #[arg(long = "with-source", value_name = "NAME", value_delimiter = ',', conflicts_with = "sources")]
+    pub(crate) with_sources: Vec<String>,
+    /// Fetch a source from this address; of several for one source the first that answers is taken.
+    #[arg(long = "mirror", value_name = "SOURCE=URL", env = "PLIMSOLL_MIRRORS", value_delimiter = ',')]
+    pub(crate) mirrors: Vec<String>,
+    /// Fetch everything anew, changed or not.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Feeds that are fetched at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) parallel: u16,
+    /// How often a request is tried again.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) retries: u32,
+    /// PEM file with certificates to trust besides the system's.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_CERT", value_delimiter = ',')]
+    pub(crate) ca_cert: Vec<PathBuf>,
+    /// Use no network: an error, for settings that forbid it everywhere.
+    #[arg(long, env = "PLIMSOLL_OFFLINE")]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) db: DbPath,
+}
+
+/// How a registry is reached.
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArgs {
+    /// Registry that may be reached without TLS: `host`, `host:port`, or `*`. Loopback always may.
+    #[arg(long, value_name = "REGISTRY", env = "PLIMSOLL_INSECURE_HTTP", value_delimiter = ',')]
+    pub(crate) insecure_http: Vec<String>,
+    /// PEM file with certificates to trust besides the system's.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_CERT", value_delimiter = ',')]
+    pub(crate) ca_cert: Vec<PathBuf>,
+}
+
+/// What a database is signed with.
+#[derive(Debug, Args)]
+pub(crate) struct SigningKey {
+    /// Sign with this private key, Ed25519 as PEM; `plimsoll db keygen` makes one.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGNING_KEY")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// Whose signature a database must bear.
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// Take over only what was signed with the private key of this public one. May be given several times.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_PUBLIC_KEY", value_delimiter = ',')]
+    pub(crate) public_key: Vec<PathBuf>,
+    /// Take over what nobody signed, or whose signature nobody checked.
+    #[arg(long, conflicts_with = "public_key")]
+    pub(crate) unsigned: bool,
+}
+
+/// A span of time: `90m`, `24h`, `5d`, `2w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Age {
+    pub(crate) seconds: i64,
+}
+
+impl std::str::FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const UNITS: [(char, i64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
+        let read = || {
+            let unit = UNITS.iter().find(|(letter, _)| text.ends_with(*letter))?;
+            let number: u32 = text[..text.len() - 1].parse().ok()?;
+            Some(Self { seconds: i64::from(number) * unit.1 })
+        };
+        read().ok_or_else(|| format!("expected a number and s, m, h, d or w, as in `24h`, found `{text}`"))
+    }
+}
+
+impl TryFrom<String> for Age {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
 
 /// How the result of a scan is written.

@@ -1,16 +1,22 @@
 //! `plimsoll db`.
 
+mod ask;
+mod carry;
+mod info;
+
 use std::path::{Path, PathBuf};
 
+use plimsoll_advisory::ReadReport;
 use plimsoll_db::Builder;
 
 use crate::args::{DbAction, DbArgs};
+use crate::database::{damaged, path};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Bars;
-use crate::scan::{damaged, open_database};
 use crate::settings::Settings;
+use crate::update;
 
 /// Records that could not be read and are listed; the others are counted.
 const MAX_SHOWN_FAILURES: usize = 20;
@@ -22,34 +28,38 @@ pub(crate) fn run(
     bars: &Bars,
     quiet: bool,
 ) -> Result<Exit, Failure> {
+    let path = |db: &crate::args::DbPath| path(db.path.as_deref(), settings, environment);
     match &arguments.action {
+        DbAction::Update(arguments) => update::run(arguments, settings, environment, bars, quiet),
         DbAction::Build { from, output } => build(from, output, bars, quiet),
-        DbAction::Info { db } => {
-            let database = open_database(db.as_deref(), settings, environment)?;
-            let info = database.info().map_err(damaged)?;
-            let text = format!(
-                "database: {}\ndigest: {}\nsize: {} bytes\n{info}",
-                database.path().display(),
-                database.digest(),
-                database.size_bytes()
-            );
-            output::write(None, text.as_bytes())?;
+        DbAction::Info { db } => info::run(&path(db), environment),
+        DbAction::Sources => {
+            output::write(None, info::sources_text(environment.width).as_bytes())?;
             Ok(Exit::Passed)
         }
-        DbAction::Verify { db } => {
-            let database = open_database(db.as_deref(), settings, environment)?;
-            bars.say("verifying");
-            database.verify().map_err(damaged)?;
-            bars.finish();
-            let text = format!(
-                "{}: {}, every byte as it was written\n",
-                database.path().display(),
-                database.digest()
-            );
-            output::write(None, text.as_bytes())?;
-            Ok(Exit::Passed)
+        DbAction::Verify { db } => verify(&path(db), bars),
+        DbAction::Search { text, limit, db } => ask::search(&path(db), text, *limit),
+        DbAction::Diff { old, new, db } => ask::diff(&path(db), old, new.as_deref()),
+        DbAction::Export { file, key, db } => carry::export(&path(db), file, key, settings, bars),
+        DbAction::Import { file, trust, db } => carry::import(&path(db), file, trust, settings, bars),
+        DbAction::Push { reference, key, registry, db } => {
+            carry::push(&path(db), reference, key, registry, settings, bars)
         }
+        DbAction::Pull { reference, trust, registry, db } => {
+            carry::pull(&path(db), reference, trust, registry, settings, bars)
+        }
+        DbAction::Keygen { output } => carry::keygen(output),
     }
+}
+
+fn verify(path: &Path, bars: &Bars) -> Result<Exit, Failure> {
+    bars.say("verifying");
+    let snapshot = plimsoll_db::open(path, None, None).map_err(damaged)?;
+    snapshot.verify().map_err(damaged)?;
+    bars.finish();
+    let text = format!("{}: {}, every byte as it was written\n", path.display(), snapshot.digest());
+    output::write(None, text.as_bytes())?;
+    Ok(Exit::Passed)
 }
 
 fn build(from: &[PathBuf], output: &Path, bars: &Bars, quiet: bool) -> Result<Exit, Failure> {
@@ -58,22 +68,13 @@ fn build(from: &[PathBuf], output: &Path, bars: &Bars, quiet: bool) -> Result<Ex
     // What cannot be read or written here is no fault of a database that exists.
     let cannot = |error: plimsoll_db::Error| Failure { exit: Exit::CouldNotScan, ..damaged(error) };
     let read = builder.read(from).map_err(cannot)?;
-    let failures: Vec<String> = read
-        .failures
-        .iter()
-        .take(MAX_SHOWN_FAILURES)
-        .map(|failure| format!("warning: cannot read `{}`: {}", failure.place, failure.reason))
-        .collect();
-    let more = read.failed.saturating_sub(failures.len() as u64);
+    let warnings = warnings(read);
     let usable = read.usable;
     bars.say("writing the database");
     let report = builder.write(output).map_err(cannot)?;
     bars.finish();
-    for line in &failures {
-        eprintln!("{}", plimsoll_report::printable(line));
-    }
-    if more > 0 {
-        eprintln!("warning: {more} more records could not be read");
+    for line in &warnings {
+        eprintln!("{line}");
     }
     if usable == 0 {
         eprintln!("warning: the sources hold no advisory that can be looked up; the database is empty");
@@ -82,4 +83,20 @@ fn build(from: &[PathBuf], output: &Path, bars: &Bars, quiet: bool) -> Result<Ex
         output::write(None, format!("{report}").as_bytes())?;
     }
     Ok(Exit::Passed)
+}
+
+/// What could not be read: the first lines of it, and a count of the rest.
+pub(crate) fn warnings(read: &ReadReport) -> Vec<String> {
+    let mut lines: Vec<String> = read
+        .failures
+        .iter()
+        .take(MAX_SHOWN_FAILURES)
+        .map(|failure| format!("warning: cannot read `{}`: {}", failure.place, failure.reason))
+        .map(|line| plimsoll_report::printable(&line).into_owned())
+        .collect();
+    let more = read.failed.saturating_sub(lines.len() as u64);
+    if more > 0 {
+        lines.push(format!("warning: {more} more records could not be read"));
+    }
+    lines
 }

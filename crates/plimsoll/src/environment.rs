@@ -18,6 +18,9 @@ pub(crate) struct Environment {
     pub(crate) database: PathBuf,
     /// Where the system keeps temporary files.
     pub(crate) temporary_folder: PathBuf,
+    /// The time at which the command was called. The only clock there is: no result depends on it but whether a
+    /// database is too old.
+    pub(crate) now: jiff::Timestamp,
     /// Threads the machine runs at once.
     pub(crate) threads: usize,
 }
@@ -46,6 +49,7 @@ impl Environment {
             cache_folder: folder("XDG_CACHE_HOME", ".cache"),
             database: folder("XDG_DATA_HOME", ".local/share"),
             temporary_folder: std::env::temp_dir(),
+            now: jiff::Timestamp::now(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

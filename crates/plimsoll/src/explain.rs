@@ -1,23 +1,23 @@
 //! `plimsoll explain`: why a flaw holds for a package, or does not.
 
-use std::fmt::Write as _;
-
 use anyhow::anyhow;
-use plimsoll_match::Holds;
-use plimsoll_model::{Inventory, OsRelease, Purl, SeveritySource};
-use plimsoll_report::{os_from_purl, package_from_purl, printable};
+use plimsoll_model::{Inventory, OsRelease, Purl};
+use plimsoll_report::{os_from_purl, package_from_purl};
 
 use crate::args::ExplainArgs;
+use crate::database::ScanDatabase;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::scan::open_database;
+use crate::progress::Bars;
+use crate::scan::match_options;
 use crate::settings::Settings;
 
 pub(crate) fn run(
     arguments: &ExplainArgs,
     settings: &Settings,
     environment: &Environment,
+    bars: &Bars,
 ) -> Result<Exit, Failure> {
     let purl: Purl = arguments.purl.parse().map_err(|error: plimsoll_model::InvalidPurl| {
         Failure::new(Exit::Usage, error)
@@ -43,10 +43,14 @@ pub(crate) fn run(
         return Err(Failure::new(Exit::Usage, anyhow!(what))
             .hint("add --distro debian:11, or `?distro=debian-11` to the package URL"));
     }
-    let database = open_database(arguments.db.as_deref(), settings, environment)?;
+    let database = ScanDatabase::find(&arguments.database, settings, environment)?;
+    let options = match_options(&[], settings)?;
     let inventory = Inventory { os, packages: vec![package], ..Inventory::default() };
-    let text = explain(&inventory, &purl, &arguments.id, &database)
-        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("build the database again"))?;
+    let (snapshot, _) = database.open(&plimsoll_match::needed(&inventory), bars)?;
+    let explained = plimsoll_match::explain(&inventory, &snapshot, &arguments.id, &options)
+        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))?;
+    let text = plimsoll_report::write_explanation(&explained, &inventory, environment.width);
+    bars.finish().iter().for_each(|note| eprintln!("{note}"));
     output::write(None, text.as_bytes())?;
     Ok(Exit::Passed)
 }
@@ -67,73 +71,4 @@ fn distro(text: &str) -> Result<OsRelease, Failure> {
             anyhow!("cannot read --distro `{text}`: expected ID:VERSION as in `debian:11`"),
         )),
     }
-}
-
-fn explain(
-    inventory: &Inventory,
-    purl: &Purl,
-    id: &str,
-    database: &plimsoll_db::Database,
-) -> Result<String, plimsoll_model::LookupError> {
-    let mut text = String::new();
-    let mut line = |line: String| {
-        text.push_str(&printable(&line));
-        text.push('\n');
-    };
-    let explanations = plimsoll_match::explain(inventory, database, id)?;
-    let matches = plimsoll_match::evaluate(inventory, database)?;
-    let is_asked = |known: &str, others: &[String]| known == id || others.iter().any(|other| other == id);
-    line(format!("{id} in {purl}"));
-    for one in &explanations {
-        let mut said =
-            format!("  {} on `{}` of {}, against {}: ", one.advisory, one.name, one.namespace, one.version);
-        match &one.holds {
-            Holds::Yes { range, fixed } => {
-                let fixed =
-                    fixed.as_ref().map_or("no fix is named".to_owned(), |fixed| format!("fixed in {fixed}"));
-                write!(said, "in the range {range}; {fixed}")
-            }
-            Holds::No { bounds } if bounds.is_empty() => write!(said, "in none of its ranges"),
-            Holds::No { bounds } => write!(said, "in none of its ranges (bounds: {})", bounds.join(", ")),
-            Holds::OtherModuleStream => write!(said, "speaks of another stream of the module"),
-            Holds::Undetermined { reason } => write!(said, "cannot be said: {reason}"),
-        }
-        .expect("a string takes every text");
-        line(said);
-    }
-    for gap in &matches.gaps {
-        line(format!("  gap: {}", gap.reason));
-    }
-    let finding = matches
-        .findings
-        .iter()
-        .find(|finding| is_asked(&finding.id, &finding.aliases) || is_asked("", &finding.advisories));
-    let undetermined = matches.undetermined.iter().find(|one| one.id == id || one.advisory == id);
-    if let Some(finding) = finding {
-        let from = match &finding.severity.source {
-            SeveritySource::Word(source) => format!("the word of {source}"),
-            SeveritySource::Cvss { source, vector, score } => {
-                format!("{}.{} computed from {vector} of {source}", score / 10, score % 10)
-            }
-            SeveritySource::Score { source, score } => {
-                format!("the score {}.{} of {source}", score / 10, score % 10)
-            }
-            SeveritySource::Nobody => "nobody has said".to_owned(),
-        };
-        line(format!("  severity {}: {from}", finding.severity.severity));
-        line("affected".to_owned());
-    } else if let Some(undetermined) = undetermined {
-        line(format!("  {}", undetermined.reason));
-        line("undetermined".to_owned());
-    } else if explanations.is_empty() && !matches.gaps.is_empty() {
-        line("undetermined: no advisories for it are in the database".to_owned());
-    } else if explanations.is_empty() {
-        line(
-            "not affected, as far as the database knows: no advisory of this flaw names the package"
-                .to_owned(),
-        );
-    } else {
-        line("not affected".to_owned());
-    }
-    Ok(text)
 }

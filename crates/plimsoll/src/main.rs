@@ -1,7 +1,9 @@
 //! `plimsoll`: the command. Arguments, settings, output and exit status; everything else is in the libraries.
 
 mod args;
+mod carried;
 mod catalogers;
+mod database;
 mod db;
 mod environment;
 mod exit;
@@ -12,6 +14,7 @@ mod sbom;
 mod scan;
 mod settings;
 mod target;
+mod update;
 
 use std::process::ExitCode;
 
@@ -44,7 +47,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Scan(arguments) => scan::run(arguments, &settings, environment, bars),
         Action::Sbom(arguments) => sbom::run(arguments, &settings, environment, bars),
         Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
-        Action::Explain(arguments) => explain::run(arguments, &settings, environment),
+        Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Catalogers => catalogers::run(),
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_image::Progress;
 use plimsoll_oci::ResolvedImage;
 
@@ -33,6 +33,13 @@ impl Bars {
     pub(crate) fn say(&self, text: impl Into<String>) {
         self.total.set_message(text.into());
         self.total.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    /// A note that is told when the bars are gone.
+    pub(crate) fn note(&self, text: String) {
+        if let Ok(mut notes) = self.notes.lock() {
+            notes.push(text);
+        }
     }
 
     /// Takes the bars away and gives the notes that were made meanwhile.
@@ -95,8 +102,104 @@ impl Progress for Bars {
     }
 
     fn cache_failed(&self, index: usize, error: &io::Error) {
-        if let Ok(mut notes) = self.notes.lock() {
-            notes.push(format!("note: the result of layer {index} was not kept in the cache: {error}"));
+        self.note(format!("note: the result of layer {index} was not kept in the cache: {error}"));
+    }
+}
+
+/// A bar for each feed of an update, while it is on its way, and the total above them.
+pub(crate) struct FeedBars {
+    screen: MultiProgress,
+    total: ProgressBar,
+    state: Mutex<FeedState>,
+}
+
+#[derive(Default)]
+struct FeedState {
+    bars: std::collections::BTreeMap<String, ProgressBar>,
+    started: u64,
+    finished: u64,
+    bytes: u64,
+}
+
+impl FeedBars {
+    /// On the same screen as `bars`.
+    pub(crate) fn new(bars: &Bars) -> Self {
+        Self { screen: bars.screen.clone(), total: bars.total.clone(), state: Mutex::default() }
+    }
+
+    fn with_state(&self, act: impl FnOnce(&mut FeedState)) {
+        // A poisoned lock means that a thread panicked, which ends the program anyway.
+        if let Ok(mut state) = self.state.lock() {
+            act(&mut state);
+            let (finished, started, bytes) = (state.finished, state.started, HumanBytes(state.bytes));
+            self.total.set_message(format!("{finished} of {started} feeds, {bytes}"));
         }
+    }
+}
+
+impl plimsoll_feed::Progress for FeedBars {
+    fn started(&self, feed: &str) {
+        self.with_state(|state| {
+            state.started += 1;
+            if state.bars.len() < MAX_BARS {
+                let bar = self.screen.add(ProgressBar::new_spinner());
+                bar.set_style(style("  {prefix:28} {bytes}"));
+                bar.set_prefix(feed.chars().take(28).collect::<String>());
+                state.bars.insert(feed.to_owned(), bar);
+            }
+        });
+    }
+
+    fn received(&self, feed: &str, bytes: u64, total: Option<u64>) {
+        self.with_state(|state| {
+            let Some(bar) = state.bars.get(feed) else {
+                return;
+            };
+            state.bytes += bytes.saturating_sub(bar.position());
+            if let (Some(total), None) = (total, bar.length()) {
+                bar.set_length(total);
+                bar.set_style(style("  {prefix:28} [{bar:24}] {bytes}/{total_bytes}"));
+            }
+            bar.set_position(bytes);
+        });
+    }
+
+    fn finished(&self, report: &plimsoll_feed::FeedReport) {
+        self.with_state(|state| {
+            state.finished += 1;
+            if let Some(bar) = state.bars.remove(&report.name()) {
+                bar.finish_and_clear();
+            }
+        });
+    }
+}
+
+/// One bar for a database on its way.
+pub(crate) struct CarryBar {
+    bar: ProgressBar,
+}
+
+impl CarryBar {
+    /// On the same screen as `bars`.
+    pub(crate) fn new(bars: &Bars) -> Self {
+        let bar = bars.screen.add(ProgressBar::new(0));
+        bar.set_style(style("  [{bar:40}] {bytes}/{total_bytes}"));
+        Self { bar }
+    }
+}
+
+impl Drop for CarryBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl plimsoll_artifact::Progress for CarryBar {
+    fn total(&self, bytes: u64) {
+        self.bar.set_length(bytes);
+    }
+
+    fn moved(&self, bytes: u64) {
+        self.bar.inc(bytes);
     }
 }

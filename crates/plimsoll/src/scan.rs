@@ -1,13 +1,12 @@
 //! `plimsoll scan`.
 
-use std::path::{Path, PathBuf};
-
-use plimsoll_db::{Database, Info};
+use plimsoll_db::Info;
 use plimsoll_gate::Policy;
 use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan, Verdict};
 use plimsoll_report::TableOptions;
 
 use crate::args::{Format, ScanArgs};
+use crate::database::{ScanDatabase, check_age, damaged};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -25,13 +24,16 @@ pub(crate) fn run(
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     // Before the image is pulled: a scan without advisories is no scan.
-    let database = open_database(arguments.db.as_deref(), settings, environment)?;
+    let database = ScanDatabase::find(&arguments.database, settings, environment)?;
+    let options = match_options(&arguments.severity_order, settings)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
+    let (snapshot, database) = database.open(&plimsoll_match::needed(&inventory), bars)?;
+    check_age(&database, arguments.max_age.or(settings.max_age), environment)?;
     bars.say("matching");
-    let mut matches = plimsoll_match::evaluate(&inventory, &database)
-        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("build the database again"))?;
+    let mut matches = plimsoll_match::evaluate(&inventory, &snapshot, &options)
+        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))?;
     if let Some(os) = &inventory.os {
-        matches.gaps.extend(lagging(os, &database.info().map_err(damaged)?));
+        matches.gaps.extend(lagging(os, &snapshot.info().map_err(damaged)?));
     }
     let policy = Policy {
         fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
@@ -48,9 +50,9 @@ pub(crate) fn run(
         inventory,
         findings: judged.findings,
         undetermined: matches.undetermined,
-        not_affected: Vec::new(),
+        not_affected: matches.not_affected,
         match_gaps: matches.gaps,
-        database: database.database_info().map_err(damaged)?,
+        database,
         decision: judged.decision,
     };
     let exit = match scan.decision.verdict {
@@ -63,6 +65,20 @@ pub(crate) fn run(
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     output::write(arguments.output.as_deref(), &bytes)?;
     Ok(exit)
+}
+
+/// What the matching is told: whose severity counts.
+pub(crate) fn match_options(
+    words: &[String],
+    settings: &Settings,
+) -> Result<plimsoll_match::Options, Failure> {
+    let words = if words.is_empty() { &settings.severity_order } else { words };
+    if words.is_empty() {
+        return Ok(plimsoll_match::Options::default());
+    }
+    let severity_order =
+        plimsoll_match::SeverityOrder::parse(words).map_err(|error| Failure::new(Exit::Usage, error))?;
+    Ok(plimsoll_match::Options { severity_order })
 }
 
 /// A gap for a distribution whose advisories end long before the newest of the database: what was found since is not
@@ -121,27 +137,4 @@ fn render(
     };
     written.map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
     Ok(bytes)
-}
-
-/// The database of the flag, the variable, the settings, or the default place.
-pub(crate) fn open_database(
-    flag: Option<&Path>,
-    settings: &Settings,
-    environment: &Environment,
-) -> Result<Database, Failure> {
-    let path: PathBuf = flag
-        .map(Path::to_owned)
-        .or_else(|| settings.db.clone())
-        .unwrap_or_else(|| environment.database.clone());
-    Database::open(&path).map_err(damaged)
-}
-
-/// The hint of a database that cannot be used.
-pub(crate) fn damaged(error: plimsoll_db::Error) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::new(Exit::NoAdvisories, error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
-use crate::args::{Format, Level};
+use crate::args::{Age, Format, Level};
 use crate::exit::{Exit, Failure};
 
 /// The file that is looked for in the current folder.
@@ -18,6 +18,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Settings of a file. Every key is a flag's name.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as its flag is")]
 pub(crate) struct Settings {
     pub(crate) db: Option<PathBuf>,
     pub(crate) format: Option<Format>,
@@ -30,6 +31,26 @@ pub(crate) struct Settings {
     pub(crate) insecure_http: Vec<String>,
     pub(crate) ca_cert: Vec<PathBuf>,
     pub(crate) threads: Option<u16>,
+    pub(crate) offline: bool,
+    pub(crate) max_age: Option<Age>,
+    pub(crate) severity_order: Vec<String>,
+    pub(crate) update: UpdateSettings,
+    pub(crate) signing_key: Option<PathBuf>,
+    pub(crate) public_key: Vec<PathBuf>,
+}
+
+/// Settings of `plimsoll db update`, and of what a scan fetches: the table `[update]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct UpdateSettings {
+    /// Ecosystems that are fetched.
+    pub(crate) ecosystems: Vec<String>,
+    /// Sources that are taken instead of the default ones.
+    pub(crate) sources: Vec<String>,
+    /// Sources that are taken besides the default ones.
+    pub(crate) with_sources: Vec<String>,
+    /// Addresses by source, the first that answers is taken.
+    pub(crate) mirrors: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 impl Settings {
@@ -56,7 +77,13 @@ impl Settings {
             Failure::new(Exit::Usage, anyhow!("cannot read settings `{}`: {reason}", path.display()))
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let paths = settings.db.iter_mut().chain(&mut settings.cache_dir).chain(&mut settings.ca_cert);
+        let paths = settings
+            .db
+            .iter_mut()
+            .chain(&mut settings.cache_dir)
+            .chain(&mut settings.ca_cert)
+            .chain(&mut settings.signing_key)
+            .chain(&mut settings.public_key);
         for path in paths {
             *path = folder.join(&*path);
         }

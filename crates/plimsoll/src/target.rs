@@ -80,9 +80,9 @@ fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Op
     }
     let insecure =
         if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
-    options.insecure_http.clone_from(insecure);
+    options.http.insecure_http.clone_from(insecure);
     let certificates = if arguments.ca_cert.is_empty() { &settings.ca_cert } else { &arguments.ca_cert };
-    options.ca_certificates.extend(certificates.iter().cloned());
+    options.http.ca_certificates.extend(certificates.iter().cloned());
     Ok(options)
 }
 

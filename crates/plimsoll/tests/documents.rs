@@ -77,6 +77,16 @@ fn the_coverage_table_names_every_cataloger() {
 }
 
 #[test]
+fn the_page_of_sources_holds_the_table_that_the_code_gives() {
+    let text = read("docs/sources.md");
+    assert!(
+        text.contains(plimsoll_advisory::sources_table().trim()),
+        "docs/sources.md lacks the table of today:\n{}",
+        plimsoll_advisory::sources_table()
+    );
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let mut documents: Vec<PathBuf> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]

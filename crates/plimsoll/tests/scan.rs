@@ -255,11 +255,13 @@ fn explain_ends_in_affected_not_affected_or_undetermined() {
         run.stdout
     };
     let affected = explain("CVE-2021-3711", "pkg:deb/debian/openssl@1.1.1k-1");
-    assert!(
-        affected
-            .contains("DSA-1 on `openssl` of Debian:11, against 1.1.1k-1: in the range <1.1.1k-1+deb11u1"),
-        "{affected}"
-    );
+    for line in [
+        "DSA-1 (osv) on `openssl` of Debian:11: affected, fixed in 1.1.1k-1+deb11u1",
+        "  1.1.1k-1 < 1.1.1k-1+deb11u1: yes",
+        "KEV: exploited, in CISA's catalogue since 2022-01-01, due 2022-02-01",
+    ] {
+        assert!(affected.contains(line), "{line}: {affected}");
+    }
     assert!(affected.ends_with("\naffected\n"), "{affected}");
     let fixed = explain("CVE-2021-3711", "pkg:deb/debian/openssl@1.1.1k-1%2Bdeb11u1");
     assert!(fixed.ends_with("\nnot affected\n"), "{fixed}");
@@ -272,6 +274,58 @@ fn explain_ends_in_affected_not_affected_or_undetermined() {
     assert_eq!(stage.run(&["explain", "CVE-1", "not a purl", "--db", "plimsoll.db"]).status, 2);
     assert_eq!(stage.run(&["explain", "CVE-1", "pkg:deb/openssl@1", "--db", "plimsoll.db"]).status, 2);
     assert_eq!(stage.run(&["explain", "CVE-1", "pkg:pypi/flask", "--db", "plimsoll.db"]).status, 2);
+}
+
+#[test]
+fn explain_compares_versions_as_each_ecosystem_does() {
+    let stage = Stage::empty("explain-versions");
+    std::fs::create_dir_all(stage.folder.join("advisories")).unwrap();
+    for (id, ecosystem, name, fixed) in [
+        ("DSA-2", "Debian:12", "bash", "1:5.2.15-2+deb12u1"),
+        ("GHSA-npm", "npm", "@babel/traverse", "7.23.2"),
+        ("GHSA-mvn", "Maven", "org.example:core", "2.0.0"),
+        ("GO-1", "Go", "golang.org/x/net", "0.0.0-20220906165146-f3363e06e74c"),
+    ] {
+        let record = format!(
+            r#"{{"id": "{id}", "modified": "2024-01-01T00:00:00Z", "affected": [{{"package": {{"ecosystem":
+                "{ecosystem}", "name": "{name}"}}, "ranges": [{{"type": "ECOSYSTEM", "events":
+                [{{"introduced": "0"}}, {{"fixed": "{fixed}"}}]}}]}}]}}"#
+        );
+        stage.write(&format!("advisories/{id}.json"), record.as_bytes());
+    }
+    let built = stage.run(&["db", "build", "--from", "advisories", "--output", "store/"]);
+    assert_eq!(built.status, 0, "{built:?}");
+    for (id, purl, step, end) in [
+        // A rebuild of a binary package is compared by its source's version.
+        (
+            "DSA-2",
+            "pkg:deb/debian/bash@5.2.15-2%2Bb7?epoch=1",
+            "1:5.2.15-2+b7 < 1:5.2.15-2+deb12u1: yes",
+            "affected",
+        ),
+        (
+            "DSA-2",
+            "pkg:deb/debian/bash@1:5.2.15-2%2Bdeb12u1",
+            "1:5.2.15-2+deb12u1 < 1:5.2.15-2+deb12u1: no",
+            "not affected",
+        ),
+        ("GHSA-npm", "pkg:npm/%40babel/traverse@7.23.2-beta.1", "7.23.2-beta.1 < 7.23.2: yes", "affected"),
+        ("GHSA-mvn", "pkg:maven/org.example/core@2.0.0-rc1", "2.0.0-rc1 < 2.0.0: yes", "affected"),
+        ("GHSA-mvn", "pkg:maven/org.example/core@2.0.0.Final", "2.0.0.Final < 2.0.0: no", "not affected"),
+        (
+            "GO-1",
+            "pkg:golang/golang.org/x/net@v0.0.0-20211209124913-491a49abca63",
+            "v0.0.0-20211209124913-491a49abca63 < 0.0.0-20220906165146-f3363e06e74c: yes",
+            "affected",
+        ),
+    ] {
+        let run = stage.run(&["explain", id, purl, "--distro", "debian:12", "--db", "store", "--offline"]);
+        assert_eq!(run.status, 0, "{run:?}");
+        // A line is folded at 80 columns.
+        let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(step), "{purl}: {}", run.stdout);
+        assert!(run.stdout.ends_with(&format!("\n{end}\n")), "{purl}: {}", run.stdout);
+    }
 }
 
 #[test]

@@ -4,21 +4,25 @@
 //! DSA-1 | upstream CVE-2023-1 CVE-2023-2 | in Debian:11: openssl <1.1.1n-0+deb11u4 word=debian=low
 //! GHSA-1 | alias CVE-2023-1 | title Bad | cvss ghsa CVSS:3.1/… | in PyPI: urllib3 >=1.0,<1.26.5 =0.9
 //! score CVE-2023-1 nvd CVSS:3.1/…
+//! DEBIAN-CVE-2023-1 | source debian-tracker | upstream CVE-2023-1 | in Debian:11: openssl * is=wont-fix note=Minor_issue
 //! kev CVE-2023-1 2023-02-01
+//! epss CVE-2023-1 97565
 //! covers npm
 //! ```
 //!
+//! Of an entry: `is=` `wont-fix`, `deferred`, `investigated`, `end-of-life`, `not-affected`; `note=` with `_` for blanks;
+//! `module=nodejs:18`.
 //! Ranges: `<X` from the beginning to X, `<=X`, `>=A,<B`, `>=A` without end, `*` everything, `=X` from a list.
 //! Packages: `deb libssl1.1 1.1.1n-0+deb11u3 source=openssl` with `source=NAME@VERSION`, `module=`, `owner=KIND`,
 //! `arch=` and `path=`; a version `-` is none.
 
 use std::collections::BTreeMap;
 
-use plimsoll_match::{Matches, evaluate};
+use plimsoll_match::{Matches, Options, evaluate};
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, Candidate, Epss, EventKind, Finding,
-    FixState, Inventory, KevEntry, LookupError, Namespace, OsRelease, Owner, Package, PackageKind, Rating,
-    RatingScale, SeveritySource, SourcePackage,
+    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, Epss,
+    EventKind, Finding, FixState, Inventory, KevEntry, LookupError, Namespace, OsRelease, Owner, Package,
+    PackageKind, Rating, RatingScale, SeveritySource, SourcePackage,
 };
 
 /// An advisory database in memory.
@@ -27,6 +31,7 @@ pub(crate) struct Fake {
     advisories: Vec<Advisory>,
     scores: BTreeMap<String, Vec<Rating>>,
     kev: BTreeMap<String, KevEntry>,
+    epss: BTreeMap<String, Epss>,
     covers: Vec<Namespace>,
 }
 
@@ -62,8 +67,8 @@ impl AdvisoryLookup for Fake {
         Ok(self.scores.get(cve).cloned().unwrap_or_default())
     }
 
-    fn epss(&self, _cve: &str) -> Result<Option<Epss>, LookupError> {
-        Ok(None)
+    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError> {
+        Ok(self.epss.get(cve).copied())
     }
 
     fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
@@ -92,6 +97,11 @@ pub(crate) fn database(text: &str) -> Fake {
                 };
                 fake.kev.insert(cve.to_owned(), entry);
             }
+            ("epss", rest) => {
+                let (cve, probability) = rest.split_once(' ').expect(line);
+                let epss = Epss { probability: probability.parse().expect(line), percentile: 50_000 };
+                fake.epss.insert(cve.to_owned(), epss);
+            }
             _ => fake.advisories.push(advisory(line)),
         }
     }
@@ -108,6 +118,7 @@ fn advisory(line: &str) -> Advisory {
         let (key, rest) = part.split_once(' ').expect(part);
         let words = || rest.split(' ').map(str::to_owned).collect();
         match key {
+            "source" => rest.clone_into(&mut advisory.source),
             "alias" => advisory.aliases = words(),
             "upstream" => advisory.upstream = words(),
             "related" => advisory.related = words(),
@@ -135,11 +146,28 @@ fn affected(text: &str) -> Affected {
             affected.versions.push(version.to_owned());
         } else if let Some(said) = word.strip_prefix("word=").or_else(|| word.strip_prefix("cvss=")) {
             affected.ratings.push(rating(&said.replacen('=', " ", 1)));
+        } else if let Some(said) = word.strip_prefix("is=") {
+            affected.status = status(said);
+        } else if let Some(note) = word.strip_prefix("note=") {
+            affected.note = note.replace('_', " ");
+        } else if let Some(module) = word.strip_prefix("module=") {
+            module.clone_into(&mut affected.module);
         } else {
             affected.ranges.push(range(word));
         }
     }
     affected
+}
+
+fn status(text: &str) -> AffectedStatus {
+    match text {
+        "wont-fix" => AffectedStatus::WillNotFix,
+        "deferred" => AffectedStatus::FixDeferred,
+        "investigated" => AffectedStatus::UnderInvestigation,
+        "end-of-life" => AffectedStatus::EndOfLife,
+        "not-affected" => AffectedStatus::NotAffected,
+        _ => panic!("no such status: {text}"),
+    }
 }
 
 fn range(text: &str) -> AffectedRange {
@@ -217,7 +245,8 @@ fn package(line: &str) -> Package {
 /// What matching finds, a line each: findings, then what is undetermined, then gaps.
 pub(crate) fn matched(os: &str, packages: &str, advisories: &str) -> String {
     let inventory = inventory(os, packages);
-    let matches = evaluate(&inventory, &database(advisories)).expect("the fake database is whole");
+    let matches =
+        evaluate(&inventory, &database(advisories), &Options::default()).expect("the fake database is whole");
     printed(&inventory, &matches)
 }
 
@@ -233,6 +262,10 @@ fn printed(inventory: &Inventory, matches: &Matches) -> String {
     for doubt in &matches.undetermined {
         lines.push(format!("{}: {}? {}: {}", place(doubt.package), doubt.id, doubt.advisory, doubt.reason));
     }
+    for not in &matches.not_affected {
+        let (overruled, place) = (not.overruled.join(" "), place(not.package));
+        lines.push(format!("{place}: not {} by {} over {overruled}: {}", not.id, not.advisory, not.reason));
+    }
     lines.extend(matches.gaps.iter().map(|gap| format!("gap: {}", gap.reason)));
     if lines.is_empty() { "nothing\n".to_owned() } else { lines.join("\n") + "\n" }
 }
@@ -243,6 +276,7 @@ fn line(finding: &Finding) -> String {
         SeveritySource::Cvss { source, score, .. } | SeveritySource::Score { source, score } => {
             format!(" {} ({source} {}.{})", finding.severity.severity, score / 10, score % 10)
         }
+        SeveritySource::Malicious => " MALICIOUS".to_owned(),
         SeveritySource::Nobody => String::new(),
     };
     let fix = match &finding.fix {

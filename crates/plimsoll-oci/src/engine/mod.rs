@@ -10,12 +10,12 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use plimsoll_http::read_up_to;
 use plimsoll_model::{Artifact, ArtifactKind, Digest, LayerInfo, Platform};
 use serde::Deserialize;
 
 use self::http1::{Answer, get};
 use crate::archive::Form;
-use crate::bounded::read_up_to;
 use crate::manifest::{MAX_LAYERS, clip};
 use crate::platform::rank;
 use crate::stream::ArchiveStream;
@@ -296,7 +296,7 @@ fn connect_host(engine: Engine, host: &str, options: &Options) -> Result<Connect
     if addresses.is_empty() || !addresses.iter().all(|address| address.ip().is_loopback()) {
         return Err(unsupported());
     }
-    let stream = TcpStream::connect_timeout(&addresses[0], options.connect_timeout)
+    let stream = TcpStream::connect_timeout(&addresses[0], options.http.connect_timeout)
         .and_then(|stream| stream.set_read_timeout(Some(ENGINE_TIMEOUT)).map(|()| stream))
         .map_err(|error| missing(Some(error)))?;
     Ok(Connection::Tcp(stream))

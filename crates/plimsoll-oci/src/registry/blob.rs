@@ -3,12 +3,10 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use plimsoll_http::{ConnectionFailure, Response, Url};
 use plimsoll_model::Digest;
 
 use super::client::Client;
-use super::http::Response;
-use super::url::Url;
-use crate::error::ConnectionFailure;
 use crate::verify::Hasher;
 use crate::{Error, Progress};
 
@@ -78,11 +76,10 @@ impl<'a> BlobReader<'a> {
             response = self.elsewhere()?;
         }
         self.of_connection = 0;
-        let length = response.header("content-length").and_then(|text| text.parse::<u64>().ok());
+        let length = response.content_length();
         match response.status {
             206 => {
-                let begins = response.header("content-range").and_then(range_start);
-                if begins != Some(self.offset) {
+                if response.range_start() != Some(self.offset) {
                     return Err(
                         self.size_error(format!("a range that does not begin at byte {}", self.offset))
                     );
@@ -207,7 +204,7 @@ impl Read for BlobReader<'_> {
                     if self.of_connection >= PROGRESS_BYTES {
                         self.failures = 0;
                     }
-                    let policy = self.client.http.policy;
+                    let policy = self.client.http.policy();
                     if self.failures >= policy.retries {
                         self.failed = true;
                         let error = if source.kind() == io::ErrorKind::UnexpectedEof {
@@ -246,24 +243,5 @@ pub(crate) fn unwrap_io(error: io::Error, what: &'static str) -> Error {
             failure: ConnectionFailure::Transport,
             source: Box::new(source),
         },
-    }
-}
-
-/// The first byte of `bytes 10-99/100`.
-fn range_start(text: &str) -> Option<u64> {
-    text.trim().strip_prefix("bytes")?.trim_start().split('-').next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_begins_at_its_first_number() {
-        assert_eq!(range_start("bytes 10-99/100"), Some(10));
-        assert_eq!(range_start("bytes 0-0/*"), Some(0));
-        for bad in ["", "bytes", "bytes */100", "items 1-2/3", "bytes -1-2/3"] {
-            assert_eq!(range_start(bad), None, "{bad}");
-        }
     }
 }

@@ -1,21 +1,18 @@
 //! One repository of a registry: manifests and blobs, and being let in.
 //!
-//! Source: OCI distribution-spec 1.1, "Pull"; Distribution, "Token Authentication Specification" and "`OAuth2` Token
+//! Source: OCI distribution-spec 1.1, "Pull" and "Push"; Distribution, "Token Authentication Specification" and "`OAuth2` Token
 //! Authentication".
 
 use std::io::Read;
 use std::sync::Mutex;
 
 use base64::Engine as _;
+use plimsoll_http::{ConnectionFailure, Request, Response, Scheme, Url, encode, is_loopback, read_up_to};
 use plimsoll_model::Digest;
 use serde::Deserialize;
 
 use super::challenge::{self, Bearer, Challenge};
-use super::http::{Http, Request, Response};
-use super::url::{Scheme, Url, encode, is_loopback};
-use crate::bounded::read_up_to;
 use crate::credentials::{self, Credential, Lookup};
-use crate::error::ConnectionFailure;
 use crate::manifest::{
     self, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, MAX_MANIFEST_BYTES, OCI_INDEX, OCI_MANIFEST,
 };
@@ -32,10 +29,19 @@ const CLIENT_ID: &str = "plimsoll";
 
 /// One repository of a registry.
 pub(crate) struct Client {
-    pub(crate) http: Http,
+    pub(crate) http: plimsoll_http::Client,
     options: Options,
-    reference: Reference,
+    pub(crate) reference: Reference,
+    purpose: Purpose,
     state: Mutex<State>,
+}
+
+/// What a repository is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Pull,
+    /// To write as well, which a token must allow.
+    Push,
 }
 
 /// How to be let in, as far as it is known.
@@ -49,6 +55,8 @@ struct State {
     generation: u64,
     /// Asked of files and helpers when the registry first wants them.
     lookup: Option<Lookup>,
+    /// Whether the registry said that it asks nobody who he is.
+    open: bool,
 }
 
 /// A manifest as the registry gave it.
@@ -65,11 +73,12 @@ struct TokenAnswer {
 }
 
 impl Client {
-    pub(crate) fn new(reference: &Reference, options: &Options) -> Self {
+    pub(crate) fn new(reference: &Reference, options: &Options, purpose: Purpose) -> Self {
         Self {
-            http: Http::new(options),
+            http: plimsoll_http::Client::new(&options.http),
             options: options.clone(),
             reference: reference.clone(),
+            purpose,
             state: Mutex::default(),
         }
     }
@@ -77,9 +86,13 @@ impl Client {
     /// The manifest under a tag or digest. Its digest is compared with what was asked, and with what the registry
     /// says it is.
     pub(crate) fn manifest(&self, wanted: &str) -> Result<FetchedManifest, Error> {
-        let accept = [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST].join(", ");
-        let request = Request { accept: Some(&accept), ..Request::default() };
-        let mut response = self.get(&format!("manifests/{wanted}"), request)?;
+        self.manifest_of(wanted, &[OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST].join(", "))
+    }
+
+    /// As [`Client::manifest`], of the media types in `accept`.
+    pub(crate) fn manifest_of(&self, wanted: &str, accept: &str) -> Result<FetchedManifest, Error> {
+        let request = Request::get().header("accept", accept);
+        let mut response = self.ask(&format!("manifests/{wanted}"), request)?;
         self.check_status(&mut response)?;
         let announced = response.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
         let media_type = response.media_type();
@@ -104,7 +117,7 @@ impl Client {
 
     /// The answer to a request for a blob from byte `from` on; its status is 200, 206, 404 or 416.
     pub(crate) fn blob(&self, digest: &Digest, from: u64) -> Result<Response, Error> {
-        let mut response = self.get(&format!("blobs/{digest}"), Request { from, ..Request::default() })?;
+        let mut response = self.ask(&format!("blobs/{digest}"), Request::get().from_byte(from))?;
         if !matches!(response.status, 404 | 416) {
             self.check_status(&mut response)?;
         }
@@ -120,7 +133,7 @@ impl Client {
                 found: format!("`{url}`"),
             });
         }
-        let mut response = self.http.send(url, &Request { from, ..Request::default() })?;
+        let mut response = self.http.send(url, &Request::get().from_byte(from))?;
         if !matches!(response.status, 404 | 416) {
             self.check_status(&mut response)?;
         }
@@ -164,7 +177,12 @@ impl Client {
     }
 
     /// Asks for something below the repository, and lets itself be let in.
-    fn get(&self, below: &str, mut request: Request<'_>) -> Result<Response, Error> {
+    pub(crate) fn ask(&self, below: &str, request: Request<'_>) -> Result<Response, Error> {
+        self.ask_path(&format!("/v2/{}/{below}", self.reference.repository()), request)
+    }
+
+    /// As [`Client::ask`], with the path from the registry's root, as its answers give it.
+    pub(crate) fn ask_path(&self, path: &str, mut request: Request<'_>) -> Result<Response, Error> {
         let mut asked_again = false;
         let mut authorizations = 0;
         loop {
@@ -173,8 +191,7 @@ impl Client {
                 request.authorization.clone_from(&state.authorization);
                 state.generation
             };
-            let mut response =
-                self.send(&format!("/v2/{}/{below}", self.reference.repository()), &request)?;
+            let mut response = self.send(path, &request)?;
             let own = self.is_own(&response.url);
             match response.status {
                 401 if own && authorizations < MAX_AUTHORIZATIONS => {
@@ -183,10 +200,11 @@ impl Client {
                     self.authorize(generation, &challenges, &mut response)?;
                 }
                 // Some registries hide what they would show to a known user, and ask nobody who he is.
-                403 | 404 if own && generation == 0 && !asked_again && self.has_credentials() => {
+                403 | 404 if own && generation == 0 && !asked_again && self.may_hide() => {
                     asked_again = true;
-                    let mut ping = self.send("/v2/", &Request::default())?;
+                    let mut ping = self.send("/v2/", &Request::get())?;
                     if ping.status != 401 {
+                        self.state().open = true;
                         return Ok(response);
                     }
                     let challenges = challenges(&ping);
@@ -213,7 +231,7 @@ impl Client {
         let url = address(plain);
         let result = self.http.send(&url, request);
         if known.is_some() {
-            return result;
+            return Ok(result?);
         }
         let wants_tls = plain
             && is_loopback(url.host())
@@ -221,7 +239,7 @@ impl Client {
                 Ok(response) => {
                     response.status == 400 && response.header("docker-distribution-api-version").is_none()
                 }
-                Err(Error::Connection { failure: ConnectionFailure::Transport, .. }) => true,
+                Err(plimsoll_http::Error::Connection { failure: ConnectionFailure::Transport, .. }) => true,
                 Err(_) => false,
             };
         if wants_tls {
@@ -231,17 +249,17 @@ impl Client {
                     return Ok(response);
                 }
                 // It does speak TLS: that says more than what it said in the plain.
-                Err(error) if is_certificate_error(&error) => return Err(error),
+                Err(error) if is_certificate_error(&error) => return Err(error.into()),
                 Err(_) => {}
             }
         }
         if result.is_ok() {
             self.state().plain = Some(plain);
         }
-        result
+        Ok(result?)
     }
 
-    fn is_own(&self, url: &Url) -> bool {
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
         let text = format!("{}://{}/", url.scheme_text(), self.reference.registry_host());
         Url::parse(&text).is_ok_and(|own| own.same_origin(url))
     }
@@ -250,8 +268,10 @@ impl Client {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    fn has_credentials(&self) -> bool {
-        self.look_up(&mut self.state()).found.is_some()
+    /// Whether we could say who we are, and the registry may want to know.
+    fn may_hide(&self) -> bool {
+        let mut state = self.state();
+        !state.open && self.look_up(&mut state).found.is_some()
     }
 
     fn look_up<'a>(&self, state: &'a mut State) -> &'a Lookup {
@@ -259,7 +279,7 @@ impl Client {
     }
 
     /// What was tried to be let in, for an error.
-    fn tried(&self) -> String {
+    pub(crate) fn tried(&self) -> String {
         let state = self.state();
         let Some(lookup) = &state.lookup else { return "anonymously".to_owned() };
         match &lookup.found {
@@ -346,11 +366,7 @@ impl Client {
             }
             .into());
         }
-        let scope = if bearer.scope.is_empty() {
-            format!("repository:{}:pull", self.reference.repository())
-        } else {
-            bearer.scope.clone()
-        };
+        let scope = scope(&bearer.scope, self.reference.repository(), self.purpose);
         let mut response = match credential {
             Some(Credential::Identity(token)) => {
                 let form = format!(
@@ -359,7 +375,7 @@ impl Client {
                     encode(&scope),
                     encode(token.expose())
                 );
-                self.http.send(&url, &Request { form: Some(Secret::new(form)), ..Request::default() })?
+                self.http.send(&url, &Request::form(Secret::new(form)))?
             }
             credential => {
                 let mut url = url;
@@ -377,7 +393,7 @@ impl Client {
                     authorization = Some(basic(user, password));
                 }
                 url.path = format!("{}{}{query}", url.path, if url.path.contains('?') { "&" } else { "?" });
-                self.http.send(&url, &Request { authorization, ..Request::default() })?
+                self.http.send(&url, &Request::get().authorization(authorization))?
             }
         };
         if matches!(response.status, 400 | 401 | 403) {
@@ -425,6 +441,12 @@ impl From<Error> for TokenFailure {
     }
 }
 
+impl From<plimsoll_http::Error> for TokenFailure {
+    fn from(error: plimsoll_http::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl Store for Client {
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
         let fetched = Self::manifest(self, descriptor.digest.as_str())?;
@@ -450,18 +472,29 @@ impl Store for Client {
     }
 }
 
+/// What a token is to allow: what the registry wants, and for pushing that from the first token on, so that those who
+/// read and those who write do not take turns in asking for another one.
+fn scope(wanted: &str, repository: &str, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Pull if wanted.is_empty() => format!("repository:{repository}:pull"),
+        Purpose::Pull => wanted.to_owned(),
+        Purpose::Push => {
+            let own = format!("repository:{repository}:");
+            let mut scopes = vec![format!("{own}pull,push")];
+            let others = wanted.split(' ').filter(|scope| !scope.is_empty() && !scope.starts_with(&own));
+            scopes.extend(others.map(str::to_owned));
+            scopes.join(" ")
+        }
+    }
+}
+
 fn challenges(response: &Response) -> Vec<Challenge> {
-    let headers = response.headers.get_all("www-authenticate");
-    headers.iter().filter_map(|value| value.to_str().ok()).flat_map(challenge::parse).collect()
+    response.headers("www-authenticate").flat_map(challenge::parse).collect()
 }
 
 /// Whether all is well but the trust.
-fn is_certificate_error(error: &Error) -> bool {
-    let Error::Connection { failure: ConnectionFailure::Tls, source, .. } = error else {
-        return matches!(error, Error::Certificates { .. });
-    };
-    let io = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    matches!(io.and_then(|inner| inner.downcast_ref()), Some(rustls::Error::InvalidCertificate(_)))
+fn is_certificate_error(error: &plimsoll_http::Error) -> bool {
+    matches!(error, plimsoll_http::Error::Certificate { .. } | plimsoll_http::Error::Certificates { .. })
 }
 
 fn basic(user: &str, password: &Secret) -> Secret {
@@ -491,4 +524,27 @@ fn read_bounded(
         });
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_for_pushing_allows_to_push_from_the_start() {
+        for (wanted, purpose, expected) in [
+            ("", Purpose::Pull, "repository:a/b:pull"),
+            ("repository:a/b:pull", Purpose::Pull, "repository:a/b:pull"),
+            ("", Purpose::Push, "repository:a/b:pull,push"),
+            ("repository:a/b:pull", Purpose::Push, "repository:a/b:pull,push"),
+            ("repository:a/b:pull,push", Purpose::Push, "repository:a/b:pull,push"),
+            (
+                "repository:x:pull repository:a/b:pull",
+                Purpose::Push,
+                "repository:a/b:pull,push repository:x:pull",
+            ),
+        ] {
+            assert_eq!(scope(wanted, "a/b", purpose), expected, "{wanted}");
+        }
+    }
 }

@@ -3,16 +3,17 @@
 mod blob;
 mod challenge;
 mod client;
-mod http;
-mod proxy;
-mod retry;
-mod url;
+mod repository;
+mod upload;
 
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use self::blob::BlobReader;
-use self::client::Client;
+pub use self::repository::{RemoteManifest, Repository};
+pub use self::upload::BlobContent;
+
+use self::client::{Client, Purpose};
 use crate::config::{self, Names, Stored};
 use crate::resolve::resolve;
 use crate::{Error, ImageSource, Options, Progress, Reference, ResolvedImage, Source, manifest};
@@ -26,7 +27,7 @@ struct RegistryImage {
 
 /// Reads manifest and config of an image; the layers are fetched when they are read.
 pub(crate) fn open(reference: &Reference, name: &str, options: &Options) -> Result<Source, Error> {
-    let client = Client::new(reference, options);
+    let client = Client::new(reference, options, Purpose::Pull);
     let subject = reference.to_string();
     let root = client.manifest(reference.wanted())?;
     let document = manifest::parse(&root.bytes, &root.media_type, &subject)?;
@@ -63,6 +64,5 @@ impl ImageSource for RegistryImage {
 /// Reads a challenge header, for fuzzing.
 pub(crate) fn fuzz_challenge(text: &str) {
     challenge::parse(text);
-    let _ = retry::retry_after(text, Some(text));
-    let _ = url::Url::parse(text).map(|base| base.join(text));
+    plimsoll_http::fuzz_parsers(text);
 }

@@ -159,6 +159,10 @@ fn syft_metadata(package: &Package, list: &mut Properties) {
             list.add("syft:metadata:source", name);
             list.add("syft:metadata:sourceVersion", if version == package.version { "" } else { version });
         }
+        PackageKind::Alpm => {
+            list.add("syft:package:metadataType", "alpm-db-entry");
+            list.add("syft:metadata:basepackage", name);
+        }
         PackageKind::Apk => {
             list.add("syft:package:metadataType", "apk-db-entry");
             list.add("syft:metadata:originPackage", name);
@@ -199,6 +203,7 @@ fn own(package: &Package, list: &mut Properties) {
 /// Syft's name of the kind.
 fn syft_type(kind: PackageKind) -> &'static str {
     match kind {
+        PackageKind::Alpm => "alpm",
         PackageKind::Apk => "apk",
         PackageKind::Bitnami => "bitnami",
         PackageKind::Cargo => "rust-crate",

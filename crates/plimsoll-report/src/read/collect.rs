@@ -323,6 +323,7 @@ fn source_of(package: &Package, entry: &Entry) -> Option<SourcePackage> {
     }
     let name = match package.kind {
         PackageKind::Deb => properties.get("syft:metadata:source"),
+        PackageKind::Alpm => properties.get("syft:metadata:basepackage"),
         PackageKind::Apk => properties.get("syft:metadata:originPackage"),
         _ => None,
     };

@@ -30,8 +30,8 @@ const TITLE_COLUMNS: usize = 48;
 /// Lines that a title takes at most.
 const MAX_TITLE_LINES: usize = 2;
 
-/// What marks a flaw that is known to be exploited.
-const KEV: &str = "KEV";
+/// Least probability of exploitation that is shown, in hundred-thousandths: a tenth.
+const MIN_SHOWN_EPSS: u32 = 10_000;
 
 /// Where the columns of a section stand.
 pub(super) struct Columns {
@@ -96,13 +96,9 @@ fn write(finding: &Finding, title: &str, columns: &Columns, page: &mut Page) {
     page.text.push_str(&" ".repeat(SPACE));
     page.text.push_str(&id);
     page.text.push_str(&" ".repeat(id_columns - width(&id) + SPACE));
-    match fix.strip_suffix(KEV) {
-        Some(rest) => {
-            page.text.push_str(rest);
-            page.text.push_str(&page.paint.with(Style::Bad, KEV));
-        }
-        None => page.text.push_str(&fix),
-    }
+    let marks = marks(finding);
+    page.text.push_str(fix.strip_suffix(marks.as_str()).unwrap_or(&fix));
+    page.text.push_str(&page.paint.with(Style::Bad, &marks));
     if columns.title > 0 && id_columns == columns.id && width(&fix) <= columns.fix {
         let left = before + columns.id + SPACE + columns.fix + SPACE;
         for (index, line) in title_lines(&title, columns.title).iter().enumerate() {
@@ -142,21 +138,45 @@ fn title_lines(title: &str, columns: usize) -> Vec<String> {
 }
 
 /// `fixed in 1.26.5`, `no fix`, and what else is to be known at once.
-fn fix(finding: &Finding) -> String {
-    let mut text = match &finding.fix {
-        FixState::Fixed(version) => format!("fixed in {}", printable(version)),
-        FixState::NotFixed => "no fix".to_owned(),
-        FixState::WillNotFix => "will not be fixed".to_owned(),
-        FixState::FixDeferred => "fix deferred".to_owned(),
-        FixState::UnderInvestigation => "under investigation".to_owned(),
-        FixState::EndOfLife => "end of life".to_owned(),
+pub(super) fn fix(finding: &Finding) -> String {
+    let mut text = match finding.fix.version() {
+        Some(version) => format!("fixed in {}", printable(version)),
+        None => no_fix(finding).to_owned(),
     };
     if let Some(kind) = &finding.informational {
         let _ = write!(text, " ({})", printable(kind));
     }
-    if finding.kev.is_some() {
+    let marks = marks(finding);
+    if !marks.is_empty() {
         text.push_str("  ");
-        text.push_str(KEV);
+        text.push_str(&marks);
     }
     text
+}
+
+/// What is to be expected where no version is fixed; empty where one is.
+pub(super) fn no_fix(finding: &Finding) -> &'static str {
+    match &finding.fix {
+        FixState::Fixed(_) => "",
+        _ if finding.malicious => "remove it",
+        FixState::NotFixed => "no fix",
+        FixState::WillNotFix => "will not fix",
+        FixState::FixDeferred => "fix deferred",
+        FixState::UnderInvestigation => "not judged yet",
+        FixState::EndOfLife => "end of life",
+    }
+}
+
+/// What makes a finding pressing: `MALICIOUS`, `KEV`, `EPSS 88%`.
+pub(super) fn marks(finding: &Finding) -> String {
+    if finding.malicious {
+        return "MALICIOUS".to_owned();
+    }
+    if finding.kev.is_some() {
+        return "KEV".to_owned();
+    }
+    match finding.epss.filter(|epss| epss.probability >= MIN_SHOWN_EPSS) {
+        Some(epss) => format!("EPSS {}%", epss.probability / 1000),
+        None => String::new(),
+    }
 }

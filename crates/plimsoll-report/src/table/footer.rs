@@ -1,14 +1,16 @@
 //! What follows the findings: totals, layers, what is unclear, the verdict.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use plimsoll_model::{Finding, Layer, Package, Scan, Verdict};
 
 use super::groups::worse;
+use super::header::day;
 use super::label::made_by;
 use super::paint::Style;
-use super::{Page, by_severity, counted, short, total, unclear};
+use super::{Page, by_severity, counted, flaw, short, total, unclear};
 use crate::terminal::{cut, printable, width};
 
 /// Columns of the words of the findings that usually fail a rule, `CRITICAL`.
@@ -17,13 +19,18 @@ const SEVERITY_COLUMNS: usize = 8;
 /// Flaws that are named under each failed rule.
 const MAX_EXAMPLES: usize = 5;
 
+/// Least risk of a finding that is called pressing, in tenths.
+const MIN_PRESSING_TENTHS: u16 = 100;
+
 /// Packages that are named beside such a flaw.
 const MAX_EXAMPLE_PACKAGES: usize = 2;
 
 pub(super) fn write(scan: &Scan, layers: &mut Vec<Layer>, exit_status: Option<u8>, page: &mut Page) {
     totals(scan, page);
+    pressing(scan, page);
     legend(scan, layers, page);
     unclear::write(scan, page);
+    database(scan, page);
     verdict(scan, page);
     if let Some(status) = exit_status {
         page.paragraph(Style::Plain, 0, &format!("exit status {status}: {}", meaning(status)));
@@ -55,6 +62,19 @@ fn totals(scan: &Scan, page: &mut Page) {
         );
         page.paragraph(Style::Plain, 0, &text);
     }
+    if !scan.not_affected.is_empty() {
+        let text = format!(
+            "Not affected: {}, by the distribution's own word (which: --format json)",
+            counted(scan.not_affected.len(), "finding"),
+        );
+        page.paragraph(Style::Plain, 0, &text);
+    }
+    let malicious = scan.findings.iter().filter(|finding| finding.malicious).count();
+    if malicious > 0 {
+        let what =
+            if malicious == 1 { "package that is itself the attack" } else { "packages that are attacks" };
+        page.paragraph(Style::Bad, 0, &format!("MALICIOUS: {malicious} {what}"));
+    }
     let exploited = scan.findings.iter().filter_map(|finding| finding.kev.as_ref());
     let ransomware = exploited.clone().filter(|entry| entry.ransomware).count();
     let exploited = exploited.count();
@@ -70,6 +90,52 @@ fn totals(scan: &Scan, page: &mut Page) {
 
 fn fixable<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
     findings.filter(|finding| finding.fix.version().is_some()).count()
+}
+
+/// The findings of the highest risk, where anything is known of exploitation.
+fn pressing(scan: &Scan, page: &mut Page) {
+    let is_known = |finding: &&Finding| finding.malicious || finding.kev.is_some() || finding.epss.is_some();
+    let mut findings: Vec<&Finding> =
+        scan.findings.iter().filter(is_known).filter(|finding| finding.risk >= MIN_PRESSING_TENTHS).collect();
+    findings.sort_by_key(|finding| (Reverse(finding.risk), worse(finding)));
+    let examples = examples(scan, &findings);
+    if examples.is_empty() {
+        return;
+    }
+    page.line(Style::Bold, "Most pressing (risk 0 to 100, by severity and exploitation)");
+    let ids = examples.iter().map(|example| width(&printable(&example.finding.id))).max().unwrap_or(0);
+    for example in &examples {
+        let finding = example.finding;
+        let id = printable(&finding.id);
+        let padding = " ".repeat(ids - width(&id));
+        let marks = flaw::marks(finding);
+        let marks = if marks.is_empty() { marks } else { format!("  {marks}") };
+        let (whole, tenth) = (finding.risk / 10, finding.risk % 10);
+        let text =
+            format!("  {whole:>3}.{tenth}  {id}{padding}  {}", printable(&packages(&example.packages)));
+        page.text.push_str(&cut(&text, page.columns.saturating_sub(width(&marks))));
+        page.text.push_str(&page.paint.with(Style::Bad, &marks));
+        page.text.push('\n');
+    }
+    page.gap();
+}
+
+/// How old the data is, at the end where the eye is.
+fn database(scan: &Scan, page: &mut Page) {
+    let database = &scan.database;
+    if database.digest.is_empty() {
+        return;
+    }
+    let updated = match day(&database.updated) {
+        "" => "built from files".to_owned(),
+        day => format!("updated {day}"),
+    };
+    let newest = match day(&database.newest_advisory) {
+        "" => "without a date".to_owned(),
+        day => format!("newest advisory {day}"),
+    };
+    page.paragraph(Style::Faint, 0, &printable(&format!("Database: {updated}, {newest}")));
+    page.gap();
 }
 
 /// What the layers are that the packages with findings came with.
@@ -151,15 +217,19 @@ fn failed_rule(scan: &Scan, rule: &str, page: &mut Page) {
         let severity = finding.severity.severity;
         let id = printable(&finding.id);
         let padding = " ".repeat(ids - width(&id));
-        let fix = if finding.fix.version().is_none() { ", no fix" } else { "" };
-        let kev = if finding.kev.is_some() { "  KEV" } else { "" };
+        let fix = match flaw::no_fix(finding) {
+            words if words.is_empty() || finding.malicious => String::new(),
+            words => format!(", {words}"),
+        };
+        let marks = flaw::marks(finding);
+        let marks = if marks.is_empty() { marks } else { format!("  {marks}") };
         let room =
-            page.columns.saturating_sub(4 + SEVERITY_COLUMNS.max(width(severity.as_str())) + kev.len());
+            page.columns.saturating_sub(4 + SEVERITY_COLUMNS.max(width(severity.as_str())) + width(&marks));
         let rest = format!("  {id}{padding}  {}{fix}", printable(&packages(&example.packages)));
         page.text.push_str("    ");
         page.text.push_str(&page.paint.with(Style::Of(severity), &format!("{severity:<SEVERITY_COLUMNS$}")));
         page.text.push_str(&cut(&rest, room));
-        page.text.push_str(&page.paint.with(Style::Bad, kev));
+        page.text.push_str(&page.paint.with(Style::Bad, &marks));
         page.text.push('\n');
     }
     let shown: usize = examples.iter().map(|example| example.findings).sum();

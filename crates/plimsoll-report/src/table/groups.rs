@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::{Finding, Package, Scan, Severity};
 
+use super::flaw;
+
 /// Packages with the same flaws, and these flaws.
 pub(super) struct Group<'a> {
     /// One package, at every place it is at; or a distribution's packages of one source and version, sorted by name.
@@ -19,7 +21,7 @@ pub(super) struct Group<'a> {
 type Shared<'a> = ((&'a str, &'a str), &'a str, Vec<Row<'a>>);
 
 /// What a row shows of a finding.
-type Row<'a> = (&'a str, Severity, Option<&'a str>, bool, Option<&'a str>, &'a str);
+type Row<'a> = (&'a str, Severity, String, &'a str);
 
 /// The findings in groups, the group with the worst flaw first, then in the order of the packages.
 pub(super) fn of<'a>(scan: &'a Scan, findings: &[&'a Finding]) -> Vec<Group<'a>> {
@@ -69,18 +71,11 @@ fn of_one_package<'a>(scan: &'a Scan, findings: &[&'a Finding]) -> Vec<Group<'a>
     groups.into_iter().map(group).collect()
 }
 
-/// Smaller for worse; exploited flaws before others of their severity.
-pub(super) fn worse(finding: &Finding) -> (Reverse<Severity>, bool) {
-    (Reverse(finding.severity.severity), finding.kev.is_none())
+/// Smaller for worse: malicious packages first, then by severity, exploited flaws before others of it, then by risk.
+pub(super) fn worse(finding: &Finding) -> (bool, Reverse<Severity>, bool, Reverse<u16>) {
+    (!finding.malicious, Reverse(finding.severity.severity), finding.kev.is_none(), Reverse(finding.risk))
 }
 
 fn shown(finding: &Finding) -> Row<'_> {
-    (
-        &finding.id,
-        finding.severity.severity,
-        finding.fix.version(),
-        finding.kev.is_some(),
-        finding.informational.as_deref(),
-        &finding.title,
-    )
+    (&finding.id, finding.severity.severity, flaw::fix(finding), &finding.title)
 }

@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
-use plimsoll_model::{Artifact, ArtifactKind, OsRelease, Scan};
+use plimsoll_model::{Artifact, ArtifactKind, Finding, OsRelease, Scan};
 
 use super::paint::Style;
 use super::{Page, counted, short};
 use crate::terminal::printable;
+
+/// Malicious packages that are named; the others are counted.
+const MAX_MALICIOUS: usize = 10;
 
 pub(super) fn write(scan: &Scan, page: &mut Page) {
     let artifact = &scan.inventory.artifact;
@@ -52,7 +55,30 @@ pub(super) fn write(scan: &Scan, page: &mut Page) {
             "warning: no package was found here, so nothing could be judged; that is not the same as clean";
         page.paragraph(Style::Warning, 0, text);
     }
+    malicious(scan, page);
     page.gap();
+}
+
+/// Packages that are themselves an attack, before all else.
+fn malicious(scan: &Scan, page: &mut Page) {
+    let findings: Vec<&Finding> = scan.findings.iter().filter(|finding| finding.malicious).collect();
+    if findings.is_empty() {
+        return;
+    }
+    page.gap();
+    for finding in findings.iter().take(MAX_MALICIOUS) {
+        let package = finding.packages.first().and_then(|&index| scan.inventory.packages.get(index));
+        let package = package.map_or_else(
+            || "a package".to_owned(),
+            |package| format!("{} {}", package.name, package.version).trim_end().to_owned(),
+        );
+        let text = format!("MALICIOUS: {package} is itself the attack ({})", finding.id);
+        page.paragraph(Style::Bad, 0, &printable(&text));
+    }
+    if findings.len() > MAX_MALICIOUS {
+        let more = counted(findings.len() - MAX_MALICIOUS, "more malicious package");
+        page.paragraph(Style::Bad, 0, &format!("and {more}"));
+    }
 }
 
 /// What was typed; for an archive or a layout with the name that the image has there.
@@ -72,6 +98,6 @@ fn system(os: &OsRelease) -> String {
 }
 
 /// The day of an RFC 3339 time; a text that is none as it is.
-fn day(time: &str) -> &str {
+pub(super) fn day(time: &str) -> &str {
     time.split_once('T').map_or(time, |(day, _)| day)
 }

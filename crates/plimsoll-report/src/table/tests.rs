@@ -443,12 +443,78 @@ fn a_failed_rule_names_the_worst_with_packages_of_one_source_together() {
 }
 
 #[test]
+fn what_is_to_be_expected_of_a_fix_and_of_attackers() {
+    let packages = vec![deb("a", "1", None, 0), deb("b", "1", None, 0)];
+    let mut findings: Vec<Finding> = [
+        FixState::NotFixed,
+        FixState::WillNotFix,
+        FixState::FixDeferred,
+        FixState::UnderInvestigation,
+        FixState::EndOfLife,
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(number, fix)| Finding {
+        fix,
+        ..finding(0, &format!("CVE-2024-{number}"), Severity::Low, None, "x")
+    })
+    .collect();
+    let probability = |probability| Some(plimsoll_model::Epss { probability, percentile: 0 });
+    findings[1].epss = probability(9_999);
+    findings[2].epss = probability(10_000);
+    findings[3].epss = probability(100_000);
+    for finding in &mut findings {
+        finding.risk = plimsoll_match::risk(finding);
+    }
+    findings.push(Finding {
+        malicious: true,
+        risk: 1000,
+        ..finding(1, "MAL-1", Severity::Critical, Some("2"), "")
+    });
+    let text = table(&scan(packages, findings), 80, false, None);
+    let (_, body) = text.split_once("packages\n").unwrap();
+    expect![[r"
+          no advisory database was asked
+
+        MALICIOUS: b 1 is itself the attack (MAL-1)
+
+        Debian 11
+        Total: 6 (CRITICAL: 1, LOW: 5)
+
+        b 1, layer 0
+          CRITICAL  MAL-1       fixed in 2  MALICIOUS
+
+        a 1, layer 0
+          LOW       CVE-2024-3  not judged yet  EPSS 100%  x
+          LOW       CVE-2024-1  will not fix
+          LOW       CVE-2024-2  fix deferred  EPSS 10%
+          LOW       CVE-2024-0  no fix
+          LOW       CVE-2024-4  end of life
+
+        Total: 6 (CRITICAL: 1, LOW: 5)
+        6 vulnerabilities in 2 of 2 packages; findings with a fix: 1
+        MALICIOUS: 1 package that is itself the attack
+
+        Most pressing (risk 0 to 100, by severity and exploitation)
+          100.0  MAL-1       b 1  MALICIOUS
+           18.0  CVE-2024-3  a 1  EPSS 100%
+
+        Layers with findings (0 is the base)
+          0  sha256:111111111111
+
+        Verdict: PASSED (no rule was asked)
+    "]]
+    .assert_eq(body);
+}
+
+#[test]
 fn nothing_found_in_an_empty_image_is_a_warning() {
     let mut scan = sample::scan();
     scan.inventory = Inventory { artifact: scan.inventory.artifact, ..Inventory::default() };
     scan.findings.clear();
     scan.undetermined.clear();
     scan.match_gaps.clear();
+    scan.not_affected.clear();
     scan.decision = Decision::default();
     expect![[r"
         registry.example/app:1.2
@@ -460,6 +526,8 @@ fn nothing_found_in_an_empty_image_is_a_warning() {
         same as clean
 
         Total: 0
+
+        Database: updated 2023-11-08, newest advisory 2023-11-07
 
         Verdict: PASSED (no rule was asked)
     "]]

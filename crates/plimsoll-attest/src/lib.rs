@@ -1,0 +1,47 @@
+//! Signed statements about a digest: keys, signatures, and whom to trust.
+//!
+//! A [`PrivateKey`] signs a [`Claim`], which names the digest of a manifest; [`SignatureImage`] is how a registry or a
+//! layout keeps the signatures beside what they speak of. [`Trust`] says which keys are believed. Keys are Ed25519, in
+//! the PEM files that `openssl genpkey -algorithm ed25519` writes; claims have the layout that cosign calls simple
+//! signing, so that `cosign verify --key` and `openssl pkeyutl -verify -rawin` check them as well.
+//!
+//! It fetches nothing, keeps no passphrases, asks no transparency log, and knows no other kind of key.
+//!
+//! ```
+//! use plimsoll_attest::{Claim, PrivateKey, Trust, Verified};
+//!
+//! let key = PrivateKey::generate()?;
+//! let digest = format!("sha256:{}", "4f".repeat(32)).parse().expect("a digest");
+//! let signed = Claim::new("registry.example/db", digest).sign(&key);
+//! let trust = Trust::keys(vec![key.public()]);
+//! let digest = format!("sha256:{}", "4f".repeat(32)).parse().expect("a digest");
+//! assert!(matches!(trust.check(&digest, "registry.example/db", &[signed])?, Verified::By { .. }));
+//! # Ok::<(), plimsoll_attest::Error>(())
+//! ```
+
+mod claim;
+mod error;
+mod key;
+mod key_file;
+mod signature_image;
+mod trust;
+
+pub use claim::{Claim, MAX_CLAIM_BYTES, SignedClaim};
+pub use error::Error;
+pub use key::{PrivateKey, PrivatePem, PublicKey, SIGNATURE_BYTES};
+pub use key_file::{PrivateKeyFile, read_private_key, read_public_keys, write_key_pair};
+pub use signature_image::{
+    CLAIM_MEDIA_TYPE, MAX_SIGNATURES, SIGNATURE_ANNOTATION, SignatureImage, SignatureLayer, signature_tag,
+};
+pub use trust::{Trust, Verified};
+
+/// Gives foreign bytes to every parser of this crate, for fuzzing: none may panic or take without end.
+#[doc(hidden)]
+pub fn fuzz_parsers(bytes: &[u8]) {
+    let _ = Claim::parse(bytes);
+    let _ = SignatureImage::layers_of(bytes, "fuzz");
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = PrivateKey::from_pem(text, "fuzz");
+        let _ = PublicKey::all_from_pem(text, "fuzz");
+    }
+}

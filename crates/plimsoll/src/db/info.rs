@@ -1,0 +1,222 @@
+//! `plimsoll db info` and `plimsoll db sources`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use plimsoll_db::{Manifest, Snapshot};
+use plimsoll_report::printable;
+
+use crate::database::{damaged, spoken};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::update;
+
+/// Records that were left out and are listed one by one, in all.
+const MAX_SHOWN_FAILURES: usize = 20;
+
+pub(super) fn run(path: &Path, environment: &Environment) -> Result<Exit, Failure> {
+    let snapshot = plimsoll_db::open(path, None, None).map_err(damaged)?;
+    let text = match snapshot.manifest() {
+        Some(manifest) => of_store(path, &snapshot, manifest, environment),
+        None => format!(
+            "database: {}\ndigest: {}\nsize: {} bytes\n{}",
+            path.display(),
+            snapshot.digest(),
+            snapshot.size_bytes(),
+            snapshot.info().map_err(damaged)?
+        ),
+    };
+    output::write(None, text.as_bytes())?;
+    Ok(Exit::Passed)
+}
+
+fn of_store(path: &Path, snapshot: &Snapshot, manifest: &Manifest, environment: &Environment) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        text.push_str(printable(line.trim_end()).as_ref());
+        text.push('\n');
+    };
+    line(format!("database: {}", path.display()));
+    line(format!("digest: {}", snapshot.digest()));
+    line(format!("updated: {}", when(&update::updated(path, None), environment)));
+    line(format!("newest advisory: {}", when(&manifest.newest_advisory, environment)));
+    let download: u64 = manifest.partitions.iter().map(|partition| partition.size_bytes).sum();
+    line(format!(
+        "{} advisories in {} partitions; {} on disk, {} to carry",
+        manifest.advisories,
+        manifest.partitions.len(),
+        size(snapshot.size_bytes()),
+        size(download)
+    ));
+    line(String::new());
+    partitions(manifest, &mut line);
+    line(String::new());
+    sources(manifest, &mut line);
+    text
+}
+
+/// A line for each ecosystem, its releases taken together.
+fn partitions(manifest: &Manifest, line: &mut impl FnMut(String)) {
+    #[derive(Default)]
+    struct Row<'a> {
+        releases: Vec<&'a str>,
+        packages: u64,
+        ranges: u64,
+        bytes: u64,
+        newest: &'a str,
+    }
+    let mut rows: BTreeMap<&str, Row<'_>> = BTreeMap::new();
+    for partition in &manifest.partitions {
+        let (ecosystem, release) = partition.name.split_once(':').unwrap_or((&partition.name, ""));
+        let row = rows.entry(ecosystem).or_default();
+        if !release.is_empty() {
+            row.releases.push(release);
+        }
+        row.packages += partition.packages;
+        row.ranges += partition.ranges;
+        row.bytes += partition.size_bytes;
+        row.newest = row.newest.max(partition.newest_advisory.as_str());
+    }
+    line(format!("{:<22} {:>9} {:>9} {:>9}  {:<10}", "partition", "packages", "ranges", "size", "newest"));
+    for (ecosystem, row) in rows {
+        let newest: String = row.newest.chars().take(10).collect();
+        line(format!(
+            "{ecosystem:<22} {:>9} {:>9} {:>9}  {newest:<10}",
+            row.packages,
+            row.ranges,
+            size(row.bytes)
+        ));
+        for releases in wrapped(&row.releases, 74) {
+            line(format!("    {releases}"));
+        }
+    }
+}
+
+/// A line for each source, its scopes taken together, and what it had that is not here.
+fn sources(manifest: &Manifest, line: &mut impl FnMut(String)) {
+    #[derive(Default)]
+    struct Row<'a> {
+        records: u64,
+        usable: u64,
+        failed: u64,
+        newest: &'a str,
+        licence: &'a str,
+    }
+    let mut rows: BTreeMap<&str, Row<'_>> = BTreeMap::new();
+    let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
+    for source in &manifest.sources {
+        let row = rows.entry(&source.source).or_default();
+        row.records += source.records;
+        row.usable += source.usable;
+        row.failed += source.failed;
+        row.newest = row.newest.max(source.newest.as_str());
+        row.licence = &source.licence;
+        *left_out.entry("records that are withdrawn").or_default() += source.withdrawn;
+        *left_out.entry("records without a package that can be looked up").or_default() += source.empty;
+        for (what, count) in &source.skipped {
+            *left_out.entry(what).or_default() += count;
+        }
+    }
+    line(format!(
+        "{:<18} {:>8} {:>8} {:>6}  {:<10}  licence",
+        "source", "records", "usable", "failed", "newest"
+    ));
+    for (name, row) in rows {
+        let newest: String = row.newest.chars().take(10).collect();
+        let licence: String = row.licence.chars().take(22).collect();
+        line(format!(
+            "{name:<18} {:>8} {:>8} {:>6}  {newest:<10}  {licence}",
+            row.records, row.usable, row.failed
+        ));
+    }
+    left_out.retain(|_, count| *count > 0);
+    for (what, count) in left_out {
+        line(format!("left out: {count} {what}"));
+    }
+    let failures = manifest
+        .sources
+        .iter()
+        .flat_map(|source| source.failures.iter().map(move |failure| (source.source.as_str(), failure)));
+    for (source, failure) in failures.take(MAX_SHOWN_FAILURES) {
+        line(format!("failed: {source}: `{}`: {}", failure.place, failure.reason));
+    }
+    let failed: u64 = manifest.sources.iter().map(|source| source.failed).sum();
+    let more = failed.saturating_sub(MAX_SHOWN_FAILURES as u64);
+    if more > 0 {
+        line(format!("failed: {more} more"));
+    }
+}
+
+/// `plimsoll db sources`: what is read, whose it is, under which licence.
+pub(super) fn sources_text(width: usize) -> String {
+    let mut text = String::new();
+    for source in plimsoll_advisory::SOURCES {
+        let about = source.about();
+        let taken = if about.by_default { "" } else { ", not by default" };
+        writeln!(text, "{}: {}{taken}", about.name, about.title).expect("a string takes every text");
+        for words in wrapped(&about.brings.split_whitespace().collect::<Vec<_>>(), width.clamp(40, 120) - 4) {
+            writeln!(text, "    {words}").expect("a string takes every text");
+        }
+        writeln!(text, "    {} ({})", about.home, about.licence).expect("a string takes every text");
+    }
+    text
+}
+
+/// Words in lines of at most so many characters.
+fn wrapped(words: &[&str], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push((*word).to_owned()),
+        }
+    }
+    lines
+}
+
+/// A time, and how long ago that is.
+fn when(time: &str, environment: &Environment) -> String {
+    if time.is_empty() {
+        return "unknown".to_owned();
+    }
+    match time.parse::<jiff::Timestamp>() {
+        Ok(then) if then <= environment.now => {
+            format!("{time}, {} ago", spoken(environment.now.as_second() - then.as_second()))
+        }
+        _ => time.to_owned(),
+    }
+}
+
+/// Bytes in the unit that fits: `12.3 MB`.
+pub(super) fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        1_000_000.. => format!("{} MB", tenths(1_000_000)),
+        1000.. => format!("{} kB", tenths(1000)),
+        _ => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_a_unit() {
+        for (bytes, text) in [(7, "7 B"), (1500, "1.5 kB"), (12_345_678, "12.3 MB")] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn words_are_wrapped_and_none_is_lost() {
+        assert_eq!(wrapped(&["one", "two", "three"], 7), ["one two", "three"]);
+        assert_eq!(wrapped(&["much-longer-than-the-line"], 3), ["much-longer-than-the-line"]);
+        assert!(wrapped(&[], 3).is_empty());
+    }
+}
