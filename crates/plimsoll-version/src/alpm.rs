@@ -10,37 +10,19 @@ use std::cmp::Ordering;
 
 use crate::cursor::{Cursor, Fault};
 use crate::digits;
+use crate::evr::{Evr, letters};
 
 /// Any text that is not empty.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Alpm<'a> {
-    epoch: &'a [u8],
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
-}
+pub(crate) struct Alpm<'a>(Evr<'a>);
 
 impl<'a> Alpm<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, Fault<'a>> {
-        let mut cursor = Cursor::new(text);
-        let digits = cursor.digits();
-        let (epoch, rest) = if cursor.eat(b":") { (digits, cursor.rest) } else { (&[][..], text) };
-        let (version, release) = match rest.iter().rposition(|&byte| byte == b'-') {
-            None => (rest, None),
-            Some(hyphen) => (&rest[..hyphen], Some(&rest[hyphen + 1..])),
-        };
-        if version.is_empty() {
-            return Err(Fault { expected: "a version before the release", found: rest });
-        }
-        Ok(Self { epoch, version, release })
+        Evr::read(text).map(Self)
     }
 
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
-        digits::compare(self.epoch, other.epoch)
-            .then_with(|| compare_part(self.version, other.version))
-            .then_with(|| match (self.release, other.release) {
-                (Some(left), Some(right)) => compare_part(left, right),
-                _ => Ordering::Equal,
-            })
+        self.0.compare(&other.0, compare_part)
     }
 }
 
@@ -75,10 +57,6 @@ fn compare_part(left: &[u8], right: &[u8]) -> Ordering {
 
 fn separates(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric()
-}
-
-fn letters<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
-    cursor.run(|byte| byte.is_ascii_alphabetic())
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod composer;
 mod cursor;
 mod debian;
 mod digits;
+mod evr;
 mod gem;
 mod go;
 mod maven;

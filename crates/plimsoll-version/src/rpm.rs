@@ -10,14 +10,11 @@ use std::cmp::Ordering;
 
 use crate::cursor::{Cursor, Fault};
 use crate::digits;
+use crate::evr::{Evr, letters};
 
 /// Any text that is not empty and no list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rpm<'a> {
-    epoch: &'a [u8],
-    version: &'a [u8],
-    release: Option<&'a [u8]>,
-}
+pub(crate) struct Rpm<'a>(Evr<'a>);
 
 impl<'a> Rpm<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, Fault<'a>> {
@@ -27,27 +24,13 @@ impl<'a> Rpm<'a> {
         if text.contains(&b',') {
             return Err(Fault { expected: "one version, not a list of them", found: text });
         }
-        let mut cursor = Cursor::new(text);
-        let digits = cursor.digits();
-        let (epoch, rest) = if cursor.eat(b":") { (digits, cursor.rest) } else { (&[][..], text) };
-        let (version, release) = match rest.iter().rposition(|&byte| byte == b'-') {
-            None => (rest, None),
-            Some(hyphen) if hyphen + 1 == rest.len() => (&rest[..hyphen], None),
-            Some(hyphen) => (&rest[..hyphen], Some(&rest[hyphen + 1..])),
-        };
-        if version.is_empty() {
-            return Err(Fault { expected: "a version before the release", found: rest });
-        }
-        Ok(Self { epoch, version, release })
+        let mut read = Evr::read(text)?;
+        read.release = read.release.filter(|release| !release.is_empty());
+        Ok(Self(read))
     }
 
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
-        digits::compare(self.epoch, other.epoch)
-            .then_with(|| compare_part(self.version, other.version))
-            .then_with(|| match (self.release, other.release) {
-                (Some(left), Some(right)) => compare_part(left, right),
-                _ => Ordering::Equal,
-            })
+        self.0.compare(&other.0, compare_part)
     }
 }
 
@@ -98,10 +81,6 @@ impl Next {
 
 fn parts(byte: u8) -> bool {
     !(byte.is_ascii_alphanumeric() || byte == b'~' || byte == b'^')
-}
-
-fn letters<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
-    cursor.run(|byte| byte.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
