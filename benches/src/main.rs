@@ -35,12 +35,17 @@ struct Contender {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [program, target_folder] = &arguments[..] else {
-        bail!("usage: plimsoll-bench PROGRAM TARGET-FOLDER; `cargo xtask bench` does so");
+    let (program, target_folder, only_databases) = match &arguments[..] {
+        [program, target_folder] => (program, target_folder, false),
+        [program, target_folder, only] if only == "database" => (program, target_folder, true),
+        _ => bail!("usage: plimsoll-bench PROGRAM TARGET-FOLDER [database]; `cargo xtask bench` does so"),
     };
     let target_folder = Path::new(target_folder);
     let folder = target_folder.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    if only_databases {
+        return databases(program, &folder);
+    }
     let image = image();
     let stored: usize = image.layers.iter().map(|layer| layer.blob.len()).sum();
     let plain: usize = image.layers.iter().map(|layer| layer.tar.len()).sum();

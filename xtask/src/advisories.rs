@@ -393,16 +393,18 @@ fn record(
     }
     let ranges =
         affected.iter().filter_map(|one| one["ranges"].as_array()).map(|ranges| ranges.len() as u64).sum();
-    let cves: Vec<String> = (0..if share.kind == Kind::Erratum { 1 + random.below(4) } else { 1 })
-        .map(|more| format!("CVE-{year}-{}", number.wrapping_mul(7) % 60_000 + more))
-        .collect();
+    // The CVE that a distribution's record of one flaw is named after is the one it speaks of.
+    let own = id.split_once("CVE-").map(|(_, number)| format!("CVE-{number}"));
+    let named = if share.kind == Kind::Erratum { 1 + random.below(4) } else { 1 };
+    let cves: Vec<String> = own.map_or_else(
+        || (0..named).map(|more| format!("CVE-{year}-{}", number.wrapping_mul(7) % 60_000 + more)).collect(),
+        |own| vec![own],
+    );
     let key = if matches!(share.kind, Kind::Language) { "aliases" } else { "upstream" };
     let mut record = json!({
         "schema_version": "1.7.3", "id": id, "modified": modified, "published": published,
         "affected": affected,
-        "references": (0..=random.below(4))
-            .map(|_| json!({"type": "WEB", "url": format!("https://{}.example/{}/{}/{}", word(&mut random), word(&mut random), word(&mut random), random.below(100_000))}))
-            .collect::<Vec<_>>(),
+        "references": links(share, &mut random, &cves),
     });
     if share.kind != Kind::Malicious {
         record[key] = json!(cves);
@@ -415,6 +417,31 @@ fn record(
         record["details"] = json!(sentence(&mut random, length) + &revised);
     }
     (id, modified, record, ranges)
+}
+
+/// Links of a record. Those of a distribution's flaw are pages of that flaw at a few places, as many as in the live
+/// export: one in Debian's and Alpine's records, two in Wolfi's, four in Ubuntu's.
+fn links(share: &Share, random: &mut Random, cves: &[String]) -> Vec<Value> {
+    let link = |url: String| json!({"type": "WEB", "url": url});
+    let flaw = cves.first().map_or("", String::as_str);
+    let of_flaw = match share.name {
+        "Debian" | "Alpine" => 1,
+        "Wolfi" | "Chainguard" => 2,
+        "Ubuntu" => 3,
+        _ => 0,
+    };
+    let mut links: Vec<Value> =
+        (0..of_flaw).map(|site| link(format!("https://site{site}.example/security/{flaw}"))).collect();
+    let more = match share.name {
+        "Ubuntu" => 1,
+        _ if of_flaw > 0 => 0,
+        _ => 1 + random.below(5),
+    };
+    for _ in 0..more {
+        let (host, one, two) = (word(random), word(random), word(random));
+        links.push(link(format!("https://{host}.example/{one}/{two}/{}", random.below(100_000))));
+    }
+    links
 }
 
 fn package_name(share: &Share, number: u32) -> String {

@@ -32,7 +32,7 @@ static ABOUT: About = About {
     name: "amazon",
     title: "Amazon Linux repositories",
     home: "https://alas.aws.amazon.com/",
-    licence: "no licence given; published by Amazon Web Services for the users of Amazon Linux",
+    licence: "not stated",
     base: "https://cdn.amazonlinux.com/",
     brings: "Fixed versions and severities of Amazon Linux 2, its extras, and 2023, which are in no other source; nothing of \
              flaws without a fix.",

@@ -25,7 +25,7 @@ static ABOUT: About = About {
     name: "arch",
     title: "Arch Linux security tracker",
     home: "https://security.archlinux.org/",
-    licence: "no licence stated; published for tools",
+    licence: "not stated",
     base: "https://security.archlinux.org/",
     brings: "Arch Linux, which is in no other source; no dates and no descriptions.",
     ecosystems: &[Ecosystem::ArchLinux],

@@ -37,7 +37,7 @@ static ABOUT: About = About {
     name: "debian-tracker",
     title: "Debian security tracker",
     home: "https://security-tracker.debian.org/",
-    licence: "MIT (the tracker's repository); Debian asks for no more",
+    licence: "not stated; Debian's security team welcomes any use",
     base: "https://security-tracker.debian.org/",
     brings: "What Debian has decided: not affected, will not be fixed, put off, end of life. It has the releases that are \
              still supported, and no dates.",

@@ -30,7 +30,7 @@ static ABOUT: About = About {
     name: "almalinux-errata",
     title: "AlmaLinux errata",
     home: "https://errata.almalinux.org/",
-    licence: "MIT, as AlmaLinux's records in OSV",
+    licence: "not stated; AlmaLinux's records in OSV: MIT",
     base: "https://errata.almalinux.org/",
     brings: "The errata that OSV has of AlmaLinux, with the streams of modules told apart.",
     ecosystems: &[Ecosystem::AlmaLinux],

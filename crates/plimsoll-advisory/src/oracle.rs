@@ -28,7 +28,7 @@ static ABOUT: About = About {
     name: "oracle",
     title: "Oracle Linux errata",
     home: "https://linux.oracle.com/security/",
-    licence: "no licence given; published by Oracle for the users of Oracle Linux",
+    licence: "not stated",
     base: "https://linux.oracle.com/security/oval/",
     brings: "Fixed versions and severities of Oracle Linux, its modules, and its builds for ksplice and FIPS, which are in \
              no other source; nothing of flaws without a fix.",

@@ -29,7 +29,7 @@ static ABOUT: About = About {
     name: "photon",
     title: "Photon OS CVE metadata",
     home: "https://github.com/vmware/photon/wiki/Security-Advisories",
-    licence: "no licence stated; published for scanners",
+    licence: "not stated",
     base: "https://packages.broadcom.com/photon/photon_cve_metadata/",
     brings: "Photon OS, which is in no other source: fixes, CVSS scores without vectors, and packages that are not \
              affected; no dates and no descriptions.",

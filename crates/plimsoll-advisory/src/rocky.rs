@@ -18,7 +18,7 @@ static ABOUT: About = About {
     name: "rocky",
     title: "Rocky Linux repositories",
     home: "https://errata.rockylinux.org/",
-    licence: "BSD-3-Clause",
+    licence: "not stated; Rocky's records in OSV: BSD",
     base: "https://download.rockylinux.org/pub/rocky/",
     brings: "The errata that OSV has of Rocky Linux, as its repositories and their mirrors serve them.",
     ecosystems: &[Ecosystem::RockyLinux],

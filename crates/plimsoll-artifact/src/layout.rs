@@ -6,7 +6,7 @@
 //! layout.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -106,7 +106,7 @@ fn write(
         progress.total(package.size_bytes());
     }
     let mut archive =
-        Writer { tar: tar::Builder::new(BufWriter::new(File::create(part)?)), written: BTreeSet::new() };
+        Writer { tar: tar::Builder::new(BufWriter::new(fresh(part)?)), written: BTreeSet::new() };
     archive.file("oci-layout", LAYOUT)?;
     archive.file("index.json", &index(package, signature))?;
     archive.blob(&package.digest, &package.manifest)?;
@@ -125,6 +125,15 @@ fn write(
     let mut file = archive.tar.into_inner()?;
     file.flush()?;
     file.get_ref().sync_all()
+}
+
+/// A file that was not there: a link of that name, in a folder where others write, would lead elsewhere.
+fn fresh(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 struct Writer {

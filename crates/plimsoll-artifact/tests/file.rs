@@ -490,3 +490,44 @@ fn bytes_are_told_of() {
     import(&file, &folder.store("there"), &Taking { progress: Some(&sum), ..taking(&trust) }).unwrap();
     assert_eq!(*sum.0.lock().unwrap(), (exported.size_bytes, exported.size_bytes));
 }
+
+#[test]
+fn a_claim_of_another_signer_that_is_not_there_is_in_nobodys_way() {
+    let folder = Folder::new();
+    let key = PrivateKey::generate().unwrap();
+    let file = folder.path("db.tar");
+    export(&fill(&folder.store("here"), 5), &file, &packing(Some(&key))).unwrap();
+    let mut members = unpack(&file);
+    let index = String::from_utf8(members["index.json"].clone()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let signatures = &json["manifests"][1];
+    let (digest, size) = (signatures["digest"].as_str().unwrap(), signatures["size"].as_u64().unwrap());
+    let old = members.remove(&format!("blobs/{}", digest.replace(':', "/"))).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&old).unwrap();
+    let layers = manifest["layers"].as_array_mut().unwrap();
+    let mut stray = layers[0].clone();
+    stray["digest"] = world::sha256(b"not there").into();
+    layers.insert(0, stray);
+    let new = serde_json::to_vec(&manifest).unwrap();
+    let index = index
+        .replace(digest, &world::sha256(&new))
+        .replace(&format!("\"size\":{size}"), &format!("\"size\":{}", new.len()));
+    members.insert("index.json".to_owned(), index.into_bytes());
+    members.insert(format!("blobs/{}", world::sha256(&new).replace(':', "/")), new);
+    pack(&file, &members);
+    let trust = Trust::keys(vec![key.public()]);
+    let received = import(&file, &folder.store("there"), &taking(&trust)).unwrap();
+    assert!(matches!(received.verified, Verified::By { .. }));
+}
+
+#[test]
+fn a_link_in_the_place_of_the_unfinished_file_is_not_followed() {
+    let folder = Folder::new();
+    let generation = fill(&folder.store("here"), 5);
+    let (file, victim) = (folder.path("db.tar"), folder.path("victim"));
+    fs::write(&victim, b"mine").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path(&format!("db.tar.{}.part", std::process::id()))).unwrap();
+    export(&generation, &file, &packing(None)).unwrap();
+    assert!(fs::read(&victim).unwrap() == b"mine");
+    assert!(!fs::symlink_metadata(&file).unwrap().is_symlink());
+}

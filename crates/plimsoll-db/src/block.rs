@@ -2,7 +2,8 @@
 //!
 //! Unpacked, a block is: a varint count of *origins*, each a source text and a scope text; a varint count of records;
 //! for each the varint number of its origin, and its body with a varint length in front. A block's digest is the
-//! SHA-256 of that, so that it does not depend on the compressor. Packed it is one zstd frame that says its size.
+//! SHA-256 of that, so that it does not depend on the compressor. Packed it is one zstd frame that says its size, of
+//! these bytes or of the same in [`columns`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use zstd::zstd_safe;
 
 use crate::Error;
 use crate::bytes::{MAX_RESERVE, Put as _, Reader, damaged};
+use crate::columns;
 use crate::record::{Key, MAX_RECORD_BYTES};
 
 pub(crate) const PART: &str = "documents";
@@ -29,8 +31,8 @@ const MIN_BYTES: usize = 8 * 1024;
 const MEAN_BYTES: u64 = 24 * 1024;
 /// A block ends before it has more bytes than this, unless one record does.
 const FULL_BYTES: usize = 128 * 1024;
-/// zstd's level. Of 85,000 records of 18 ecosystems, 9 makes a file 0.1% smaller and takes longer.
-const LEVEL: i32 = 6;
+/// zstd's level. On a sample of blocks, 12 packs 3% better than 6, in three times the time.
+const LEVEL: i32 = 12;
 /// Bytes of blocks, unpacked, that wait to be compressed together, on all cores.
 const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// Threads that compress.
@@ -147,8 +149,11 @@ fn compress(blocks: &[(usize, Vec<u8>)]) -> io::Result<Vec<(usize, Vec<u8>)>> {
     let share = blocks.len().div_ceil(threads).max(1);
     let compress_share = |share: &[(usize, Vec<u8>)]| {
         let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
-        let compress = |(place, block): &(usize, Vec<u8>)| Ok((*place, compressor.compress(block)?));
-        share.iter().map(compress).collect::<io::Result<Vec<_>>>()
+        let mut compress = |(place, block): &(usize, Vec<u8>)| {
+            let columns = columns::shred(block);
+            Ok((*place, compressor.compress(columns.as_ref().unwrap_or(block))?))
+        };
+        share.iter().map(&mut compress).collect::<io::Result<Vec<_>>>()
     };
     if blocks.len() <= threads {
         return compress_share(blocks);
@@ -177,7 +182,10 @@ pub(crate) fn unpack(frame: &[u8]) -> Result<Vec<u8>, LookupError> {
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_BLOCK_BYTES);
     let size = size.ok_or_else(|| damaged(PART, "a zstd frame that says its size, of at most 64 MiB"))?;
     let unpacked = zstd::bulk::decompress(frame, size).map_err(|_| damaged(PART, "a zstd frame"))?;
-    if unpacked.len() == size { Ok(unpacked) } else { Err(damaged(PART, "a frame of its length")) }
+    if unpacked.len() != size {
+        return Err(damaged(PART, "a frame of its length"));
+    }
+    if unpacked.first() == Some(&columns::MARK) { columns::join(&unpacked) } else { Ok(unpacked) }
 }
 
 /// The records of an unpacked block, one after the other.

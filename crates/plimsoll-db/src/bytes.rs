@@ -5,8 +5,8 @@ use plimsoll_model::{LookupError, Rating, RatingScale, Severity};
 /// Items that a list reserves room for before they were read: their number is foreign.
 pub(crate) const MAX_RESERVE: usize = 64;
 /// Tags of a severity scale; words have the numbers before.
-const TAG_CVSS: u8 = 6;
-const TAG_SCORE: u8 = 7;
+pub(crate) const TAG_CVSS: u8 = 6;
+pub(crate) const TAG_SCORE: u8 = 7;
 
 /// Bytes that grow.
 pub(crate) trait Put {

@@ -369,11 +369,7 @@ impl Database {
     }
 
     fn id_record(&self, id: &str) -> Result<Option<IdRecord<'_>>, LookupError> {
-        let ids = self.section(Section::Ids);
-        index::find(self.section(Section::IdIndex), index::hash(0, id.as_bytes()), |offset| {
-            let mut reader = Reader::at(ids, offset, ids::PART)?;
-            Ok((reader.sized()? == id.as_bytes()).then_some(IdRecord(reader)))
-        })
+        ids::find(self.section(Section::Ids), id)
     }
 }
 

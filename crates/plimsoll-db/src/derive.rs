@@ -7,14 +7,14 @@ use plimsoll_model::{Advisory, Affected, Ecosystem, Epss, KevEntry, LookupError,
 use crate::Error;
 use crate::block::{BlockReader, BlockRecord, Frame, unpack};
 use crate::bytes::{Put as _, Reader, damaged};
-use crate::ids::Known;
+use crate::ids::{IdsBuilder, Known};
 use crate::info::{Info, Origin};
 use crate::layout::{Section, content_digest, header};
 use crate::record::{
     Head, IS_TEXTS, Key, Kind, decode_document, each_affected, identity, read_epss, read_kev,
 };
 use crate::strings::StringsBuilder;
-use crate::{block, documents, entries, ids, index};
+use crate::{block, documents, entries, index};
 
 /// How many entries before one are searched for the same. A double that is missed costs a few bytes.
 const MAX_DOUBLES: usize = 16;
@@ -75,7 +75,7 @@ pub(crate) fn build(
     }
     let (blocks, documents) = documents::sections(frames, &first);
     let [namespaces, packages, package_index] = derived.packages()?;
-    let (ids, id_index) = derived.known_ids()?;
+    let ids = derived.known_ids()?;
     let Derived { strings, identities, mut info, instants, origins, .. } = derived;
     env!("CARGO_PKG_VERSION").clone_into(&mut info.tool_version);
     info.left_out = left_out;
@@ -97,7 +97,6 @@ pub(crate) fn build(
         documents,
         identities,
         ids,
-        id_index,
     ];
     let content = content_digest(name, frames.iter().map(|frame| frame.digest));
     Ok(Built { content, header: header(&content, &sections), sections, info })
@@ -304,9 +303,11 @@ impl Derived {
             out.extend_from_slice(name);
             out.put_count(kept.len());
             let mut number = Vec::with_capacity(5);
+            let mut before = 0;
             for entry in &kept {
                 number.clear();
-                number.put_varint(u64::from(entry.advisory));
+                number.put_varint(u64::from(entry.advisory - before));
+                before = entry.advisory;
                 out.put_count(number.len() + entry.length as usize);
                 out.extend_from_slice(&number);
                 out.extend_from_slice(self.encoded_entry(entry));
@@ -334,8 +335,8 @@ impl Derived {
         one == two || identity(one) == identity(two)
     }
 
-    /// The sections `ids` and its index.
-    fn known_ids(&mut self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    /// The section `ids`.
+    fn known_ids(&mut self) -> Result<Vec<u8>, Error> {
         let mut sorted: Vec<(Box<str>, u32)> = std::mem::take(&mut self.id_numbers).into_iter().collect();
         sorted.sort_unstable();
         let mut known = std::mem::take(&mut self.known);
@@ -344,8 +345,7 @@ impl Derived {
         let mut scores = std::mem::take(&mut self.scores);
         scores.sort_by_cached_key(|(id, rating)| (*id, format!("{rating:?}")));
         scores.dedup();
-        let mut out = Vec::new();
-        let mut keys = Vec::with_capacity(sorted.len());
+        let mut out = IdsBuilder::default();
         for (id, number) in &sorted {
             let from = known.partition_point(|(id, _, _)| id < number);
             let of_id = known[from..].iter().take_while(|(id, _, _)| id == number);
@@ -357,7 +357,6 @@ impl Derived {
             let of_id = scores[from..].iter().take_while(|(id, _)| id == number);
             let ratings: Vec<Rating> = of_id.map(|(_, rating)| rating.clone()).collect();
             self.info.scored += u64::from(!ratings.is_empty());
-            keys.push((index::hash(0, id.as_bytes()), out.len() as u64));
             let known = Known {
                 advisories: &numbers(advisories),
                 texts: &numbers(texts),
@@ -365,14 +364,14 @@ impl Derived {
                 kev: self.kev.get(number),
                 epss: self.epss.get(number).copied(),
             };
-            ids::encode(id, &known, &mut self.strings, &mut out);
+            out.add(id, &known, &mut self.strings)?;
         }
         self.info.ids = sorted.len() as u64;
         self.info.kev_entries = self.kev.len() as u64;
         self.info.newest_kev =
             self.kev.values().map(|entry| &entry.date_added).max().cloned().unwrap_or_default();
         self.info.epss = self.epss.len() as u64;
-        Ok((out, index::build(&keys)?))
+        Ok(out.finish())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::bytes::damaged;
 use crate::strings::{u32_at, u64_at};
 
 /// Bytes of unpacked blocks that are kept at most.
-const MAX_CACHED_BYTES: usize = 8 * 1024 * 1024;
+const MAX_CACHED_BYTES: usize = 64 * 1024 * 1024;
 const BLOCK_ENTRY_BYTES: usize = 56;
 
 /// The sections `blocks` and `documents`. `first` has the number of the first document of each frame.

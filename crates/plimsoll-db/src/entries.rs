@@ -1,7 +1,8 @@
 //! What advisories say of one package, decoded one entry at a time.
 
 use plimsoll_model::{
-    Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, LookupError, Namespace, Rating,
+    Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, EventKind, LookupError, Namespace,
+    Rating,
 };
 use plimsoll_version::Event;
 
@@ -14,8 +15,42 @@ pub(crate) const PART: &str = "packages";
 /// Set in an event's kind where its version is `0`, as nearly every `introduced` is.
 const ZERO: u8 = 0x80;
 
+/// Forms of an entry: one that says everything, and those of nearly all: from the first version on, without an end or
+/// up to a version, which is what follows.
+const FULL: u8 = 0;
+const OPEN: u8 = 1;
+const FIXED: u8 = 2;
+
+/// The form of an entry that has one range from the first version on and nothing else, and its fixed version.
+#[expect(clippy::option_option, reason = "the outer one: it has no such form; the inner one: it has no fix")]
+fn short(affected: &Affected) -> Option<Option<&str>> {
+    let [AffectedRange { events }] = &affected.ranges[..] else { return None };
+    let is_plain = affected.status == AffectedStatus::Affected
+        && affected.versions.is_empty()
+        && affected.ratings.is_empty()
+        && affected.note.is_empty()
+        && affected.module.is_empty();
+    let (first, rest) = events.split_first()?;
+    if !is_plain || first.kind != EventKind::Introduced || first.version != "0" {
+        return None;
+    }
+    match rest {
+        [] => Some(None),
+        [AffectedEvent { kind: EventKind::Fixed, version }] => Some(Some(version)),
+        _ => None,
+    }
+}
+
 /// Writes one entry, without its length and without the number of its advisory, which stand in front of it.
 pub(crate) fn encode(affected: &Affected, strings: &mut StringsBuilder, out: &mut Vec<u8>) {
+    match short(affected) {
+        Some(None) => return out.push(OPEN),
+        Some(Some(version)) => {
+            out.push(FIXED);
+            return out.extend_from_slice(version.as_bytes());
+        }
+        None => out.push(FULL),
+    }
     out.put_count(affected.ranges.len());
     for range in &affected.ranges {
         out.put_count(range.events.len());
@@ -51,18 +86,20 @@ pub(crate) fn encode(affected: &Affected, strings: &mut StringsBuilder, out: &mu
 pub struct Entries<'a> {
     reader: Reader<'a>,
     left: usize,
+    /// Number of the advisory of the entry before: each entry has the step from there.
+    advisory: u32,
     strings: Strings<'a>,
 }
 
 impl<'a> Entries<'a> {
     pub(crate) fn none(strings: Strings<'a>) -> Self {
-        Self { reader: Reader::new(&[], PART), left: 0, strings }
+        Self { reader: Reader::new(&[], PART), left: 0, advisory: 0, strings }
     }
 
     /// Those that follow in `reader`.
     pub(crate) fn read(mut reader: Reader<'a>, strings: Strings<'a>) -> Result<Self, LookupError> {
         let left = reader.count()?;
-        Ok(Self { reader, left, strings })
+        Ok(Self { reader, left, advisory: 0, strings })
     }
 
     /// How many are left.
@@ -87,8 +124,10 @@ impl<'a> Iterator for Entries<'a> {
         self.left = self.left.checked_sub(1)?;
         let entry = self.reader.sized().and_then(|bytes| {
             let mut reader = Reader::new(bytes, PART);
-            let advisory = reader.number()?;
-            Ok(Entry { advisory, reader, strings: self.strings })
+            let advisory = self.advisory.checked_add(reader.number()?);
+            self.advisory = advisory.ok_or_else(|| reader.damaged("a number of at most 32 bits"))?;
+            let form = reader.byte()?;
+            Ok(Entry { advisory: self.advisory, form, reader, strings: self.strings })
         });
         if entry.is_err() {
             self.left = 0;
@@ -102,6 +141,7 @@ impl<'a> Iterator for Entries<'a> {
 pub struct Entry<'a> {
     /// Number of the advisory, for [`plimsoll_model::AdvisoryLookup::advisory`].
     pub advisory: u32,
+    form: u8,
     reader: Reader<'a>,
     strings: Strings<'a>,
 }
@@ -110,12 +150,38 @@ impl<'a> Entry<'a> {
     /// The events of all ranges, in their order. Nothing is allocated.
     pub fn events(&self) -> Result<Events<'a>, LookupError> {
         let mut reader = self.reader;
+        if let Some(short) = self.short()? {
+            return Ok(Events { short, reader, range: 1, ranges_left: 0, left_in_range: 0 });
+        }
         let ranges = reader.count()?;
-        Ok(Events { reader, range: 0, ranges_left: ranges, left_in_range: 0 })
+        Ok(Events { short: [None, None], reader, range: 0, ranges_left: ranges, left_in_range: 0 })
+    }
+
+    /// The events of one in a short form, the last of them first.
+    fn short(&self) -> Result<Option<[Option<Event<'a>>; 2]>, LookupError> {
+        let first = Event { kind: EventKind::Introduced, version: "0" };
+        match self.form {
+            FULL => Ok(None),
+            OPEN if self.reader.is_empty() => Ok(Some([None, Some(first)])),
+            FIXED => {
+                let version = std::str::from_utf8(self.reader.rest());
+                let version = version.map_err(|_| self.reader.damaged("UTF-8 text"))?;
+                Ok(Some([Some(Event { kind: EventKind::Fixed, version }), Some(first)]))
+            }
+            _ => Err(self.reader.damaged("a form of an entry from 0 to 2")),
+        }
     }
 
     /// All of it, owned. `namespace` and `name` are what it was found under.
     pub fn to_candidate(self, namespace: &Namespace, name: &str) -> Result<Candidate, LookupError> {
+        if let Some(short) = self.short()? {
+            let owned =
+                |event: Event<'_>| AffectedEvent { kind: event.kind, version: event.version.to_owned() };
+            let events = short.into_iter().rev().flatten().map(owned).collect();
+            let ranges = vec![AffectedRange { events }];
+            let affected = Affected { ranges, ..Affected::new(namespace.clone(), name.to_owned()) };
+            return Ok(Candidate { advisory: self.advisory, affected });
+        }
         let mut reader = self.reader;
         let range_count = reader.count()?;
         let mut ranges = Vec::with_capacity(range_count.min(MAX_RESERVE));
@@ -177,6 +243,8 @@ pub struct RangeEvent<'a> {
 /// The events of one entry.
 #[derive(Clone, Debug)]
 pub struct Events<'a> {
+    /// Those of an entry in a short form, the last of them first.
+    short: [Option<Event<'a>>; 2],
     reader: Reader<'a>,
     range: u32,
     ranges_left: usize,
@@ -188,6 +256,10 @@ impl<'a> Iterator for Events<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        let [last, first] = &mut self.short;
+        if let Some(event) = first.take().or_else(|| last.take()) {
+            return Some(Ok(RangeEvent { range: 0, event }));
+        }
         while self.left_in_range == 0 {
             self.ranges_left = self.ranges_left.checked_sub(1)?;
             self.range += 1;

@@ -138,7 +138,7 @@ impl Error {
                 "fill it with `plimsoll db update`, or with `plimsoll db import FILE` where there is no network",
             ),
             Self::NoGeneration { .. } => Some(
-                "`plimsoll db list` names those that are there; `plimsoll db pin` keeps one from being pruned",
+                "`plimsoll db info` names those that are kept; a scan with `--db-digest` keeps its own from being swept away",
             ),
             _ => None,
         }

@@ -35,9 +35,9 @@ pub(crate) fn hash(number: u32, text: &[u8]) -> u64 {
     state ^ (state >> 32)
 }
 
-/// Builds the table of `(hash, offset)`, at most two thirds full.
+/// Builds the table of `(hash, offset)`, four fifths full.
 pub(crate) fn build(keys: &[(u64, u64)]) -> Result<Vec<u8>, Error> {
-    let slots = (keys.len() + keys.len() / 2 + 1).next_power_of_two();
+    let slots = keys.len() + keys.len() / 4 + 1;
     let mut table = vec![0_u64; slots];
     for &(hash, offset) in keys {
         if offset > MAX_OFFSET {
@@ -45,16 +45,22 @@ pub(crate) fn build(keys: &[(u64, u64)]) -> Result<Vec<u8>, Error> {
         }
         let mut place = first_slot(hash, slots);
         while table[place] != 0 {
-            place = (place + 1) & (slots - 1);
+            place = next_slot(place, slots);
         }
         table[place] = (hash >> OFFSET_BITS << OFFSET_BITS) | (offset + 1);
     }
     Ok(table.iter().flat_map(|slot| slot.to_le_bytes()).collect())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+/// The low bits of the hash, which are not those of the slot, spread over as many slots as there are.
 fn first_slot(hash: u64, slots: usize) -> usize {
-    hash as usize & (slots - 1)
+    let low = u128::from(hash & ((1 << OFFSET_BITS) - 1));
+    // Less than `slots`, so it fits.
+    usize::try_from((low * slots as u128) >> OFFSET_BITS).unwrap_or_default()
+}
+
+fn next_slot(place: usize, slots: usize) -> usize {
+    if place + 1 < slots { place + 1 } else { 0 }
 }
 
 /// The offsets that a key may stand at. `is_it` looks at one and says whether it does.
@@ -64,8 +70,8 @@ pub(crate) fn find<T>(
     mut is_it: impl FnMut(u64) -> Result<Option<T>, LookupError>,
 ) -> Result<Option<T>, LookupError> {
     let slots = table.len() / 8;
-    if !slots.is_power_of_two() {
-        return Err(crate::bytes::damaged("index", "a power of two of slots"));
+    if slots == 0 || !table.len().is_multiple_of(8) {
+        return Err(crate::bytes::damaged("index", "whole slots, one at least"));
     }
     let mut place = first_slot(hash, slots);
     // Bounded by the table, in case that none of its slots is empty.
@@ -79,7 +85,7 @@ pub(crate) fn find<T>(
         {
             return Ok(Some(found));
         }
-        place = (place + 1) & (slots - 1);
+        place = next_slot(place, slots);
     }
     Ok(None)
 }
@@ -120,7 +126,7 @@ mod tests {
     fn tables_that_are_damaged_end_the_search() {
         assert_eq!(find(&build(&[]).unwrap(), 7, |_| Ok(Some(()))), Ok(None));
         assert!(find(&[], 7, |_| Ok(Some(()))).is_err());
-        assert!(find(&[0; 24], 7, |_| Ok(Some(()))).is_err());
+        assert!(find(&[0; 23], 7, |_| Ok(Some(()))).is_err());
         assert_eq!(find::<()>(&[0xff; 64], u64::MAX, |_| Ok(None)), Ok(None));
         assert!(build(&[(1, u64::MAX)]).is_err());
     }

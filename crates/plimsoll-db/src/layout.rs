@@ -8,7 +8,7 @@ use crate::block::BlockDigest;
 use crate::strings::{u32_at, u64_at};
 
 /// Version of the format that is written and read here.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Name of the file, where only a folder is given.
 pub const FILE_NAME: &str = "plimsoll.db";
@@ -24,7 +24,7 @@ const START_BYTES: usize = 24 + DIGEST_BYTES;
 const SECTION_BYTES: usize = 56;
 const DIGEST_BYTES: usize = 32;
 /// The length of [`Section::ALL`].
-const SECTION_COUNT: u32 = 11;
+const SECTION_COUNT: u32 = 10;
 
 /// The sections, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,6 @@ pub(crate) enum Section {
     Documents,
     Identities,
     Ids,
-    IdIndex,
 }
 
 impl Section {
@@ -54,7 +53,6 @@ impl Section {
         Self::Documents,
         Self::Identities,
         Self::Ids,
-        Self::IdIndex,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -69,7 +67,6 @@ impl Section {
             Self::Documents => "documents",
             Self::Identities => "identities",
             Self::Ids => "ids",
-            Self::IdIndex => "id index",
         }
     }
 }

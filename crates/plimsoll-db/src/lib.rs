@@ -62,6 +62,7 @@ mod apply;
 mod block;
 mod builder;
 mod bytes;
+mod columns;
 mod database;
 mod derive;
 mod diff;

@@ -13,7 +13,7 @@ const PART: &str = "documents";
 /// Longest record that is written or read, in bytes. A publisher's record of 16 MiB of JSON is shorter here.
 pub(crate) const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
 /// Bit of an advisory's flags: its texts stand in the partition of its bare ecosystem.
-const TEXTS_ELSEWHERE: u8 = 1;
+pub(crate) const TEXTS_ELSEWHERE: u8 = 1;
 /// Bit of an identity in the file: the document is one of texts.
 pub(crate) const IS_TEXTS: u64 = 1;
 
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(byte: u8) -> Option<Self> {
+    pub(crate) fn of(byte: u8) -> Option<Self> {
         [Self::Advisory, Self::Texts, Self::Kev, Self::Score, Self::Epss].get(usize::from(byte)).copied()
     }
 

@@ -117,10 +117,20 @@ impl Store {
     pub fn current(&self) -> Result<Option<Generation>, Error> {
         // One that was listed may have been pruned since, if there is a newer one.
         for _ in 0..MAX_TRIES {
-            let Some((number, path)) = self.numbers()?.pop() else { return Ok(None) };
-            match self.read(number, &path) {
-                Err(Error::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-                generation => return generation.map(Some),
+            let numbers = self.numbers()?;
+            let (mut damaged, mut pruned) = (None, false);
+            for (number, path) in numbers.iter().rev() {
+                match self.read(*number, path) {
+                    Err(Error::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                        pruned = true;
+                    }
+                    // A disk may damage a file, which must not take those before it along.
+                    Err(error @ Error::Manifest { .. }) => damaged = damaged.or(Some(error)),
+                    generation => return generation.map(Some),
+                }
+            }
+            if !pruned {
+                return damaged.map_or(Ok(None), Err);
             }
         }
         Ok(None)
@@ -202,13 +212,19 @@ impl Store {
         bytes: Vec<u8>,
     ) -> Result<Option<Generation>, Error> {
         let folder = self.folder(GENERATIONS);
-        let number = base.map_or(0, Generation::number).saturating_add(1);
-        let name = format!("{number:0NUMBER_DIGITS$}.json");
-        let linked = Temporary::write(&folder, &[&bytes]).and_then(|temporary| temporary.link(&name));
-        match linked {
-            Ok(true) => Ok(Some(Generation::new(self.clone(), number, manifest, bytes))),
-            Ok(false) => Ok(None),
-            Err(source) => Err(Error::Write { path: folder.join(name), source }),
+        let mut number = base.map_or(0, Generation::number);
+        loop {
+            number = number.saturating_add(1);
+            let name = format!("{number:0NUMBER_DIGITS$}.json");
+            let linked = Temporary::write(&folder, &[&bytes]).and_then(|temporary| temporary.link(&name));
+            match linked {
+                Ok(true) => return Ok(Some(Generation::new(self.clone(), number, manifest, bytes))),
+                // A number that a damaged manifest bears is passed over: nobody has published there.
+                Ok(false)
+                    if matches!(self.read(number, &folder.join(&name)), Err(Error::Manifest { .. })) => {}
+                Ok(false) => return Ok(None),
+                Err(source) => return Err(Error::Write { path: folder.join(name), source }),
+            }
         }
     }
 

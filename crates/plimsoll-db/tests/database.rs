@@ -433,7 +433,7 @@ fn what_is_no_database_is_told_by_name() {
             b"PK\x03\x04....",
             r"cannot open advisory database `PATH`: expected `PLIMSOLL` at its start, found `PK\x03\x04....`",
         ),
-        (&newer, "cannot open advisory database `PATH`: expected format 2, found format 9"),
+        (&newer, "cannot open advisory database `PATH`: expected format 3, found format 9"),
         (&whole[..100], "cannot read advisory database `PATH`: expected SIZE bytes, found 100"),
     ] {
         fs::write(&path, bytes).unwrap();

@@ -279,7 +279,7 @@ fn the_same_content_gives_the_same_manifest_whatever_the_road() {
     assert_eq!(partitions(&forward), partitions(&backward));
     for info in partitions(&forward) {
         let bytes = |folder: &Folder| {
-            let path = folder.0.join(format!("partitions/{}.2.plimsoll", info.digest.hex()));
+            let path = folder.0.join(format!("partitions/{}.3.plimsoll", info.digest.hex()));
             fs::read(path).unwrap()
         };
         assert!(bytes(&one) == bytes(&two), "{}", info.name);
@@ -419,12 +419,34 @@ fn foreign_blocks_are_refused() {
 }
 
 #[test]
+fn a_damaged_manifest_does_not_take_those_before_it_along() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let next = |scope: &str, id: &str| {
+        let package = format!("{scope}/name<2");
+        publish(&store, |update| update.replace("osv", scope).add(advisory(id, &[package.as_str()])))
+    };
+    let (first, second) = (next("PyPI", "GHSA-1"), next("npm", "GHSA-2"));
+    let file = |generation: &Generation| {
+        store.path().join("generations").join(format!("{:020}.json", generation.number()))
+    };
+    fs::write(file(&second), b"").unwrap();
+    assert_eq!(store.current().unwrap().unwrap().digest(), first.digest());
+    let third = next("Go", "GO-3");
+    assert!(third.number() > second.number(), "the damaged number is passed over");
+    assert_eq!(store.current().unwrap().unwrap().digest(), third.digest());
+    fs::write(file(&first), b"{").unwrap();
+    fs::write(file(&third), b"{").unwrap();
+    assert!(store.current().is_err(), "where none can be read it is said");
+}
+
+#[test]
 fn damage_is_told_with_partition_and_file() {
     let folder = Folder::new();
     let store = folder.store();
     let generation = first(&store);
     let info = generation.manifest().partition("Debian:12").unwrap();
-    let path = folder.0.join(format!("partitions/{}.2.plimsoll", info.digest.hex()));
+    let path = folder.0.join(format!("partitions/{}.3.plimsoll", info.digest.hex()));
     let whole = fs::read(&path).unwrap();
     let shown = path.display();
     let start = format!(

@@ -41,6 +41,11 @@ impl Bases {
         self.bases.len()
     }
 
+    /// Whether the base of that number is the source's own, and no mirror.
+    pub(crate) fn is_own(&self, number: usize) -> bool {
+        self.bases[number] == self.own
+    }
+
     /// The address of a feed under the base of that number. `Err` is what is wrong with its path.
     pub(crate) fn address(&self, number: usize, feed: &Feed) -> Result<Url, String> {
         let bad = |found: &str| {
@@ -100,6 +105,7 @@ mod tests {
             ("https://own.example/a/y", "https://own.example/a/y", "http://mirror.example/m/y"),
             ("https://cdn.example/z?q", "https://cdn.example/z?q", "http://mirror.example/m/cdn.example/z?q"),
         ] {
+            assert!(own.is_own(0) && !mirrored.is_own(0));
             assert_eq!(own.address(0, &feed(path)).unwrap().expose(), at_home);
             assert_eq!(mirrored.address(0, &feed(path)).unwrap().expose(), at_mirror);
         }

@@ -61,7 +61,8 @@ impl Error {
             Self::Nothing { .. } => {
                 Some("check the network, the proxy (HTTPS_PROXY) and the mirrors; the database is as it was")
             }
-            Self::UnknownSource { .. } | Self::Address { .. } | Self::File { .. } | Self::Database(_) => None,
+            Self::Database(error) => error.hint(),
+            Self::UnknownSource { .. } | Self::Address { .. } | Self::File { .. } => None,
         }
     }
 
@@ -88,6 +89,14 @@ pub(crate) enum Trouble {
     Fatal(#[from] Error),
 }
 
+impl Trouble {
+    /// Whether there is no room left where it was to be written.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Fatal(Error::File { source, .. }) if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 impl From<plimsoll_http::Error> for Trouble {
     fn from(error: plimsoll_http::Error) -> Self {
         Self::Answer(with_causes(&error))
@@ -106,4 +115,17 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_trouble() {
+        let trouble = |code| Trouble::Fatal(Error::file(Path::new("x"))(io::Error::from_raw_os_error(code)));
+        // ENOSPC and EDQUOT; EACCES.
+        assert!(trouble(28).is_full_disk() && trouble(122).is_full_disk());
+        assert!(!trouble(13).is_full_disk() && !Trouble::Answer(String::new()).is_full_disk());
+    }
 }

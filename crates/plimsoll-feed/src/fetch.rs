@@ -129,7 +129,10 @@ impl Fetcher {
                 failures = 0;
             }
             if !may_pass || failures >= policy.retries || Instant::now() > deadline {
-                part.keep();
+                // On a disk that is full it would be in the way of all that comes behind it.
+                if !failure.is_full_disk() {
+                    part.keep();
+                }
                 return Err(failure);
             }
             std::thread::sleep(policy.wait(failures));
@@ -148,15 +151,26 @@ impl Fetcher {
     ) -> Result<bool, Broken> {
         let resume = part.resumable().map(|tag| (part.size, tag.to_owned()));
         let mut response = self.ask(url, known, Ask::File(resume.as_ref())).map_err(Broken::Final)?;
-        if response.status == 416 && resume.is_some() {
+        let is_other = |response: &Response| match &resume {
             // What is there is all, or of another version: nothing tells which.
+            Some(_) if response.status == 416 => true,
+            // Another place, or a part of another version: the two together would be of neither.
+            Some((offset, tag)) if response.status == 206 => {
+                let validators = Validators::of(response);
+                response.range_start() != Some(*offset)
+                    || !validators.is_empty() && validators.for_range() != Some(tag)
+            }
+            _ => false,
+        };
+        let begins_anew = is_other(&response);
+        if begins_anew {
             part.begin(Validators::default()).map_err(|error| Broken::Final(error.into()))?;
             response = self.ask(url, known, Ask::File(None)).map_err(Broken::Final)?;
         }
         let mut offset = 0;
         match response.status {
             304 => return Ok(false),
-            206 if resume.is_some() && response.range_start() == Some(part.size) => offset = part.size,
+            206 if resume.is_some() && !begins_anew => offset = part.size,
             206 => {
                 return Err(Broken::Final(Trouble::Answer(format!(
                     "cannot read `{url}`: expected the range that was asked, found another"

@@ -25,6 +25,7 @@
 mod address;
 mod error;
 mod fetch;
+mod group;
 mod listing;
 mod options;
 mod osv;

@@ -70,12 +70,13 @@ impl Listing {
         self.records.values().map(String::as_str).max().unwrap_or_default()
     }
 
-    /// What has to be done to hold what `there` lists.
+    /// What has to be done to hold what `there` lists. A row that is older than what is held is of an older copy of the list,
+    /// and changes nothing.
     pub(crate) fn difference(&self, there: &Self) -> Difference {
         let changed = there
             .records
             .iter()
-            .filter(|(id, modified)| self.records.get(*id).is_none_or(|held| !same_time(held, modified)))
+            .filter(|(id, modified)| self.records.get(*id).is_none_or(|held| is_older(held, modified)))
             .map(|(id, _)| id.clone())
             .collect();
         let removed = self.records.keys().filter(|id| !there.records.contains_key(*id)).cloned().collect();
@@ -117,9 +118,9 @@ fn is_time(text: &str) -> bool {
         && text.bytes().take(4).all(|byte| byte.is_ascii_digit())
 }
 
-/// Times are written with and without fractions of a second.
-fn same_time(a: &str, b: &str) -> bool {
-    a == b || (seconds(a) == seconds(b) && fraction(a) == fraction(b))
+/// Whether a time is before the other, both RFC 3339 in UTC. They are written with and without fractions of a second.
+pub(crate) fn is_older(one: &str, other: &str) -> bool {
+    (seconds(one), fraction(one)) < (seconds(other), fraction(other))
 }
 
 /// `2024-01-02T03:04:05` of `2024-01-02T03:04:05.678Z`.
@@ -197,6 +198,7 @@ mod tests {
         let difference = held.difference(&there);
         assert_eq!(difference.changed, ["CHANGED", "NEW"]);
         assert_eq!(difference.removed, ["GONE"]);
+        assert_eq!(there.difference(&held).changed, ["GONE"]);
     }
 
     #[test]

@@ -6,13 +6,19 @@
 //! at most [`MAX_RECORDS`]. After [`MAX_PATCHES`] such updates the archive is fetched once more, so that no slip stays for
 //! ever.
 //!
+//! A list may be cut, and a mirror may have no single records. So a record that the list lacks is gone only where its own
+//! place says so as well; and one that is listed and not there is one that could not be fetched.
+//!
 //! The archive may be older than the list. What is held is therefore listed with the times that the records themselves
-//! bear, where those are older.
+//! bear, where those are older. As long as it differs from the list, the list's tag is not kept: else the next update would
+//! be told that nothing has changed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use plimsoll_advisory::{Document, Feed, ReadReport, Source, read_bytes};
 use plimsoll_http::{encode, read_up_to};
@@ -22,9 +28,9 @@ use crate::Error;
 use crate::address::Bases;
 use crate::error::Trouble;
 use crate::fetch::{Fetcher, Small};
-use crate::listing::{Difference, Listing, MAX_LISTING_BYTES};
+use crate::listing::{Difference, Listing, MAX_LISTING_BYTES, is_older};
 use crate::parallel::map;
-use crate::part::{hex, replace};
+use crate::part::{Validators, files, hex, is_older_than, replace};
 use crate::state::{FeedState, ListingState};
 
 /// What a record costs by itself: its bytes, some 4 KB, and a request.
@@ -39,6 +45,8 @@ const MAX_RECORD_BYTES: u64 = 16 << 20;
 const RECORD_CONNECTIONS: usize = 8;
 /// A list that has fewer records than this may shrink as it likes.
 const SMALL_LISTING: usize = 100;
+/// How long a list is kept that no feed is known by. No update takes longer.
+const MAX_STRAY_AGE: Duration = Duration::from_hours(48);
 /// Failures of records that are told one by one.
 const MAX_NOTES: usize = 5;
 
@@ -123,6 +131,12 @@ pub(crate) fn changes(
                     failure = format!("cannot read `{url}`: expected rows of times and IDs, found others");
                     continue;
                 };
+                if !bases.is_own(base) && is_older(there.newest(), held.newest()) {
+                    failure = format!(
+                        "cannot use `{url}`: expected a list as new as the one before, found an older one"
+                    );
+                    continue;
+                }
                 let listing = ListingState { url: url.expose(), validators, ..known.clone() };
                 let there = Fetched { listing: there, state: listing };
                 let at = Place { fetcher, bases, base, source, feed };
@@ -163,10 +177,12 @@ fn difference(
     if changed.is_empty() && removed.is_empty() {
         return Ok(Changes::None(there.state));
     }
-    let cost = (changed.len() as u64).saturating_mul(2 * RECORD_COST_BYTES);
-    if changed.len() > MAX_RECORDS || cost > state.size_bytes {
+    let requests = changed.len().saturating_add(removed.len());
+    let cost = (requests as u64).saturating_mul(2 * RECORD_COST_BYTES);
+    if requests > MAX_RECORDS || cost > state.size_bytes {
         return archive(String::new());
     }
+    let gone = map(&removed, RECORD_CONNECTIONS, |id| is_gone(at, id));
     let done = AtomicU64::new(0);
     let fetched = map(&changed, RECORD_CONNECTIONS, |id| {
         let record = record(at, id);
@@ -177,7 +193,7 @@ fn difference(
     there.state.patches += 1;
     let mut patch = Patch {
         documents: Vec::new(),
-        removed,
+        removed: Vec::new(),
         changed: 0,
         failed: there.listing.refused,
         report: ReadReport::default(),
@@ -191,6 +207,20 @@ fn difference(
             .push(format!("{} rows of `modified_id.csv` were refused: no time, or no ID", patch.failed));
     }
     let mut lost = 0;
+    for (id, gone) in removed.into_iter().zip(gone) {
+        match gone {
+            Ok(true) => patch.removed.push(id),
+            Ok(false) => {
+                return archive(format!("`{id}` is not in the list of records, and is there all the same"));
+            }
+            Err(Trouble::Fatal(error)) => return Err(error),
+            Err(trouble) => {
+                lost += 1;
+                tell(&mut patch.notes, lost, trouble.to_string());
+                patch.keep_as_held(held, &id);
+            }
+        }
+    }
     for (id, record) in changed.iter().zip(fetched) {
         match record {
             Ok(Record::Read(mut documents, report)) => {
@@ -202,7 +232,6 @@ fn difference(
                 patch.report.add(&report);
             }
             // Its row stands for it, so that it is not asked for each time.
-            Ok(Record::Missing) => patch.removed.push(id.clone()),
             Ok(Record::Invalid(reason)) => {
                 patch.failed += 1;
                 tell(&mut patch.notes, lost + patch.failed, reason);
@@ -211,36 +240,58 @@ fn difference(
             Err(trouble) => {
                 lost += 1;
                 tell(&mut patch.notes, lost, trouble.to_string());
-                match held.records.get(id) {
-                    Some(before) => patch.held.records.insert(id.clone(), before.clone()),
-                    None => patch.held.records.remove(id),
-                };
+                patch.keep_as_held(held, id);
             }
         }
     }
-    if lost > 0 && lost == changed.len() as u64 {
+    if lost > 0 && lost == requests as u64 {
         let why = patch.notes.pop().unwrap_or_default();
         return archive(format!("none of {lost} changed records could be fetched: {why}"));
+    }
+    if lost > 0 {
+        patch.listing.validators = Validators::default();
     }
     patch.failed += lost;
     Ok(Changes::Records(Box::new(patch)))
 }
 
+impl Patch {
+    /// Of a record that could not be asked for, what is held is what was held before.
+    fn keep_as_held(&mut self, held: &Listing, id: &str) {
+        match held.records.get(id) {
+            Some(before) => self.held.records.insert(id.to_owned(), before.clone()),
+            None => self.held.records.remove(id),
+        };
+    }
+}
+
 enum Record {
     Read(Vec<Document>, ReadReport),
-    Missing,
     Invalid(String),
 }
 
+/// Whether a record that is listed no more is not at its own place either.
+fn is_gone(at: &Place<'_>, id: &str) -> Result<bool, Trouble> {
+    let url = at.bases.address(at.base, &place_of(at, id)).map_err(Trouble::Answer)?;
+    match at.fetcher.small(&url, None, MAX_RECORD_BYTES) {
+        Ok(_) => Ok(false),
+        Err(Trouble::Missing { .. }) => Ok(true),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn place_of(at: &Place<'_>, id: &str) -> Feed {
+    beside(at.feed, &format!("{}.json", encode(id)))
+}
+
 fn record(at: &Place<'_>, id: &str) -> Result<Record, Trouble> {
-    let feed = beside(at.feed, &format!("{}.json", encode(id)));
+    let feed = place_of(at, id);
     let url = at.bases.address(at.base, &feed).map_err(Trouble::Answer)?;
     let bytes = match at.fetcher.small(&url, None, MAX_RECORD_BYTES) {
         Ok(Small::Bytes { bytes, .. }) => bytes,
         Ok(Small::Unchanged) => {
             return Err(Trouble::Answer(format!("cannot read `{url}`: expected a record, found none")));
         }
-        Err(Trouble::Missing { .. }) => return Ok(Record::Missing),
         Err(trouble) => return Err(trouble),
     };
     let mut documents = Vec::new();
@@ -304,6 +355,17 @@ pub(crate) fn remove_held(store: &Path, hash: &str) {
     if is_hash(hash) {
         // One that is left is no harm.
         let _ = std::fs::remove_file(listings(store).join(format!("{hash}.csv")));
+    }
+}
+
+/// Removes lists that no feed is known by, and what writing them left: an update that failed has written them. Young ones
+/// may be of an update that runs.
+pub(crate) fn sweep_held(store: &Path, known: &BTreeSet<&str>, now: SystemTime) {
+    for path in files(&listings(store)) {
+        let is_known = path.file_stem().and_then(OsStr::to_str).is_some_and(|stem| known.contains(stem));
+        if !is_known && is_older_than(&path, MAX_STRAY_AGE, now) {
+            let _ = std::fs::remove_file(&path);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use plimsoll_http::read_up_to;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ use crate::Error;
 const MAX_NOTE_BYTES: u64 = 64 << 10;
 /// How often a part is opened anew that another process removed meanwhile.
 const MAX_OPENINGS: usize = 3;
+/// How long a part is kept that nobody goes on from, as of a feed that is wanted no more.
+const MAX_PART_AGE: Duration = Duration::from_hours(7 * 24);
 /// Bytes that are hashed at a time.
 const CHUNK_BYTES: usize = 128 << 10;
 
@@ -49,7 +52,7 @@ impl Validators {
     }
 
     /// What goes into `If-Range`: a strong entity tag, else the date; `None` where neither tells versions apart.
-    fn for_range(&self) -> Option<&str> {
+    pub(crate) fn for_range(&self) -> Option<&str> {
         if !self.etag.is_empty() && !self.etag.starts_with("W/") {
             return Some(&self.etag);
         }
@@ -86,7 +89,8 @@ impl Part {
         let mut path = folder.join(format!("{hash}.part"));
         let mut held = None;
         for _ in 0..MAX_OPENINGS {
-            let file = open(&path).map_err(Error::file(&path))?;
+            // One of another user's is as good as one that is held.
+            let Ok(file) = open(&path) else { break };
             if file.try_lock().is_err() {
                 break;
             }
@@ -98,7 +102,7 @@ impl Part {
         let file = if let Some(file) = held {
             file
         } else {
-            // Another process writes it. This one goes its own way, and leaves nothing to go on from.
+            // Another process writes it, or owns it. This one goes its own way, and leaves nothing to go on from.
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
             path = folder.join(format!("{hash}.{}-{number}.own", std::process::id()));
             let file = open(&path).map_err(Error::file(&path))?;
@@ -204,16 +208,28 @@ impl Drop for Part {
     }
 }
 
-/// Removes what processes that died left and nobody can go on from.
-pub(crate) fn sweep(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-        let is_own = path.extension().is_some_and(|extension| extension == "own");
-        if is_own && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+/// Removes what processes that died left and nobody can go on from, and parts that nobody has gone on from for
+/// [`MAX_PART_AGE`] before `now`.
+pub(crate) fn sweep(folder: &Path, now: SystemTime) {
+    for path in files(folder) {
+        let is_of = |wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+        let is_left = is_of("own") || (is_of("part") && is_older_than(&path, MAX_PART_AGE, now));
+        if is_left && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(path.with_extension("json"));
             let _ = fs::remove_file(&path);
         }
     }
+}
+
+/// The files of a folder; none where it cannot be read.
+pub(crate) fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok().map(|entry| entry.path()))
+}
+
+/// Whether a file was last written longer ago than that. One whose age cannot be told was not.
+pub(crate) fn is_older_than(path: &Path, age: Duration, now: SystemTime) -> bool {
+    let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|found| found > age))
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -308,12 +324,12 @@ mod tests {
         let second = Part::open(&folder, "http://x/a").unwrap();
         assert_ne!(first.path(), second.path());
         assert_eq!(second.size, 0);
-        sweep(&folder);
+        sweep(&folder, SystemTime::UNIX_EPOCH);
         assert!(second.path().exists());
         let left = second.path().to_owned();
         drop(second);
         fs::write(&left, b"of a process that died").unwrap();
-        sweep(&folder);
+        sweep(&folder, SystemTime::UNIX_EPOCH);
         assert!(!left.exists() && first.path().exists());
         fs::remove_dir_all(folder).unwrap();
     }

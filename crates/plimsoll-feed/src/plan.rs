@@ -152,6 +152,12 @@ fn follow_from(fetcher: &Fetcher, index: &Wanted, base: usize, known: &Feeds) ->
         };
     let feeds = index.source.follow(&index.feed, &bytes);
     let feeds = feeds.map_err(|error| Trouble::Answer(format!("cannot read `{url}`: {error}")))?;
+    if feeds.len() > MAX_FEEDS {
+        let found = feeds.len();
+        return Err(Trouble::Answer(format!(
+            "cannot use `{url}`: expected at most {MAX_FEEDS} feeds, found {found}"
+        )));
+    }
     Ok(IndexState::new(&index.feed, url.expose(), validators, &feeds))
 }
 

@@ -194,6 +194,11 @@ impl Feeds {
         self.states.values().filter(of_scope).map(|feed| feed.records).sum()
     }
 
+    /// The lists of what is held that are named, see [`ListingState::sha256`].
+    pub(crate) fn listings(&self) -> BTreeSet<&str> {
+        self.states.values().filter_map(|state| Some(state.listing.as_ref()?.sha256.as_str())).collect()
+    }
+
     /// What an index named when it was last read by this reader.
     pub(crate) fn index(&self, source: &str, path: &str) -> Option<&IndexState> {
         self.indexes
@@ -277,7 +282,7 @@ impl FeedState {
 }
 
 /// The ecosystem that a scope is of: `Debian`, `Amazon Linux:2/docker`, `Alpine:v3.20/main`.
-fn ecosystem_of(scope: &str) -> Option<Ecosystem> {
+pub(crate) fn ecosystem_of(scope: &str) -> Option<Ecosystem> {
     Ecosystem::from_name(scope.split([':', '/']).next().unwrap_or_default())
 }
 

@@ -7,16 +7,16 @@ use std::sync::mpsc;
 
 use plimsoll_advisory::{Document, FeedKind, ReadReport, read_feed};
 use plimsoll_db::{Generation, SourceInfo, Store, Update};
-use plimsoll_http::Url;
 use plimsoll_model::{Ecosystem, Namespace};
 
-use crate::error::{Trouble, with_causes};
-use crate::fetch::{Answer, Fetcher};
-use crate::listing::Listing;
-use crate::osv::{self, Changes, Patch};
-use crate::part::{Part, sweep};
+use crate::error::with_causes;
+use crate::fetch::Fetcher;
+use crate::group::{Fetched, FetchedFile, One, View};
+use crate::listing::{Listing, is_older};
+use crate::osv::{self, Patch};
+use crate::part::{Validators, sweep};
 use crate::plan::{self, Group, Wanted, report, resolve};
-use crate::state::{Done, FeedState, Feeds, ListingState};
+use crate::state::{Done, FeedState, Feeds, ListingState, ecosystem_of};
 use crate::{Error, FeedReport, Outcome, UpdateOptions, UpdateReport};
 
 /// Bytes of feeds, unpacked, after which what was read is published before more is read. Bounds memory.
@@ -79,28 +79,6 @@ struct Run<'a> {
     read_bytes: u64,
 }
 
-/// What came of fetching a group.
-enum Fetched {
-    Unchanged(Vec<FeedState>),
-    Files(Vec<FetchedFile>),
-    Records(Box<(Patch, FeedState)>),
-    Failed(String),
-}
-
-/// One file of a group, and where it came from.
-struct FetchedFile {
-    part: Box<Part>,
-    url: Url,
-    base: usize,
-    listing: Option<osv::Fetched>,
-}
-
-/// What came of fetching one feed.
-enum One {
-    Unchanged(FeedState),
-    File(FetchedFile),
-}
-
 impl<'a> Run<'a> {
     fn new(store: &'a Store, options: &'a UpdateOptions) -> Result<Self, Error> {
         Ok(Self {
@@ -139,7 +117,7 @@ impl<'a> Run<'a> {
         let digest = |base: &Option<Generation>| base.as_ref().map(|base| base.digest().to_string());
         let mut result =
             UpdateReport { before: digest(&self.base).unwrap_or_default(), ..UpdateReport::default() };
-        sweep(&self.store.downloads_path());
+        self.sweep();
         let threads = self.options.downloads.max(1);
         let mut groups =
             resolve(&self.fetcher, wanted, threads, &self.known, &mut self.done.indexes, &mut result.feeds)?;
@@ -164,6 +142,49 @@ impl<'a> Run<'a> {
             return Err(Error::Nothing { failures: failures.collect() });
         }
         Ok(result)
+    }
+
+    /// Removes what earlier updates left. Without a time it is not known what is old.
+    fn sweep(&self) {
+        if let Ok(now) = self.options.now.parse::<jiff::Timestamp>() {
+            sweep(&self.store.downloads_path(), now.into());
+            osv::sweep_held(self.store.path(), &self.known.listings(), now.into());
+        }
+    }
+
+    /// How many records there are of a source's scope: as the database says, which may have been taken from elsewhere, and
+    /// as was counted when it was read here.
+    fn records(&self, source: &str, scope: &str) -> u64 {
+        let Some(base) = &self.base else { return 0 };
+        let Some(info) = base.manifest().source(source, scope) else { return 0 };
+        // Facts of flaws are in one partition each; an advisory is in that of each release it speaks of.
+        let flaws = base.manifest().partitions.iter().filter(|info| ecosystem_of(&info.name).is_none());
+        let of_flaws =
+            flaws.flat_map(|info| &info.origins).filter(|o| o.source == source && o.scope == scope);
+        let of_flaws = of_flaws.fold(0_u64, |sum, origin| sum.saturating_add(origin.records));
+        info.usable.max(of_flaws).max(self.known.records(source, scope))
+    }
+
+    /// What is wrong with a mirror's file whose newest record is older than the newest that is held. A source's own word
+    /// counts, whatever it takes back; a mirror's only shows that it lags.
+    fn is_older(&self, wanted: &Wanted, file: &FetchedFile, read: &[Document]) -> Option<String> {
+        if self.options.force || wanted.bases.is_own(file.base) {
+            return None;
+        }
+        let held = &self.base.as_ref()?.manifest().source(wanted.feed.source, &wanted.feed.scope)?.newest;
+        // A record dated in the future by mistake must not keep all others out.
+        if held.is_empty() || is_older(&self.options.now, held) {
+            return None;
+        }
+        let listed = file.listing.iter().map(|fetched| fetched.listing.newest());
+        let newest = read
+            .iter()
+            .map(moment_of)
+            .chain(listed)
+            .reduce(|one, two| if is_older(one, two) { two } else { one })?;
+        is_older(newest, held).then(|| {
+            format!("cannot use `{}`: expected records as new as those held, of {held}, found older ones, of {newest}", file.url)
+        })
     }
 
     /// Fetches on several threads, and reads each group as it arrives. At most as many wait to be read as are fetched at
@@ -287,34 +308,36 @@ impl<'a> Run<'a> {
         let mut total = ReadReport::default();
         let mut states = Vec::new();
         let mut outcomes = Vec::new();
+        let mut listings = Vec::new();
         for (wanted, mut file) in group.feeds.iter().zip(files) {
             let (report, mut read) = loop {
                 let mut read = Vec::new();
-                match read_feed(wanted.source, &wanted.feed, file.part.path(), &mut |document| {
+                let reason = match read_feed(wanted.source, &wanted.feed, file.part.path(), &mut |document| {
                     read.push(document);
                 }) {
-                    Ok(report) => break (report, read),
-                    Err(error) => {
-                        let reason = format!("{}, from `{}`", with_causes(&error), file.url);
-                        let next = file.base + 1;
-                        // The bytes are of no use to anybody.
-                        drop(file.part);
-                        match view.file(wanted, None, next, notes)? {
-                            Ok(One::File(other)) => {
-                                notes.push(reason);
-                                file = other;
-                            }
-                            Ok(One::Unchanged(_)) | Err(_) => return Ok(Err(reason)),
+                    Ok(report) => {
+                        match self.is_older(wanted, &file, &read).filter(|_| group.feeds.len() == 1) {
+                            None => break (report, read),
+                            Some(reason) => reason,
                         }
                     }
+                    Err(error) => format!("{}, from `{}`", with_causes(&error), file.url),
+                };
+                let next = file.base + 1;
+                // The bytes are of no use to anybody.
+                drop(file.part);
+                match view.file(wanted, None, next, notes)? {
+                    Ok(One::File(other)) => {
+                        notes.push(reason);
+                        file = other;
+                    }
+                    Ok(One::Unchanged(_)) | Err(_) => return Ok(Err(reason)),
                 }
             };
             let held =
                 read.iter().filter(|document| !matches!(document, Document::Withdrawn { .. })).count() as u64;
-            let listing = match file.listing {
-                Some(fetched) => Some(self.held(fetched, &read)?),
-                None => None,
-            };
+            let listing = file.listing.map(|fetched| listing_of(fetched, &read));
+            listings.push(listing);
             states.push(FeedState {
                 source: wanted.feed.source.to_owned(),
                 path: wanted.feed.path.clone(),
@@ -326,7 +349,6 @@ impl<'a> Run<'a> {
                 sha256: file.part.sha256(),
                 fetched_at: self.options.now.clone(),
                 checked_at: self.options.now.clone(),
-                listing,
                 ..FeedState::default()
             });
             total.add(&report);
@@ -335,13 +357,19 @@ impl<'a> Run<'a> {
         }
         let Some(first) = group.feeds.first() else { return Ok(Ok(outcomes)) };
         let (source, scope) = (first.feed.source, &first.feed.scope);
-        let before = if self.holds(source, scope) { self.known.records(source, scope) } else { 0 };
+        let before = self.records(source, scope);
         let held: u64 = states.iter().map(|state| state.records).sum();
         if before >= SMALL_FEED && held < before / 2 && !self.options.force {
             return Ok(Err(format!(
                 "cannot use `{}`: expected about as many records as before, {before}, found {held}",
                 first.feed.path
             )));
+        }
+        for (state, listing) in states.iter_mut().zip(listings) {
+            if let Some((held, mut listing)) = listing {
+                listing.sha256 = osv::write_held(self.store.path(), &held)?;
+                state.listing = Some(listing);
+            }
         }
         let changes = self.update.replace(source, scope);
         for document in documents {
@@ -351,18 +379,6 @@ impl<'a> Run<'a> {
         self.read_bytes += total.bytes;
         self.done.replaced.extend(states);
         Ok(Ok(outcomes))
-    }
-
-    fn held(&self, fetched: osv::Fetched, read: &[Document]) -> Result<ListingState, Error> {
-        let copies: Vec<(String, String)> = read
-            .iter()
-            .filter_map(osv::copy_of)
-            .map(|(id, modified)| (id.to_owned(), modified.to_owned()))
-            .collect();
-        let held: Listing = osv::held_after_archive(fetched.listing, &copies);
-        let mut state = fetched.state;
-        state.sha256 = osv::write_held(self.store.path(), &held)?;
-        Ok(state)
     }
 
     /// Publishes what was read so far, and writes down what is known of it.
@@ -389,141 +405,27 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What the threads that fetch need of a run.
-struct View<'a> {
-    fetcher: Arc<Fetcher>,
-    options: &'a UpdateOptions,
-    store: &'a Store,
-    /// By group and feed.
-    trusted: Vec<Vec<Option<FeedState>>>,
+/// What is held behind an archive, and what is known of the list beside it.
+fn listing_of(fetched: osv::Fetched, read: &[Document]) -> (Listing, ListingState) {
+    let copies: Vec<(String, String)> = read
+        .iter()
+        .filter_map(osv::copy_of)
+        .map(|(id, modified)| (id.to_owned(), modified.to_owned()))
+        .collect();
+    let mut state = fetched.state;
+    let listed = fetched.listing;
+    let held: Listing = osv::held_after_archive(listed.clone(), &copies);
+    let rest = held.difference(&listed);
+    if !rest.changed.is_empty() || !rest.removed.is_empty() {
+        state.validators = Validators::default();
+    }
+    (held, state)
 }
 
-impl View<'_> {
-    fn group(&self, index: usize, group: &Group, notes: &mut Vec<String>) -> Result<Fetched, Error> {
-        let trusted = &self.trusted[index];
-        if let ([wanted], [Some(state)]) = (&group.feeds[..], &trusted[..])
-            && wanted.feed.kind == FeedKind::OsvEcosystem
-        {
-            self.started(wanted);
-            let progress = self.progress(wanted);
-            match osv::changes(
-                &self.fetcher,
-                &wanted.bases,
-                wanted.source,
-                &wanted.feed,
-                state,
-                self.store.path(),
-                &progress,
-            )? {
-                Changes::None(listing) => {
-                    let mut state = self.checked(state);
-                    state.listing = Some(listing);
-                    return Ok(Fetched::Unchanged(vec![state]));
-                }
-                Changes::Records(patch) => return Ok(Fetched::Records(Box::new((*patch, state.clone())))),
-                Changes::Archive { why } if why.is_empty() => {}
-                Changes::Archive { why } => notes.push(format!("fetched whole: {why}")),
-            }
-        }
-        let mut got = Vec::new();
-        for (wanted, trusted) in group.feeds.iter().zip(trusted) {
-            self.started(wanted);
-            match self.file(wanted, trusted.as_ref(), 0, notes)? {
-                Ok(one) => got.push(one),
-                Err(reason) => return Ok(Fetched::Failed(reason)),
-            }
-        }
-        if got.iter().all(|one| matches!(one, One::Unchanged(_))) {
-            let states = got.into_iter().filter_map(|one| match one {
-                One::Unchanged(state) => Some(state),
-                One::File(_) => None,
-            });
-            return Ok(Fetched::Unchanged(states.collect()));
-        }
-        // What replaces a scope has to be whole: those that have not changed are fetched too.
-        let mut files = Vec::new();
-        for (wanted, one) in group.feeds.iter().zip(got) {
-            match one {
-                One::File(file) => files.push(file),
-                One::Unchanged(_) => match self.file(wanted, None, 0, notes)? {
-                    Ok(One::File(file)) => files.push(file),
-                    Ok(One::Unchanged(_)) => return Ok(Fetched::Failed("cannot fetch it again".to_owned())),
-                    Err(reason) => return Ok(Fetched::Failed(reason)),
-                },
-            }
-        }
-        Ok(Fetched::Files(files))
-    }
-
-    /// Fetches one file from the first address that gives it, beginning with that number. `Ok(Err(reason))` where none
-    /// does.
-    fn file(
-        &self,
-        wanted: &Wanted,
-        trusted: Option<&FeedState>,
-        first: usize,
-        notes: &mut Vec<String>,
-    ) -> Result<Result<One, String>, Error> {
-        let mut last = "cannot fetch it: no address is left".to_owned();
-        let progress = self.progress(wanted);
-        for base in first..wanted.bases.len() {
-            let url = match wanted.bases.address(base, &wanted.feed) {
-                Ok(url) => url,
-                Err(reason) => {
-                    last = reason;
-                    continue;
-                }
-            };
-            let same = trusted.filter(|state| state.url == url.expose());
-            // The list first: what changes while the archive is fetched is then in the archive, or asked for next time.
-            let listing = match wanted.feed.kind {
-                FeedKind::OsvEcosystem => osv::listing(&self.fetcher, &wanted.bases, base, &wanted.feed)?,
-                FeedKind::File | FeedKind::Index => None,
-            };
-            match self.fetcher.file(&url, same.map(|state| &state.validators), &progress) {
-                Ok(Answer::Unchanged) => {
-                    let state = same.expect("only what is known can be unchanged");
-                    return Ok(Ok(One::Unchanged(self.checked(state))));
-                }
-                Ok(Answer::File(part)) => {
-                    // The same bytes under another tag.
-                    if let Some(state) = trusted.filter(|state| state.sha256 == part.sha256()) {
-                        let mut state = self.checked(state);
-                        state.url = url.expose();
-                        state.validators = part.validators().clone();
-                        return Ok(Ok(One::Unchanged(state)));
-                    }
-                    return Ok(Ok(One::File(FetchedFile { part, url, base, listing })));
-                }
-                Err(Trouble::Fatal(error)) => return Err(error),
-                Err(trouble) => {
-                    last = trouble.to_string();
-                    if base + 1 < wanted.bases.len() {
-                        notes.push(last.clone());
-                    }
-                }
-            }
-        }
-        Ok(Err(last))
-    }
-
-    fn checked(&self, state: &FeedState) -> FeedState {
-        FeedState { checked_at: self.options.now.clone(), ..state.clone() }
-    }
-
-    fn started(&self, wanted: &Wanted) {
-        if let Some(progress) = &self.options.progress {
-            progress.started(&crate::report::name(wanted.feed.source, &wanted.feed.scope));
-        }
-    }
-
-    fn progress(&self, wanted: &Wanted) -> impl Fn(u64, Option<u64>) + Sync {
-        let name = crate::report::name(wanted.feed.source, &wanted.feed.scope);
-        let progress = self.options.progress.clone();
-        move |bytes, total| {
-            if let Some(progress) = &progress {
-                progress.received(&name, bytes, total);
-            }
-        }
+/// When a document was last changed; empty where it does not say.
+fn moment_of(document: &Document) -> &str {
+    match document {
+        Document::Kev(entry) => &entry.date_added,
+        other => osv::copy_of(other).map_or("", |(_, modified)| modified),
     }
 }

@@ -70,9 +70,10 @@ fn of_one_changed_record_only_that_is_fetched() {
         "{report}"
     );
     let asked = setting.asked();
-    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert_eq!(asked.len(), 5, "{asked:?}");
     assert!(asked[2].starts_with("osv/PyPI/PYSEC-7.json 200"), "{asked:?}");
-    assert!(asked[3].starts_with("osv/PyPI/modified_id.csv 200"), "{asked:?}");
+    assert!(asked[3].starts_with("osv/PyPI/PYSEC-9.json 404"), "{asked:?}");
+    assert!(asked[4].starts_with("osv/PyPI/modified_id.csv 200"), "{asked:?}");
     assert_eq!(setting.advisories("package-7"), ["PYSEC-7 2025-06-01T00:00:00.123Z"]);
     assert_eq!(setting.advisories("package-9"), [""; 0]);
     assert_eq!(setting.advisories("package-8").len(), 1);
@@ -102,24 +103,23 @@ fn a_record_that_cannot_be_fetched_is_asked_for_again() {
     records[2].modified = "2025-06-01T00:00:00Z".to_owned();
     records[3].modified = "2025-06-01T00:00:00Z".to_owned();
     setting.publish("PyPI", &records);
-    // The first cannot be had, the second is there no more, the third is none.
+    // The first cannot be had, the second is listed and not there, the third is none.
     setting.server.fail_next("PYSEC-1.json", WebFault::Status(403, Vec::new()));
     setting.server.remove("osv/PyPI/PYSEC-2.json");
     setting.server.put("osv/PyPI/PYSEC-3.json", b"{\"id\": 3}");
     let report = setting.update();
     let osv = feed(&report, "osv PyPI");
-    assert_eq!(osv.outcome, Outcome::Patched { changed: 0, removed: 1, failed: 2 }, "{report}");
-    assert_eq!(osv.notes.len(), 2, "{report}");
+    assert_eq!(osv.outcome, Outcome::Patched { changed: 0, removed: 0, failed: 3 }, "{report}");
+    assert_eq!(osv.notes.len(), 3, "{report}");
     assert_eq!(setting.advisories("package-1"), ["PYSEC-1 2025-01-01T00:00:00Z"]);
-    assert_eq!(setting.advisories("package-2"), [""; 0]);
+    assert_eq!(setting.advisories("package-2"), ["PYSEC-2 2025-01-01T00:00:00Z"]);
     assert_eq!(setting.advisories("package-3"), ["PYSEC-3 2025-01-01T00:00:00Z"]);
     setting.asked();
 
-    setting.server.put(LIST, &[listing(&records).as_bytes(), b"\n"].concat());
     let report = setting.update();
-    assert_eq!(feed(&report, "osv PyPI").outcome, Outcome::Patched { changed: 1, removed: 0, failed: 0 });
+    assert_eq!(feed(&report, "osv PyPI").outcome, Outcome::Patched { changed: 1, removed: 0, failed: 1 });
     assert_eq!(setting.advisories("package-1"), ["PYSEC-1 2025-06-01T00:00:00Z"]);
-    assert_eq!(setting.asked().iter().filter(|line| line.contains("PYSEC")).count(), 1);
+    assert_eq!(setting.asked().iter().filter(|line| line.contains("PYSEC")).count(), 2);
 }
 
 #[test]

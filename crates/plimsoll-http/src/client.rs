@@ -8,6 +8,7 @@ use ureq::http;
 use ureq::tls::TlsConfig;
 
 use crate::certificates::{complaint, tls};
+use crate::paced::Paced;
 use crate::proxy::{proxy, proxy_for};
 use crate::retry::{Policy, is_passing, retry_after};
 use crate::{Body, ConnectionFailure, Error, Method, Options, Request, Response, Scheme, Url, is_loopback};
@@ -177,7 +178,7 @@ impl Client {
             status: parts.status.as_u16(),
             headers: parts.headers,
             url: url.clone(),
-            body: Box::new(body.into_reader()),
+            body: Box::new(Paced::new(body.into_reader(), self.options.stall_timeout)),
         })
     }
 
@@ -210,6 +211,8 @@ impl Client {
             .max_response_header_size(MAX_HEADER_BYTES)
             .timeout_connect(Some(options.connect_timeout))
             .timeout_per_read(Some(options.stall_timeout))
+            // All headers together: one byte of them a minute is no sign of life.
+            .timeout_recv_response(Some(options.stall_timeout))
             .timeout_per_write(Some(options.stall_timeout))
             .proxy(proxy);
         match tls {

@@ -23,6 +23,7 @@ mod certificates;
 mod client;
 mod error;
 mod options;
+mod paced;
 mod proxy;
 mod request;
 mod response;

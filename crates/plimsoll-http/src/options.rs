@@ -26,7 +26,8 @@ pub struct Options {
     pub longest_wait: Duration,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long nothing may come. There is no limit on the whole: a large body takes its time.
+    /// How long nothing may come, and how long all headers may take. There is no limit on the whole: a large body takes its
+    /// time. One that trickles ends: some bytes must come while as long is waited.
     pub stall_timeout: Duration,
 }
 

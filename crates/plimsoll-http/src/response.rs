@@ -1,6 +1,7 @@
 //! What is answered.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use ureq::http::HeaderMap;
 
@@ -8,6 +9,8 @@ use crate::{Url, read_up_to};
 
 /// The most bytes of an error's body that are looked at for its message.
 const MAX_MESSAGE_BYTES: u64 = 16 << 10;
+/// How long is waited for a message, but for its last bytes.
+const MAX_MESSAGE_WAIT: Duration = Duration::from_secs(10);
 /// The most characters of a message that are told.
 const MAX_MESSAGE_CHARS: usize = 200;
 
@@ -58,7 +61,8 @@ impl Response {
     /// unknown`. Reads from the body.
     pub fn describe(&mut self) -> String {
         // A message that breaks off is none.
-        let body = read_up_to(&mut self.body, MAX_MESSAGE_BYTES).unwrap_or_default();
+        let body = Brief { body: &mut self.body, start: Instant::now() };
+        let body = read_up_to(body, MAX_MESSAGE_BYTES).unwrap_or_default();
         let message = match serde_json::from_slice::<serde_json::Value>(&body) {
             Ok(json) => error_message(&json),
             Err(_) => None,
@@ -67,6 +71,21 @@ impl Response {
             Some(message) => format!("status {} `{}`", self.status, clip(&message)),
             None => format!("status {}", self.status),
         }
+    }
+}
+
+/// A body that is not worth a long wait.
+struct Brief<'a> {
+    body: &'a mut dyn Read,
+    start: Instant,
+}
+
+impl Read for Brief<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start.elapsed() > MAX_MESSAGE_WAIT {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.body.read(buffer)
     }
 }
 

@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use std::io::Read as _;
-use std::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use plimsoll_http::{Client, ConnectionFailure, Error, Method, Options, Request, Response, Secret, Url};
 use plimsoll_testkit::{FileServer, WebFault};
@@ -122,4 +123,42 @@ fn redirects_end_and_take_no_credentials_along() {
     server.fail_next("a", WebFault::Redirect("a".to_owned()));
     let posted = client.send(&url(&server, "a"), &Request::new(Method::Put).bytes(&b"x"[..]));
     assert!(matches!(posted, Err(Error::Redirect { .. })));
+}
+
+/// A server that sends `head` at once, and then `trickle` byte by byte for as long as somebody listens.
+fn trickling(head: &'static str, trickle: &'static str) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(head.as_bytes());
+            for byte in trickle.bytes().cycle().take(100) {
+                std::thread::sleep(Duration::from_millis(50));
+                if stream.write_all(&[byte]).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn an_answer_that_trickles_is_not_waited_for() {
+    let client =
+        Client::new(&Options { retries: 0, stall_timeout: Duration::from_millis(300), ..Options::default() });
+    let start = Instant::now();
+    let Err(error) = client.send(&trickling("HTTP/1.1 200 OK\r\nX: ", "a"), &Request::get()) else {
+        panic!()
+    };
+    assert!(matches!(error, Error::Connection { failure: ConnectionFailure::Timeout, .. }), "{error:?}");
+    let url = trickling("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "a");
+    let mut answer = client.send(&url, &Request::get()).unwrap();
+    let error = answer.body.read_to_string(&mut String::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    let url = trickling("HTTP/1.1 500 Oops\r\nContent-Length: 100000\r\n\r\n", "a");
+    let Err(error) = client.send(&url, &Request::get()) else { panic!() };
+    assert!(error.to_string().contains("status 500"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }

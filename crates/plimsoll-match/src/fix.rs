@@ -1,12 +1,14 @@
 //! The version to upgrade to.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use plimsoll_model::{Affected, AffectedStatus, EventKind, FixState};
-use plimsoll_version::{Affectedness, Scheme, Version};
+use plimsoll_model::{Affected, AffectedStatus, Ecosystem, EventKind, FixState};
+use plimsoll_version::{Affectedness, Scheme, Version, compare};
 
 use crate::hit::Hit;
 use crate::judge::{comparable, judge};
+use crate::rpm;
 
 /// Fixed versions of one flaw that are weighed against each other.
 const MAX_CANDIDATES: usize = 64;
@@ -17,12 +19,24 @@ const MAX_CANDIDATES: usize = 64;
 /// A fix that is itself in an affected range of another record (or a later range of the same) hands on to the fix
 /// of that range. Where that ends with a record that is not cleared, as where an old branch has no fix, the later
 /// fixes that the records name for other branches are weighed too, if they clear more. A fix that needs a
-/// subscription the image does not show is no candidate.
+/// subscription the image does not show is no candidate. Of Red Hat's fixes that clear as many, one of the installed
+/// build's own minor release comes before the lower one of another, which its repositories do not have.
 ///
 /// Where no fix is named, what the distribution says of that: see [`state`].
 pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
     let reachable = hits.iter().filter(|hit| hit.fix_is_reachable);
     let mut waiting: BTreeSet<String> = reachable.filter_map(|hit| hit.fixed.clone()).collect();
+    let minor = minor_release(hits[0].namespace.ecosystem, &hits[0].version);
+    let is_of_minor =
+        |version: &str| minor.is_some() && minor_release(hits[0].namespace.ecosystem, version) == minor;
+    if minor.is_some() {
+        let is_later = |fix: &str| {
+            compare(Scheme::Rpm, &hits[0].version, fix).is_ok_and(|order| order == Ordering::Less)
+        };
+        let reachable = hits.iter().copied().filter(|hit| hit.fix_is_reachable);
+        let named = reachable.flat_map(fixes).filter(|fix| is_of_minor(fix) && is_later(fix));
+        waiting.extend(named.map(str::to_owned));
+    }
     let mut weighed: BTreeSet<String> = BTreeSet::new();
     let mut best: Option<(usize, Version)> = None;
     while let Some(candidate) = waiting.pop_first() {
@@ -42,8 +56,10 @@ pub(crate) fn best_fix(hits: &[&Hit]) -> FixState {
             }
         }
         if let Ok(version) = Version::parse(hits[0].namespace.ecosystem.scheme(), &candidate) {
-            let better = best.as_ref().is_none_or(|(most, lowest)| {
-                cleared > *most || (cleared == *most && version.cmp(lowest).is_lt())
+            let better = best.as_ref().is_none_or(|(most, other)| {
+                let is_far = |version: &Version| !is_of_minor(version.as_str());
+                let by_minor = || is_far(&version).cmp(&is_far(other));
+                most.cmp(&cleared).then_with(by_minor).then_with(|| version.cmp(other)).is_lt()
             });
             if better {
                 best = Some((cleared, version));
@@ -114,16 +130,26 @@ fn later_fixes(hits: &[&Hit]) -> Vec<Version> {
         let Ok(installed) = Version::parse(ecosystem.scheme(), &comparable(ecosystem, &hit.version)) else {
             continue;
         };
-        let events = hit.entries.iter().flat_map(|entry| &entry.ranges).flat_map(|range| &range.events);
-        let named = events.filter(|event| event.kind == EventKind::Fixed);
         fixes.extend(
-            named
-                .filter_map(|event| Version::parse(ecosystem.scheme(), &event.version).ok())
+            self::fixes(hit)
+                .filter_map(|fix| Version::parse(ecosystem.scheme(), fix).ok())
                 .filter(|fix| fix.cmp(&installed).is_gt()),
         );
     }
     fixes.sort_by(Version::cmp);
     fixes
+}
+
+/// Every fix that a record names.
+fn fixes(hit: &Hit) -> impl Iterator<Item = &str> {
+    let events = hit.entries.iter().flat_map(|entry| &entry.ranges).flat_map(|range| &range.events);
+    events.filter(|event| event.kind == EventKind::Fixed).map(|event| event.version.as_str())
+}
+
+/// The minor release that a build of Red Hat's is of, `el9_2`. Others put no minor release into a version, or rebuild
+/// Red Hat's under its name.
+fn minor_release(ecosystem: Ecosystem, version: &str) -> Option<&str> {
+    if ecosystem == Ecosystem::RedHat { rpm::minor_release(version) } else { None }
 }
 
 fn judge_by(hit: &Hit, version: &str) -> Affectedness {

@@ -53,6 +53,21 @@ pub(crate) fn may_deny(entry: &Affected, version: &str, label: Option<&str>) -> 
     }
 }
 
+/// The minor release in a build's tag: `el9_2` of `7.76.1-23.el9_2.4`, `el8.9` of `18.19.1-1.module+el8.9.0+21387+ab`.
+/// `None` for a build that names none.
+pub(crate) fn minor_release(version: &str) -> Option<&str> {
+    let digits = |text: &str| text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let (_, release) = version.rsplit_once('-')?;
+    let (at, separator) = match release.find(".module+el") {
+        Some(at) => (at + ".module+".len(), '.'),
+        None => (release.find(".el")? + 1, '_'),
+    };
+    let tag = &release[at..];
+    let major = digits(&tag[2..]);
+    let minor = digits(tag[2 + major..].strip_prefix(separator)?);
+    (major > 0 && minor > 0).then(|| &tag[..2 + major + 1 + minor])
+}
+
 /// Module and stream of a label: `nodejs:18` of `nodejs:18:8060020220523160029:ad008a3a`.
 pub(crate) fn stream(label: &str) -> Option<(&str, &str)> {
     let mut parts = label.split(':');
@@ -201,6 +216,25 @@ mod tests {
             [("1.2", Some("1.2-0")), ("1:1.2", Some("1:1.2-0")), ("1.2-", Some("1.2-0")), ("1.2-3.el9", None)]
         {
             assert_eq!(lowest_build(version).as_deref(), lowest, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_tag_names_the_minor_release() {
+        for (version, minor) in [
+            ("7.76.1-23.el9_2.4", Some("el9_2")),
+            ("5.14.0-284.30.1.el9_10", Some("el9_10")),
+            ("1:18.19.1-1.module+el8.9.0+21387+21a5d1a4", Some("el8.9")),
+            ("7.76.1-26.el9", None),
+            ("7.76.1-26.el9_", None),
+            ("1-1.el_2", None),
+            ("1-1.el", None),
+            ("1-1.module+el8", None),
+            ("1.el9_2", None),
+            ("1-1.élel9_2", None),
+            ("", None),
+        ] {
+            assert_eq!(minor_release(version), minor, "{version}");
         }
     }
 

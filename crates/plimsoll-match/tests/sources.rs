@@ -272,6 +272,33 @@ fn a_package_of_a_module_is_cleared_by_a_word_on_its_stream_alone() {
 }
 
 #[test]
+fn the_fix_of_the_own_minor_release_is_named_where_it_clears_as_much() {
+    let vex = "REDHAT-CVE-2024-1 | upstream CVE-2024-1 \
+               | in Red Hat:9: curl <7.76.1-23.el9_2.4 >=7.76.1-23.el9_3,<7.76.1-26.el9_3.2";
+    for (installed, fixed) in [
+        ("7.76.1-20.el9_3", "7.76.1-26.el9_3.2"),
+        ("7.76.1-20.el9_2", "7.76.1-23.el9_2.4"),
+        ("7.76.1-14.el9_0.5", "7.76.1-23.el9_2.4"),
+        ("7.76.1-14.el9", "7.76.1-23.el9_2.4"),
+    ] {
+        let found = format!("curl {installed}: CVE-2024-1 fixed {fixed} by REDHAT-CVE-2024-1\n");
+        assert_eq!(matched("rhel 9.3", &format!("rpm curl {installed}"), vex), found);
+    }
+    // Nothing is mended by an older build.
+    let found = matched(
+        "rhel 8.9",
+        "rpm npm 18.20.0-1.el8_9",
+        "REDHAT-CVE-2024-1 | upstream CVE-2024-1 \
+         | in Red Hat:8: npm <18.19.1-1.el8_9 >=18.19.1-1.el8_10,<18.20.2-1.el8_6",
+    );
+    assert_eq!(found, "npm 18.20.0-1.el8_9: CVE-2024-1 fixed 18.20.2-1.el8_6 by REDHAT-CVE-2024-1\n");
+    // One that leaves another document's range uncleared does not come first.
+    let both = format!("{vex}\nRHSA-2 | upstream CVE-2024-1 | in Red Hat:9: curl <7.76.1-29.el9_4");
+    let found = matched("rhel 9.3", "rpm curl 7.76.1-20.el9_3", &both);
+    assert!(found.contains("fixed 7.76.1-29.el9_4"), "{found}");
+}
+
+#[test]
 fn extended_support_and_marked_builds_are_apart() {
     check(
         "rhel 9.2",

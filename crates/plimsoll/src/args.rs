@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_model::Severity;
 
+/// Columns of the help: a terminal's, or a page's.
+const HELP_WIDTH: usize = 80;
+
 /// Scans container images and decides which may sail.
 #[derive(Debug, Parser)]
 #[command(
     name = "plimsoll",
     version,
-    about,
+    term_width = HELP_WIDTH,
     propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true
@@ -21,7 +24,8 @@ Exit status:
   1  the gate failed                  4  undecided, and --strict was asked
   2  usage or configuration           5  advisory data missing, damaged or too old
 
-Flags go before PLIMSOLL_* variables, and those before plimsoll.toml in the current folder.")]
+Flags go before PLIMSOLL_* variables, and those before plimsoll.toml in the
+current folder.")]
 pub(crate) struct Command {
     #[command(subcommand)]
     pub(crate) action: Action,
@@ -133,6 +137,9 @@ pub(crate) struct ExplainArgs {
     /// The distribution release of an OS package, where the package URL does not say it: `debian:11`.
     #[arg(long, value_name = "ID:VERSION")]
     pub(crate) distro: Option<String>,
+    /// PEM file with certificates to trust besides the system's.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_CERT", value_delimiter = ',')]
+    pub(crate) ca_cert: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 }
@@ -158,6 +165,9 @@ pub(crate) enum DbAction {
     },
     /// Say what a database holds: sources, dates, counts, sizes, licences, and what was left out.
     Info {
+        /// How it is written.
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        format: DbFormat,
         #[command(flatten)]
         db: DbPath,
     },
@@ -174,8 +184,11 @@ pub(crate) enum DbAction {
         #[arg(value_name = "TEXT")]
         text: String,
         /// The most that is listed.
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: usize,
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// How it is written.
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        format: DbFormat,
         #[command(flatten)]
         db: DbPath,
     },
@@ -187,6 +200,12 @@ pub(crate) enum DbAction {
         /// The newer; the current generation by default.
         #[arg(value_name = "NEW")]
         new: Option<String>,
+        /// The most changes that are listed; by default 200 for people, and all as JSON.
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+        /// How it is written.
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        format: DbFormat,
         #[command(flatten)]
         db: DbPath,
     },
@@ -245,7 +264,7 @@ pub(crate) enum DbAction {
 /// The database of a `db` call.
 #[derive(Debug, Args)]
 pub(crate) struct DbPath {
-    /// The database: a folder, or a file that `db build` wrote.
+    /// The database: a folder; what only reads takes a file of `db build`, too.
     #[arg(long = "db", value_name = "PATH", env = "PLIMSOLL_DB")]
     pub(crate) path: Option<PathBuf>,
 }
@@ -371,6 +390,15 @@ pub(crate) enum Format {
     Json,
     /// CycloneDX 1.6 JSON: the bill of materials.
     Cyclonedx,
+}
+
+/// How an answer of the database is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DbFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// How a bill of materials is written.

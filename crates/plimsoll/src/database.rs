@@ -36,17 +36,17 @@ pub(crate) fn store(
 
 /// The current generation of a store.
 pub(crate) fn current(store: &Store) -> Result<Generation, Failure> {
-    store.current().map_err(damaged)?.ok_or_else(|| {
-        let what = format!(
-            "cannot open advisory database `{}`: expected a generation of it, found none",
-            store.path().display()
-        );
-        Failure::new(Exit::NoAdvisories, anyhow!(what)).hint(HOW_TO_GET)
-    })
+    store.current().map_err(damaged)?.ok_or_else(|| missing(store.path()))
+}
+
+/// That there is none.
+pub(crate) fn missing(path: &Path) -> Failure {
+    let what = format!("cannot open advisory database `{}`: expected one there, found none", path.display());
+    Failure::new(Exit::NoAdvisories, anyhow!(what)).hint(HOW_TO_GET)
 }
 
 /// How a database is come by.
-pub(crate) const HOW_TO_GET: &str = "fetch one with `plimsoll db update`, take over one with `plimsoll db import FILE` or `plimsoll db pull oci://…`, \
+const HOW_TO_GET: &str = "fetch one with `plimsoll db update`, take over one with `plimsoll db import FILE` or `plimsoll db pull oci://…`, \
      or build one with `plimsoll db build --from FOLDER --output PATH`";
 
 /// The database of a scan: found before the image is read, opened when it is known what is asked.
@@ -54,6 +54,7 @@ pub(crate) struct ScanDatabase<'a> {
     path: PathBuf,
     digest: Option<Digest>,
     offline: bool,
+    ca_cert: &'a [PathBuf],
     settings: &'a Settings,
     environment: &'a Environment,
 }
@@ -63,6 +64,7 @@ impl<'a> ScanDatabase<'a> {
     /// is pulled.
     pub(crate) fn find(
         arguments: &DatabaseArgs,
+        ca_cert: &'a [PathBuf],
         settings: &'a Settings,
         environment: &'a Environment,
     ) -> Result<Self, Failure> {
@@ -72,12 +74,12 @@ impl<'a> ScanDatabase<'a> {
         };
         let path = path(arguments.db.as_deref(), settings, environment);
         let offline = arguments.offline || settings.offline;
-        let found = Self { path, digest, offline, settings, environment };
+        let found = Self { path, digest, offline, ca_cert, settings, environment };
         if found.path.is_file() || found.digest.is_some() || (found.offline && !found.is_new()?) {
             // Of one file the header is checked, of a generation the manifest.
             plimsoll_db::open(&found.path, Some(&[]), found.digest.as_ref()).map_err(damaged)?;
         } else if found.offline || (found.path.exists() && !found.path.is_dir()) {
-            return Err(found.missing());
+            return Err(missing(&found.path));
         }
         Ok(found)
     }
@@ -85,14 +87,6 @@ impl<'a> ScanDatabase<'a> {
     /// Whether it is a folder without a generation, or nothing at all.
     fn is_new(&self) -> Result<bool, Failure> {
         Ok(!self.path.is_file() && Store::at(&self.path).current().map_err(damaged)?.is_none())
-    }
-
-    fn missing(&self) -> Failure {
-        let what = format!(
-            "cannot open advisory database `{}`: expected one there, found none",
-            self.path.display()
-        );
-        Failure::new(Exit::NoAdvisories, anyhow!(what)).hint(HOW_TO_GET)
     }
 
     /// Opens what is asked of it. Ecosystems that a store lacks are fetched first, once, unless the network is not to be
@@ -105,19 +99,21 @@ impl<'a> ScanDatabase<'a> {
         let mut notes = Vec::new();
         if !self.path.is_file() && self.digest.is_none() && !self.offline {
             let store = Store::at(&self.path);
-            notes = update::ensure(&store, wanted, self.settings, self.environment, bars)?;
-        }
-        for note in &notes {
-            bars.note(note.clone());
+            notes = update::ensure(&store, wanted, self.ca_cert, self.settings, self.environment, bars)?;
         }
         if self.is_new()? {
-            let failure = self.missing();
-            return Err(match notes.first() {
-                Some(note) => failure.hint(format!("{note}; {HOW_TO_GET}")),
-                None => failure,
-            });
+            let mut failure = missing(&self.path);
+            if !notes.is_empty() {
+                failure.error = anyhow!(notes.join("; ")).context(failure.error.to_string());
+            }
+            return Err(failure);
         }
-        let snapshot = plimsoll_db::open(&self.path, Some(wanted), self.digest.as_ref()).map_err(damaged)?;
+        for note in &notes {
+            bars.note(&format!("note: {note}"));
+        }
+        // All of it: a flaw's other names, its severity and its words may stand in another ecosystem's records. What was
+        // wanted had to be there; a finding must not depend on what else an image holds.
+        let snapshot = plimsoll_db::open(&self.path, None, self.digest.as_ref()).map_err(damaged)?;
         if let (Some(digest), true) = (&self.digest, self.path.is_dir()) {
             // A store that may not be written can be read all the same: then nobody prunes it either.
             Store::at(&self.path).pin(digest).ok();
@@ -184,7 +180,12 @@ pub(crate) fn read_digest(text: &str) -> Result<Digest, Failure> {
 
 /// The hint of a database that cannot be used.
 pub(crate) fn damaged(error: plimsoll_db::Error) -> Failure {
-    let hint = error.hint();
+    let hint = match error {
+        plimsoll_db::Error::NoGeneration { .. } => {
+            Some("`plimsoll db info` lists the generations that are kept")
+        }
+        _ => error.hint(),
+    };
     let failure = Failure::new(Exit::NoAdvisories, error);
     match hint {
         Some(hint) => failure.hint(hint),

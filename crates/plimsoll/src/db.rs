@@ -1,16 +1,18 @@
 //! `plimsoll db`.
 
-mod ask;
 mod carry;
+mod diff;
 mod info;
+mod json;
+mod search;
 
 use std::path::{Path, PathBuf};
 
 use plimsoll_advisory::ReadReport;
-use plimsoll_db::Builder;
+use plimsoll_db::{Builder, Snapshot, Store};
 
 use crate::args::{DbAction, DbArgs};
-use crate::database::{damaged, path};
+use crate::database::{damaged, missing, path};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -32,14 +34,16 @@ pub(crate) fn run(
     match &arguments.action {
         DbAction::Update(arguments) => update::run(arguments, settings, environment, bars, quiet),
         DbAction::Build { from, output } => build(from, output, bars, quiet),
-        DbAction::Info { db } => info::run(&path(db), environment),
+        DbAction::Info { format, db } => info::run(&path(db), *format, environment),
         DbAction::Sources => {
             output::write(None, info::sources_text(environment.width).as_bytes())?;
             Ok(Exit::Passed)
         }
         DbAction::Verify { db } => verify(&path(db), bars),
-        DbAction::Search { text, limit, db } => ask::search(&path(db), text, *limit),
-        DbAction::Diff { old, new, db } => ask::diff(&path(db), old, new.as_deref()),
+        DbAction::Search { text, limit, format, db } => search::run(&path(db), text, count(*limit), *format),
+        DbAction::Diff { old, new, limit, format, db } => {
+            diff::run(&path(db), old, new.as_deref(), limit.map(count), *format)
+        }
         DbAction::Export { file, key, db } => carry::export(&path(db), file, key, settings, bars),
         DbAction::Import { file, trust, db } => carry::import(&path(db), file, trust, settings, bars),
         DbAction::Push { reference, key, registry, db } => {
@@ -52,9 +56,22 @@ pub(crate) fn run(
     }
 }
 
+/// All of a database. That there is none yet is said as everywhere else.
+fn open(path: &Path) -> Result<Snapshot, Failure> {
+    if !path.is_file() && Store::at(path).current().map_err(damaged)?.is_none() {
+        return Err(missing(path));
+    }
+    plimsoll_db::open(path, None, None).map_err(damaged)
+}
+
+/// A number of the command line.
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 fn verify(path: &Path, bars: &Bars) -> Result<Exit, Failure> {
     bars.say("verifying");
-    let snapshot = plimsoll_db::open(path, None, None).map_err(damaged)?;
+    let snapshot = open(path)?;
     snapshot.verify().map_err(damaged)?;
     bars.finish();
     let text = format!("{}: {}, every byte as it was written\n", path.display(), snapshot.digest());

@@ -43,7 +43,7 @@ pub(crate) fn run(
         return Err(Failure::new(Exit::Usage, anyhow!(what))
             .hint("add --distro debian:11, or `?distro=debian-11` to the package URL"));
     }
-    let database = ScanDatabase::find(&arguments.database, settings, environment)?;
+    let database = ScanDatabase::find(&arguments.database, &arguments.ca_cert, settings, environment)?;
     let options = match_options(&[], settings)?;
     let inventory = Inventory { os, packages: vec![package], ..Inventory::default() };
     let (snapshot, _) = database.open(&plimsoll_match::needed(&inventory), bars)?;

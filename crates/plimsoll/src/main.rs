@@ -30,11 +30,12 @@ fn main() -> ExitCode {
     // Clap ends the program with status 2 where the usage is wrong, and with 0 for help.
     let command = Command::parse();
     let environment = Environment::read();
-    let bars = Bars::new(environment.progress && !command.common.quiet);
+    let bars = Bars::new(environment.progress, command.common.quiet);
     match run(&command, &environment, &bars) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            bars.finish();
+            // What went wrong on the way is often why it failed.
+            bars.finish().iter().for_each(|note| eprintln!("{note}"));
             eprintln!("{failure}");
             failure.exit.into()
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_image::Progress;
 use plimsoll_oci::ResolvedImage;
 
@@ -18,15 +18,21 @@ pub(crate) struct Bars {
     layers: Mutex<Vec<Option<ProgressBar>>>,
     /// Notes that are told after the bars are gone.
     notes: Mutex<Vec<String>>,
+    is_quiet: bool,
 }
 
 impl Bars {
-    pub(crate) fn new(shown: bool) -> Self {
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    /// Shown where stderr is a terminal; when quiet neither bars nor notes are.
+    pub(crate) fn new(is_terminal: bool, is_quiet: bool) -> Self {
+        let target = if is_terminal && !is_quiet {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let screen = MultiProgress::with_draw_target(target);
         let total = screen.add(ProgressBar::new_spinner());
         total.set_style(style("{spinner} {msg}"));
-        Self { screen, total, layers: Mutex::new(Vec::new()), notes: Mutex::new(Vec::new()) }
+        Self { screen, total, layers: Mutex::new(Vec::new()), notes: Mutex::new(Vec::new()), is_quiet }
     }
 
     /// What is being done now.
@@ -36,9 +42,11 @@ impl Bars {
     }
 
     /// A note that is told when the bars are gone.
-    pub(crate) fn note(&self, text: String) {
-        if let Ok(mut notes) = self.notes.lock() {
-            notes.push(text);
+    pub(crate) fn note(&self, text: &str) {
+        if let Ok(mut notes) = self.notes.lock()
+            && !self.is_quiet
+        {
+            notes.push(plimsoll_report::printable(text).into_owned());
         }
     }
 
@@ -78,7 +86,7 @@ impl Progress for Bars {
                     continue;
                 }
                 let bar = self.screen.add(ProgressBar::new(layer.size_bytes));
-                bar.set_style(style("  {prefix:20} [{bar:24}] {bytes}/{total_bytes} {msg}"));
+                bar.set_style(style("  {prefix:20} [{bar:24}] {decimal_bytes}/{decimal_total_bytes} {msg}"));
                 let digest = layer.digest.as_ref().map_or(layer.diff_id.as_str(), |digest| digest.as_str());
                 bar.set_prefix(digest.chars().take(19).collect::<String>());
                 layers.push(Some(bar));
@@ -102,7 +110,7 @@ impl Progress for Bars {
     }
 
     fn cache_failed(&self, index: usize, error: &io::Error) {
-        self.note(format!("note: the result of layer {index} was not kept in the cache: {error}"));
+        self.note(&format!("note: the result of layer {index} was not kept in the cache: {error}"));
     }
 }
 
@@ -116,6 +124,8 @@ pub(crate) struct FeedBars {
 #[derive(Default)]
 struct FeedState {
     bars: std::collections::BTreeMap<String, ProgressBar>,
+    /// What has arrived of each feed, also of those without a bar.
+    arrived: std::collections::BTreeMap<String, u64>,
     started: u64,
     finished: u64,
     bytes: u64,
@@ -131,8 +141,9 @@ impl FeedBars {
         // A poisoned lock means that a thread panicked, which ends the program anyway.
         if let Ok(mut state) = self.state.lock() {
             act(&mut state);
-            let (finished, started, bytes) = (state.finished, state.started, HumanBytes(state.bytes));
-            self.total.set_message(format!("{finished} of {started} feeds, {bytes}"));
+            let (finished, started, bytes) = (state.finished, state.started, DecimalBytes(state.bytes));
+            let then = if finished == started { "; writing the database" } else { "" };
+            self.total.set_message(format!("{finished} of {started} feeds, {bytes}{then}"));
         }
     }
 }
@@ -143,7 +154,7 @@ impl plimsoll_feed::Progress for FeedBars {
             state.started += 1;
             if state.bars.len() < MAX_BARS {
                 let bar = self.screen.add(ProgressBar::new_spinner());
-                bar.set_style(style("  {prefix:28} {bytes}"));
+                bar.set_style(style("  {prefix:28} {decimal_bytes}"));
                 bar.set_prefix(feed.chars().take(28).collect::<String>());
                 state.bars.insert(feed.to_owned(), bar);
             }
@@ -152,13 +163,14 @@ impl plimsoll_feed::Progress for FeedBars {
 
     fn received(&self, feed: &str, bytes: u64, total: Option<u64>) {
         self.with_state(|state| {
+            let before = state.arrived.insert(feed.to_owned(), bytes).unwrap_or(0);
+            state.bytes += bytes.saturating_sub(before);
             let Some(bar) = state.bars.get(feed) else {
                 return;
             };
-            state.bytes += bytes.saturating_sub(bar.position());
             if let (Some(total), None) = (total, bar.length()) {
                 bar.set_length(total);
-                bar.set_style(style("  {prefix:28} [{bar:24}] {bytes}/{total_bytes}"));
+                bar.set_style(style("  {prefix:28} [{bar:24}] {decimal_bytes}/{decimal_total_bytes}"));
             }
             bar.set_position(bytes);
         });
@@ -183,7 +195,7 @@ impl CarryBar {
     /// On the same screen as `bars`.
     pub(crate) fn new(bars: &Bars) -> Self {
         let bar = bars.screen.add(ProgressBar::new(0));
-        bar.set_style(style("  [{bar:40}] {bytes}/{total_bytes}"));
+        bar.set_style(style("  [{bar:40}] {decimal_bytes}/{decimal_total_bytes}"));
         Self { bar }
     }
 }

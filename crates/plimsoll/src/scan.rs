@@ -24,7 +24,7 @@ pub(crate) fn run(
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     // Before the image is pulled: a scan without advisories is no scan.
-    let database = ScanDatabase::find(&arguments.database, settings, environment)?;
+    let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
     let options = match_options(&arguments.severity_order, settings)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let (snapshot, database) = database.open(&plimsoll_match::needed(&inventory), bars)?;

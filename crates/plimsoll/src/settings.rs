@@ -90,6 +90,18 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Certificates to trust besides the system's: those of the flag, else those of the file. Each must be there, so that a
+    /// name that was mistyped is not found out by a connection that fails, or not at all.
+    pub(crate) fn certificates(&self, flag: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+        let files = if flag.is_empty() { &self.ca_cert } else { flag };
+        for file in files {
+            File::open(file)
+                .with_context(|| format!("cannot read certificates `{}`", file.display()))
+                .map_err(|error| Failure::new(Exit::Usage, error))?;
+        }
+        Ok(files.to_vec())
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let settings: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         match settings.threads {

@@ -81,8 +81,7 @@ fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Op
     let insecure =
         if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
     options.http.insecure_http.clone_from(insecure);
-    let certificates = if arguments.ca_cert.is_empty() { &settings.ca_cert } else { &arguments.ca_cert };
-    options.http.ca_certificates.extend(certificates.iter().cloned());
+    options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
     Ok(options)
 }
 

@@ -1,8 +1,8 @@
 //! `plimsoll db update`, and what a scan fetches because it is missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(
     quiet: bool,
 ) -> Result<Exit, Failure> {
     let store = store(arguments.db.path.as_deref(), settings, environment)?;
-    let mut options = options(settings, environment, bars)?;
+    let mut options = options(&arguments.ca_cert, settings, environment, bars)?;
     let ecosystems =
         if arguments.ecosystems.is_empty() { &settings.update.ecosystems } else { &arguments.ecosystems };
     options.ecosystems = match (arguments.all, ecosystems.as_slice()) {
@@ -47,8 +47,7 @@ pub(crate) fn run(
             if held.is_empty() {
                 bars.note(
                     "note: no ecosystem is held yet: one comes with the first scan that needs it, or with \
-                     `--ecosystem Debian,PyPI`, or all of them with `--all`"
-                        .to_owned(),
+                     `--ecosystem Debian,PyPI`, or all of them with `--all`",
                 );
             }
             Some(held)
@@ -59,20 +58,22 @@ pub(crate) fn run(
         only(&mut options, &arguments.sources)?;
     }
     with(&mut options, &arguments.with_sources)?;
+    // What the command line says of a source goes before what the settings say of it.
+    let mut mirrors: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for mirror in &arguments.mirrors {
         let (source, url) = mirror.split_once('=').ok_or_else(|| {
             usage(format!(
                 "cannot read --mirror `{mirror}`: expected SOURCE=URL as in `osv=https://mirror.example/osv/`"
             ))
         })?;
-        known(source)?;
-        options.mirrors.entry(source.to_owned()).or_default().push(url.to_owned());
+        check_mirror(source, url)?;
+        mirrors.entry(source.to_owned()).or_default().push(url.to_owned());
     }
-    options.force = arguments.force;
+    options.mirrors.extend(mirrors);
+    options.force = arguments.force || is_damaged(&store, bars)?;
     options.downloads = usize::from(arguments.parallel);
     options.offline = arguments.offline || settings.offline;
     options.http.retries = arguments.retries;
-    options.http.ca_certificates.extend(arguments.ca_cert.iter().cloned());
 
     bars.say("asking the sources");
     let report = plimsoll_feed::update(&store, &options).map_err(feed_failure)?;
@@ -108,6 +109,19 @@ pub(crate) fn run(
     })
 }
 
+/// Whether files of the current generation are gone, or were written by another version: then nothing of it counts as
+/// unchanged.
+fn is_damaged(store: &Store, bars: &Bars) -> Result<bool, Failure> {
+    let Some(generation) = store.current().map_err(damaged)? else { return Ok(false) };
+    match generation.open_all() {
+        Ok(_) => Ok(false),
+        Err(error) => {
+            bars.note(&format!("note: {error}: everything is fetched anew"));
+            Ok(true)
+        }
+    }
+}
+
 fn hint(feed: &plimsoll_feed::FeedReport) -> Option<&'static str> {
     of_certificates(&feed.to_string())
 }
@@ -121,7 +135,12 @@ fn described(report: &UpdateReport) -> String {
     let digest = if report.after == report.before { "digest unchanged" } else { "digest" };
     let lines = report.to_string();
     let lines: Vec<_> = lines.lines().map(plimsoll_report::printable).collect();
-    format!("{}\n{digest}: {}\n", lines.join("\n"), report.after)
+    let digest = match report.after.as_str() {
+        // Of an empty folder from which nothing was asked.
+        "" => "no database yet".to_owned(),
+        after => format!("{digest}: {after}"),
+    };
+    format!("{}\n{digest}\n", lines.join("\n"))
 }
 
 /// Fetches what a scan needs of ecosystems that the store lacks, and nothing else. Gives notes on what could not be
@@ -129,6 +148,7 @@ fn described(report: &UpdateReport) -> String {
 pub(crate) fn ensure(
     store: &Store,
     wanted: &[Namespace],
+    ca_cert: &[PathBuf],
     settings: &Settings,
     environment: &Environment,
     bars: &Bars,
@@ -139,14 +159,14 @@ pub(crate) fn ensure(
     }
     let names: Vec<&str> = lacking.iter().map(|ecosystem| ecosystem.name()).collect();
     bars.say(format!("fetching advisories of {}", names.join(", ")));
-    let mut options = options(settings, environment, bars)?;
+    let mut options = options(ca_cert, settings, environment, bars)?;
     // Somebody waits, and a gap says as much as a long wait.
     options.http.retries = MAX_RETRIES_OF_A_SCAN;
     options.http.connect_timeout = CONNECT_TIMEOUT_OF_A_SCAN;
     Ok(match plimsoll_feed::ensure(store, wanted, &options) {
-        Ok(report) => report.failed().map(|feed| format!("note: {feed}")).collect(),
+        Ok(report) => report.failed().map(ToString::to_string).collect(),
         Err(error) => {
-            let mut text = format!("note: cannot fetch advisories of {}: {error}", names.join(", "));
+            let mut text = format!("cannot fetch advisories of {}: {error}", names.join(", "));
             let mut cause = std::error::Error::source(&error);
             while let Some(error) = cause {
                 write!(text, "; {error}").expect("a string takes every text");
@@ -199,14 +219,19 @@ pub(crate) fn updated(path: &Path, wanted: Option<&[Namespace]>) -> String {
 }
 
 /// What settings and surroundings say of fetching.
-fn options(settings: &Settings, environment: &Environment, bars: &Bars) -> Result<UpdateOptions, Failure> {
+fn options(
+    ca_cert: &[PathBuf],
+    settings: &Settings,
+    environment: &Environment,
+    bars: &Bars,
+) -> Result<UpdateOptions, Failure> {
     let mut options = UpdateOptions::new(environment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     options.http = plimsoll_http::Options::from_env();
-    options.http.ca_certificates.extend(settings.ca_cert.iter().cloned());
+    options.http.ca_certificates.extend(settings.certificates(ca_cert)?);
     options.http.insecure_http.clone_from(&settings.insecure_http);
     options.offline = settings.offline;
     for (source, urls) in &settings.update.mirrors {
-        known(source)?;
+        urls.iter().try_for_each(|url| check_mirror(source, url))?;
         options.mirrors.insert(source.clone(), urls.clone());
     }
     if !settings.update.sources.is_empty() {
@@ -240,6 +265,19 @@ fn with(options: &mut UpdateOptions, names: &[String]) -> Result<(), Failure> {
         options.with.push(name.clone());
     }
     Ok(())
+}
+
+fn check_mirror(source: &str, url: &str) -> Result<(), Failure> {
+    known(source)?;
+    let is_http = ["http://", "https://"]
+        .iter()
+        .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    if is_http {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "cannot use mirror `{url}` of source `{source}`: expected an address that begins with http:// or https://"
+    )))
 }
 
 fn known(name: &str) -> Result<(), Failure> {

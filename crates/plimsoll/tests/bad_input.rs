@@ -139,10 +139,10 @@ fn an_empty_image_says_that_it_is_empty() {
 fn a_missing_or_damaged_database() {
     let stage = Stage::new("database");
     image().write_oci_layout(&stage.folder.join("layout"), "1").unwrap();
-    let run = stage.run(&["scan", "oci-dir:layout", "--db", "nowhere.db"]);
+    let run = stage.run(&["scan", "oci-dir:layout", "--db", "nowhere.db", "--offline"]);
     assert_error(&run, 5, &["nowhere.db", "hint: "]);
     // No database is named, and none lies at the default place.
-    assert_error(&stage.run(&["scan", "oci-dir:layout"]), 5, &["hint: "]);
+    assert_error(&stage.run(&["scan", "oci-dir:layout", "--offline"]), 5, &["hint: "]);
     let bytes = std::fs::read(stage.folder.join("plimsoll.db")).unwrap();
     stage.write("cut.db", &bytes[..bytes.len() / 2]);
     assert_error(&stage.run(&["scan", "oci-dir:layout", "--db", "cut.db"]), 5, &["cut.db"]);

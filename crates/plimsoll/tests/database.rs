@@ -123,7 +123,9 @@ fn advisories_are_found_by_id_by_package_and_by_a_part_of_a_name() {
         ("pkg:pypi/PyYAML", "PyPI: pyyaml"),
         ("openssl", "Debian:11: openssl"),
         ("acm", "npm: @acme/old"),
-        ("nothing-like-that", "nothing is known of `nothing-like-that`"),
+        ("cve-2021-3711", "known to be exploited"),
+        ("CVE-2021-3712", "Debian:11/openssl: >=0 <1.1.1k-1+deb11u1"),
+        ("nothing-like-that", "no advisory names `nothing-like-that`"),
     ] {
         let run = stage.run(&["db", "search", text, "--db", "store"]);
         assert_eq!(run.status, 0, "{run:?}");
@@ -181,4 +183,158 @@ fn a_database_travels_through_a_file_and_a_registry() {
         "refused",
     ]);
     assert_eq!(run.status, 3, "{run:?}");
+}
+
+#[test]
+fn a_package_url_is_looked_for_where_it_is_at_home() {
+    let stage = stage("search-purl");
+    stage.write(
+        "advisories/DSA-8.json",
+        br#"{"id": "DSA-8", "modified": "2024-02-02T00:00:00Z", "affected": [{"package": {"ecosystem": "Debian:12",
+            "name": "pyyaml"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}, {"package":
+            {"ecosystem": "Debian:11", "name": "pyyaml"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}]}"#,
+    );
+    let built = stage.run(&["db", "build", "--from", "advisories", "--output", "store/"]);
+    assert_eq!(built.status, 0, "{built:?}");
+    for (text, homes) in [
+        ("pyyaml", &["Debian:11", "Debian:12", "PyPI"][..]),
+        ("pkg:pypi/pyyaml", &["PyPI"]),
+        ("pkg:deb/debian/pyyaml", &["Debian:11", "Debian:12"]),
+        ("pkg:deb/debian/pyyaml@1?distro=debian-12", &["Debian:12"]),
+    ] {
+        let found = json(&stage, &["db", "search", text, "--db", "store"]);
+        let packages = found["Packages"].as_array().expect("a list");
+        let found: Vec<_> = packages.iter().filter_map(|package| package["Namespace"].as_str()).collect();
+        assert_eq!(found, homes, "{text}");
+    }
+}
+
+/// What the command says as JSON.
+fn json(stage: &Stage, words: &[&str]) -> serde_json::Value {
+    let run = stage.run(&[words, &["--format", "json"]].concat());
+    assert_eq!(run.status, 0, "{run:?}");
+    serde_json::from_str(&run.stdout).expect("JSON")
+}
+
+#[test]
+fn info_search_and_diff_are_there_for_programs() {
+    let stage = stage("for-programs");
+    let info = json(&stage, &["db", "info", "--db", "store"]);
+    let pin = info["Digest"].as_str().expect("a digest").to_owned();
+    assert_eq!(info["Advisories"], 4);
+    assert_eq!(info["Generations"], serde_json::json!([pin]));
+    assert!(info["Partitions"].as_array().expect("a list").iter().any(|p| p["Name"] == "Debian:11"));
+    let file = json(&stage, &["db", "info", "--db", "plimsoll.db"]);
+    assert_eq!(
+        (&file["Advisories"], file["Namespaces"][0]["Name"].as_str()),
+        (&info["Advisories"], Some("Debian:11"))
+    );
+
+    let found = json(&stage, &["db", "search", "CVE-2021-3711", "--db", "store"]);
+    assert_eq!(found["KnownExploited"]["DateAdded"], "2022-01-01");
+    let advisory = &found["Advisories"][0];
+    assert_eq!(advisory["ID"], "DSA-1");
+    assert_eq!(
+        advisory["Affected"][0]["Ranges"],
+        serde_json::json!([[{"Introduced": "0"}, {"Fixed": "1.1.1k-1+deb11u1"}]])
+    );
+
+    stage.write(
+        "advisories/DSA-9.json",
+        br#"{"id": "DSA-9", "modified": "2024-02-02T00:00:00Z", "affected": [{"package": {"ecosystem": "Debian:11",
+            "name": "openssl"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}]}"#,
+    );
+    std::fs::remove_file(stage.folder.join("advisories/GHSA-acme.json")).expect("it is there");
+    let built = stage.run(&["db", "build", "--from", "advisories", "--output", "store/"]);
+    assert_eq!(built.status, 0, "{built:?}");
+    let diff = json(&stage, &["db", "diff", &pin, "--db", "store"]);
+    assert_eq!((&diff["From"], &diff["MoreChanges"]), (&serde_json::json!(pin), &serde_json::json!(0)));
+    assert_eq!(
+        diff["Changes"][0]["Packages"],
+        serde_json::json!([{"Namespace": "Debian:11", "Name": "openssl"}])
+    );
+    assert_eq!(diff["Changes"][1]["Kind"], "removed");
+    let short = stage.run(&["db", "diff", &pin, "--db", "store", "--limit", "1"]);
+    assert!(short.stdout.contains("npm: 0 added, 1 removed"), "{short:?}");
+    assert!(short.stdout.contains("1 more: raise --limit"), "{short:?}");
+}
+
+#[test]
+fn that_there_is_no_database_is_said_alike_by_all_that_ask_it() {
+    let stage = Stage::empty("none");
+    std::fs::create_dir_all(stage.folder.join("empty")).expect("a folder");
+    for words in [&["info"][..], &["verify"], &["search", "openssl"], &["export", "db.tar"]] {
+        for db in ["empty", "nowhere"] {
+            let run = stage.run(&[&["db"], words, &["--db", db]].concat());
+            assert_eq!(run.status, 5, "{run:?}");
+            assert!(run.stderr.contains(&format!("`{db}`")), "{run:?}");
+            assert!(run.stderr.contains("hint: fetch one with `plimsoll db update`"), "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn a_first_scan_without_a_network_says_what_it_tried() {
+    let stage = Stage::empty("first");
+    stage.write("oci.tar", &image().oci_archive("1.2"));
+    stage.write(
+        "plimsoll.toml",
+        b"[update]\nsources = [\"osv\"]\nmirrors = { osv = [\"http://127.0.0.1:9/\"] }\n",
+    );
+    let run = stage.run(&["scan", "oci-archive:oci.tar", "--db", "new"]);
+    assert_eq!((run.status, run.stdout.as_str()), (5, ""), "{run:?}");
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert!(lines[0].starts_with("error: cannot open advisory database `new`"), "{run:?}");
+    assert!(lines[1].starts_with("  because: cannot fetch advisories of Debian"), "{run:?}");
+    assert!(run.stderr.contains("\nhint: fetch one with"), "{run:?}");
+}
+
+#[test]
+fn a_mirror_of_the_command_line_goes_before_that_of_the_settings() {
+    let stage = Stage::empty("mirrors");
+    stage.write(
+        "plimsoll.toml",
+        b"[update]\nsources = [\"osv\"]\nmirrors = { osv = [\"http://127.0.0.1:9/settings/\"] }\n",
+    );
+    let update = |more: &[&str]| {
+        let words = ["db", "update", "--db", "new", "--ecosystem", "npm", "--retries", "0"];
+        stage.run(&[&words, more].concat())
+    };
+    let run = update(&["--mirror", "osv=http://127.0.0.1:9/flag/"]);
+    assert_eq!(run.status, 5, "{run:?}");
+    assert!(run.stderr.contains("/flag/") && !run.stderr.contains("/settings/"), "{run:?}");
+    for wrong in ["osv", "osv=", "osv=ftp://mirror.example/", "nobody=http://mirror.example/"] {
+        assert_eq!(update(&["--mirror", wrong]).status, 2, "{wrong}");
+    }
+    let run = update(&["--ca-cert", "nowhere.pem"]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.stderr.contains("cannot read certificates `nowhere.pem`"), "{run:?}");
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    let stage = Stage::empty("help");
+    for words in [&["--help"][..], &["scan", "--help"], &["db", "update", "--help"], &["db", "diff", "-h"]] {
+        let run = stage.run(words);
+        assert_eq!(run.status, 0, "{run:?}");
+        assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{run:?}");
+    }
+    assert!(stage.run(&["--help"]).stdout.starts_with("Scans container images"));
+}
+
+#[test]
+fn an_update_takes_nothing_as_unchanged_where_files_are_gone() {
+    let stage = stage("gone");
+    stage.write(
+        "plimsoll.toml",
+        b"[update]\nsources = [\"osv\"]\nmirrors = { osv = [\"http://127.0.0.1:9/\"] }\n",
+    );
+    let partitions = std::fs::read_dir(stage.folder.join("store/partitions")).expect("a folder");
+    for partition in partitions {
+        std::fs::remove_file(partition.expect("an entry").path()).expect("it is there");
+    }
+    assert_eq!(stage.run(&["db", "info", "--db", "store"]).status, 5);
+    let run = stage.run(&["db", "update", "--db", "store", "--retries", "0"]);
+    assert_eq!(run.status, 5, "{run:?}");
+    assert!(run.stderr.contains("everything is fetched anew"), "{run:?}");
 }

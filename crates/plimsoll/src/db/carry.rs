@@ -67,13 +67,13 @@ pub(super) fn push(
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     let target = read_reference(reference)?;
+    let reach = reach(registry, settings)?;
     let (generation, created) = carriable(path)?;
     let key = signing_key(key, settings, bars)?;
     bars.say(format!("sending to {target}"));
     let progress = CarryBar::new(bars);
     let packing = Packing { created: &created, key: key.as_ref(), progress: Some(&progress) };
-    let pushed = plimsoll_artifact::push(&generation, &target, &packing, &reach(registry, settings))
-        .map_err(failure)?;
+    let pushed = plimsoll_artifact::push(&generation, &target, &packing, &reach).map_err(failure)?;
     finish(bars);
     let signed = if pushed.signed { "signed" } else { "not signed" };
     say(&format!(
@@ -96,12 +96,12 @@ pub(super) fn pull(
 ) -> Result<Exit, Failure> {
     let source = read_reference(reference)?;
     let trust = trusted(trust, settings, reference)?;
+    let reach = reach(registry, settings)?;
     let store = Store::at(path);
     bars.say(format!("asking for {source}"));
     let progress = CarryBar::new(bars);
     let taking = Taking { trust: &trust, wanted: None, progress: Some(&progress) };
-    let received =
-        plimsoll_artifact::pull(&source, &store, &taking, &reach(registry, settings)).map_err(failure)?;
+    let received = plimsoll_artifact::pull(&source, &store, &taking, &reach).map_err(failure)?;
     taken(&store, &received, reference, bars)
 }
 
@@ -167,7 +167,7 @@ fn signing_key(
     let Some(path) = arguments.key.as_ref().or(settings.signing_key.as_ref()) else { return Ok(None) };
     let read = read_private_key(path).map_err(attest_failure)?;
     if let Some(warning) = read.warning {
-        bars.note(format!("warning: {warning}"));
+        bars.note(&format!("warning: {warning}"));
     }
     Ok(Some(read.key))
 }
@@ -201,14 +201,13 @@ fn read_reference(text: &str) -> Result<Reference, Failure> {
 }
 
 /// How the registry is reached.
-fn reach(arguments: &RegistryArgs, settings: &Settings) -> plimsoll_oci::Options {
+fn reach(arguments: &RegistryArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
     let mut options = plimsoll_oci::Options::from_env();
     let insecure =
         if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
     options.http.insecure_http.clone_from(insecure);
-    let certificates = if arguments.ca_cert.is_empty() { &settings.ca_cert } else { &arguments.ca_cert };
-    options.http.ca_certificates.extend(certificates.iter().cloned());
-    options
+    options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
+    Ok(options)
 }
 
 fn finish(bars: &Bars) {

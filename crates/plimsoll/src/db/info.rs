@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use plimsoll_db::{Manifest, Snapshot};
+use plimsoll_db::{Generation, Manifest, Snapshot};
 use plimsoll_report::printable;
 
+use super::json;
+use crate::args::DbFormat;
 use crate::database::{damaged, spoken};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -16,23 +18,40 @@ use crate::update;
 /// Records that were left out and are listed one by one, in all.
 const MAX_SHOWN_FAILURES: usize = 20;
 
-pub(super) fn run(path: &Path, environment: &Environment) -> Result<Exit, Failure> {
-    let snapshot = plimsoll_db::open(path, None, None).map_err(damaged)?;
-    let text = match snapshot.manifest() {
-        Some(manifest) => of_store(path, &snapshot, manifest, environment),
-        None => format!(
+pub(super) fn run(path: &Path, format: DbFormat, environment: &Environment) -> Result<Exit, Failure> {
+    let snapshot = super::open(path)?;
+    let kept = match snapshot.generation() {
+        Some(generation) => generation.store().generations().map_err(damaged)?,
+        None => Vec::new(),
+    };
+    let text = match (snapshot.manifest(), format) {
+        (Some(manifest), DbFormat::Text) => {
+            of_store(path, &snapshot, manifest, &kept, environment).into_bytes()
+        }
+        (Some(manifest), DbFormat::Json) => {
+            json::bytes(&json::of_store(&snapshot, manifest, &update::updated(path, None), &kept))?
+        }
+        (None, DbFormat::Json) => json::bytes(&json::of_file(&snapshot, &snapshot.info().map_err(damaged)?))?,
+        (None, DbFormat::Text) => format!(
             "database: {}\ndigest: {}\nsize: {} bytes\n{}",
             path.display(),
             snapshot.digest(),
             snapshot.size_bytes(),
             snapshot.info().map_err(damaged)?
-        ),
+        )
+        .into_bytes(),
     };
-    output::write(None, text.as_bytes())?;
+    output::write(None, &text)?;
     Ok(Exit::Passed)
 }
 
-fn of_store(path: &Path, snapshot: &Snapshot, manifest: &Manifest, environment: &Environment) -> String {
+fn of_store(
+    path: &Path,
+    snapshot: &Snapshot,
+    manifest: &Manifest,
+    kept: &[Generation],
+    environment: &Environment,
+) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         text.push_str(printable(line.trim_end()).as_ref());
@@ -54,6 +73,9 @@ fn of_store(path: &Path, snapshot: &Snapshot, manifest: &Manifest, environment: 
     partitions(manifest, &mut line);
     line(String::new());
     sources(manifest, &mut line);
+    for generation in kept.iter().filter(|generation| *generation.digest() != snapshot.digest()) {
+        line(format!("kept besides: {}", generation.digest()));
+    }
     text
 }
 
