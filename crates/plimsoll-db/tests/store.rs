@@ -483,7 +483,10 @@ fn damage_is_told_with_partition_and_file() {
         assert!(Manifest::parse(&changed, "x").is_err(), "byte {index}");
         assert!(Manifest::parse(&bytes[..index], "x").is_err(), "{index} bytes");
     }
+    // The one before is read in its place; where none can be read, that is said.
     fs::write(&manifest, "{}").unwrap();
+    assert_eq!(store.current().unwrap().unwrap().number(), 1);
+    fs::write(folder.0.join("generations/00000000000000000001.json"), "{}").unwrap();
     let error = store.current().unwrap_err();
     assert!(matches!(&error, Error::Manifest { .. }), "{error}");
     assert!(error.hint().is_some());
