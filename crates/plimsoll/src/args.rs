@@ -22,7 +22,7 @@ const HELP_WIDTH: usize = 80;
 Exit status:
   0  passed, or no gate was asked     3  could not scan: image, registry, disk
   1  the gate failed                  4  undecided, and --strict was asked
-  2  usage or configuration           5  advisory data missing, damaged or too old
+  2  usage or configuration           5  advisories missing, damaged or too old
 
 Flags go before PLIMSOLL_* variables, and those before plimsoll.toml in the
 current folder.")]
