@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use plimsoll_archive::TarError;
-use plimsoll_http::ConnectionFailure;
+use plimsoll_http::{ConnectionFailure, Error as Http};
 
 /// Why an image could not be opened or read. [`Error::hint`] says what may help.
 ///
@@ -73,16 +73,6 @@ pub enum Error {
         /// The status.
         status: u16,
     },
-    /// The registry asks to wait for longer than is allowed, or again and again.
-    #[error("cannot read `{subject}`: expected an answer, found {answer}, after {attempts} attempts")]
-    Busy {
-        /// Address, without its query.
-        subject: String,
-        /// Status and message, and how long it asks to wait.
-        answer: String,
-        /// How often it was tried.
-        attempts: u32,
-    },
     /// The registry does not let us write.
     #[error("cannot push {what} to `{subject}`: {answer}, asked {tried}")]
     PushDenied {
@@ -109,6 +99,9 @@ pub enum Error {
         /// The status.
         status: u16,
     },
+    /// The request itself has no answer: no connection, no trusted certificate, a redirect that is not followed.
+    #[error(transparent)]
+    Http(#[from] plimsoll_http::Error),
     /// Something answered that is no registry.
     #[error("cannot read `{subject}`: expected {expected}, found `{found}`")]
     NotRegistry {
@@ -118,62 +111,6 @@ pub enum Error {
         expected: &'static str,
         /// The media type of the answer.
         found: String,
-    },
-    /// No connection, or it broke more often than it is tried again.
-    #[error("cannot read `{subject}`: {failure}")]
-    Connection {
-        /// Address, without its query.
-        subject: String,
-        /// Which part failed.
-        failure: ConnectionFailure,
-        /// The failure.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The registry shows a certificate that is not trusted.
-    #[error("cannot read `{subject}`: expected a trusted certificate of `{host}`, found {found}")]
-    Certificate {
-        /// Address, without its query.
-        subject: String,
-        /// The host, without its port.
-        host: String,
-        /// What is wrong with it: `one of an unknown authority`.
-        found: &'static str,
-        /// The failure.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A header that cannot be sent.
-    #[error("cannot ask `{subject}`: expected header `{name}` of printable characters, found others")]
-    Header {
-        /// Address, without its query.
-        subject: String,
-        /// The header.
-        name: String,
-    },
-    /// A redirect that is not followed.
-    #[error("cannot follow the redirect from `{from}`: expected {expected}, found {found}")]
-    Redirect {
-        /// Address, without its query.
-        from: String,
-        /// What is followed.
-        expected: &'static str,
-        /// What was given.
-        found: String,
-    },
-    /// The certificates to trust cannot be read.
-    #[error("cannot read certificates from `{place}`: expected PEM certificates, found {found}")]
-    Certificates {
-        /// Where.
-        place: String,
-        /// What was there.
-        found: String,
-    },
-    /// A proxy's address is none.
-    #[error("cannot use the proxy for {scheme} addresses: expected `http://host:port`, found another form")]
-    Proxy {
-        /// `http` or `https`.
-        scheme: &'static str,
     },
     /// Bytes that are not what they should be: a manifest, a config, an index.
     #[error("cannot read {what} of `{subject}`: expected {expected}, found {found}")]
@@ -272,24 +209,6 @@ pub enum Error {
     },
 }
 
-impl From<plimsoll_http::Error> for Error {
-    fn from(error: plimsoll_http::Error) -> Self {
-        use plimsoll_http::Error as Http;
-        match error {
-            Http::Busy { subject, answer, attempts, status: _ } => Self::Busy { subject, answer, attempts },
-            Http::Connection { subject, failure, source } => Self::Connection { subject, failure, source },
-            Http::Certificate { subject, host, found, source } => {
-                Self::Certificate { subject, host, found, source }
-            }
-            Http::Redirect { from, expected, found } => Self::Redirect { from, expected, found },
-            Http::Certificates { place, found } => Self::Certificates { place, found },
-            Http::Proxy { scheme } => Self::Proxy { scheme },
-            Http::Header { subject, name } => Self::Header { subject, name },
-            Http::File { path, source } => Self::File { path, source },
-        }
-    }
-}
-
 impl Error {
     /// What may help, as a sentence without a stop; `None` where the error says all there is to say.
     pub fn hint(&self) -> Option<&'static str> {
@@ -306,22 +225,17 @@ impl Error {
             Self::PushDenied { .. } => {
                 "the credentials may be for reading only, or have expired; some registries want the repository to be created first"
             }
-            Self::Busy { .. } => "log in for higher limits, or try again later",
             Self::NotRegistry { .. } => {
                 "the address may be that of a web page or a login portal; check the registry's name and the proxy"
             }
-            Self::Certificate { .. } => {
-                "give the authority's certificate with `--ca-cert FILE`, or set SSL_CERT_FILE"
-            }
-            Self::Connection { failure: ConnectionFailure::Tls, .. } => {
-                "give the authority's certificate with `--ca-cert FILE`, or set SSL_CERT_FILE; name a registry without TLS with `--insecure-http HOST`"
-            }
-            Self::Connection { failure: ConnectionFailure::Name, .. } => {
+            Self::Http(Http::Busy { .. }) => "log in for higher limits, or try again later",
+            Self::Http(Http::Connection { failure: ConnectionFailure::Name, .. }) => {
                 "check the registry's name; behind a proxy, set HTTPS_PROXY"
             }
-            Self::Connection { failure: ConnectionFailure::Proxy, .. } => {
-                "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+            Self::Http(Http::Connection { failure: ConnectionFailure::Tls, .. }) => {
+                "give the authority's certificate with `--ca-cert FILE`, or set SSL_CERT_FILE; name a registry without TLS with `--insecure-http HOST`"
             }
+            Self::Http(error) => return error.hint(),
             Self::PlatformMissing { .. } => "choose one with `--platform`",
             Self::Choice { .. } => "name one behind a colon, as in `docker-archive:FILE:app:1.2`",
             Self::EngineMissing { source: Some(error), .. }

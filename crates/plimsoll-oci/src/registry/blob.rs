@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use plimsoll_http::{ConnectionFailure, Response, Url};
+use plimsoll_http::{ConnectionFailure, Error as HttpError, Response, Url};
 use plimsoll_model::Digest;
 
 use super::client::Client;
@@ -214,11 +214,12 @@ impl Read for BlobReader<'_> {
                                 self.failures + 1
                             ))
                         } else {
-                            Error::Connection {
+                            HttpError::Connection {
                                 subject: format!("{} {}", self.what, self.digest),
                                 failure: ConnectionFailure::Transport,
                                 source: Box::new(source),
                             }
+                            .into()
                         };
                         return Err(error.into_io());
                     }
@@ -238,10 +239,11 @@ impl Read for BlobReader<'_> {
 pub(crate) fn unwrap_io(error: io::Error, what: &'static str) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => error,
-        Err(source) => Error::Connection {
+        Err(source) => HttpError::Connection {
             subject: what.to_owned(),
             failure: ConnectionFailure::Transport,
             source: Box::new(source),
-        },
+        }
+        .into(),
     }
 }

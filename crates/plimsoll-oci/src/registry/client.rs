@@ -7,7 +7,9 @@ use std::io::Read;
 use std::sync::Mutex;
 
 use base64::Engine as _;
-use plimsoll_http::{ConnectionFailure, Request, Response, Scheme, Url, encode, is_loopback, read_up_to};
+use plimsoll_http::{
+    ConnectionFailure, Error as HttpError, Request, Response, Scheme, Url, encode, is_loopback, read_up_to,
+};
 use plimsoll_model::Digest;
 use serde::Deserialize;
 
@@ -127,11 +129,12 @@ impl Client {
     /// As [`Client::blob`], from another address and without credentials.
     pub(crate) fn foreign_blob(&self, url: &Url, from: u64) -> Result<Response, Error> {
         if url.scheme == Scheme::Http && !self.http.plain_allowed(url) {
-            return Err(Error::Redirect {
+            return Err(HttpError::Redirect {
                 from: format!("a layer of {}", self.reference),
                 expected: "an https address",
                 found: format!("`{url}`"),
-            });
+            }
+            .into());
         }
         let mut response = self.http.send(url, &Request::get().from_byte(from))?;
         if !matches!(response.status, 404 | 416) {
@@ -239,7 +242,7 @@ impl Client {
                 Ok(response) => {
                     response.status == 400 && response.header("docker-distribution-api-version").is_none()
                 }
-                Err(plimsoll_http::Error::Connection { failure: ConnectionFailure::Transport, .. }) => true,
+                Err(HttpError::Connection { failure: ConnectionFailure::Transport, .. }) => true,
                 Err(_) => false,
             };
         if wants_tls {
@@ -359,7 +362,7 @@ impl Client {
             })
         })?;
         if url.scheme == Scheme::Http && !self.http.plain_allowed(&url) {
-            return Err(Error::Redirect {
+            return Err(HttpError::Redirect {
                 from: self.reference.registry().to_owned(),
                 expected: "a token server with an https address",
                 found: format!("`{url}`"),
@@ -441,8 +444,8 @@ impl From<Error> for TokenFailure {
     }
 }
 
-impl From<plimsoll_http::Error> for TokenFailure {
-    fn from(error: plimsoll_http::Error) -> Self {
+impl From<HttpError> for TokenFailure {
+    fn from(error: HttpError) -> Self {
         Error::from(error).into()
     }
 }
@@ -493,8 +496,8 @@ fn challenges(response: &Response) -> Vec<Challenge> {
 }
 
 /// Whether all is well but the trust.
-fn is_certificate_error(error: &plimsoll_http::Error) -> bool {
-    matches!(error, plimsoll_http::Error::Certificate { .. } | plimsoll_http::Error::Certificates { .. })
+fn is_certificate_error(error: &HttpError) -> bool {
+    matches!(error, HttpError::Certificate { .. } | HttpError::Certificates { .. })
 }
 
 fn basic(user: &str, password: &Secret) -> Secret {
@@ -510,7 +513,7 @@ fn read_bounded(
     subject: &str,
     url: &Url,
 ) -> Result<Vec<u8>, Error> {
-    let bytes = read_up_to(body, max_bytes + 1).map_err(|source| Error::Connection {
+    let bytes = read_up_to(body, max_bytes + 1).map_err(|source| HttpError::Connection {
         subject: url.to_string(),
         failure: ConnectionFailure::Transport,
         source: Box::new(source),

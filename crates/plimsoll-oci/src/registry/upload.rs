@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use plimsoll_http::{ConnectionFailure, Method, Request, Response, Scheme, Url, encode};
+use plimsoll_http::{ConnectionFailure, Error as HttpError, Method, Request, Response, Scheme, Url, encode};
 use plimsoll_model::Digest;
 
 use super::client::Client;
@@ -106,23 +106,24 @@ fn upload(client: &Client, digest: &Digest, content: BlobContent<'_>) -> Result<
 /// Where the registry wants the blob, with the digest it will have.
 fn place(client: &Client, response: &Response, digest: &Digest) -> Result<Url, Error> {
     let from = || response.url.to_string();
-    let location = response.header("location").ok_or_else(|| Error::Redirect {
+    let location = response.header("location").ok_or_else(|| HttpError::Redirect {
         from: from(),
         expected: "an address in `Location`",
         found: "none".to_owned(),
     })?;
-    let mut place = response.url.join(location).map_err(|found| Error::Redirect {
+    let mut place = response.url.join(location).map_err(|found| HttpError::Redirect {
         from: from(),
         expected: "an http address",
         found: found.to_owned(),
     })?;
     let downgraded = response.url.scheme == Scheme::Https || !client.http.plain_allowed(&place);
     if place.scheme == Scheme::Http && downgraded {
-        return Err(Error::Redirect {
+        return Err(HttpError::Redirect {
             from: from(),
             expected: "an https address",
             found: format!("`{place}`"),
-        });
+        }
+        .into());
     }
     let mark = if place.path.contains('?') { '&' } else { '?' };
     place.path = format!("{}{mark}digest={}", place.path, encode(digest.as_str()));
@@ -132,12 +133,12 @@ fn place(client: &Client, response: &Response, digest: &Digest) -> Result<Url, E
 /// Whether another upload may go better.
 fn may_pass(error: &Error) -> bool {
     match error {
-        Error::Connection { failure, .. } => {
+        Error::Http(HttpError::Connection { failure, .. }) => {
             matches!(failure, ConnectionFailure::Transport | ConnectionFailure::Timeout)
         }
         // The upload was forgotten, or half of it is there.
         Error::Push { status, .. } => matches!(status, 404 | 416 | 500 | 502 | 504),
-        Error::Busy { .. } => true,
+        Error::Http(HttpError::Busy { .. }) => true,
         _ => false,
     }
 }
