@@ -84,14 +84,25 @@ pub(crate) fn run(
     let first = median_of(|| {
         let snapshot = plimsoll_db::open(&path, Some(&wanted), None)?;
         let started = Instant::now();
-        findings = evaluate(&inventory, &snapshot)?.findings.len();
+        findings = evaluate(&inventory, &snapshot, true)?.findings.len();
         anyhow::Ok(started.elapsed())
     })?;
-    let again = median(|| evaluate(&inventory, &snapshot).map(drop))?;
+    let again = median(|| evaluate(&inventory, &snapshot, true).map(drop))?;
+    let all = plimsoll_db::open(&path, None, None)?;
+    let of_all = median(|| evaluate(&inventory, &all, true).map(drop))?;
+    let texts = median_of(|| {
+        let snapshot = plimsoll_db::open(&path, Some(&wanted), None)?;
+        let started = Instant::now();
+        evaluate(&inventory, &snapshot, false)?;
+        anyhow::Ok(started.elapsed())
+    })?;
     println!(
-        "{PACKAGES} packages matched in {} after opening, in {} again, {findings} findings",
+        "{PACKAGES} packages matched in {} after opening, in {} again, in {} of all partitions; with titles, descriptions \
+         and links in {} after opening; {findings} findings",
         shown(first),
-        shown(again)
+        shown(again),
+        shown(of_all),
+        shown(texts),
     );
 
     if let Some(next_day) = next_day {
@@ -115,8 +126,13 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn evaluate(inventory: &Inventory, snapshot: &plimsoll_db::Snapshot) -> Result<plimsoll_match::Matches> {
-    Ok(plimsoll_match::evaluate(inventory, snapshot, &plimsoll_match::Options::default())?)
+fn evaluate(
+    inventory: &Inventory,
+    snapshot: &plimsoll_db::Snapshot,
+    without_texts: bool,
+) -> Result<plimsoll_match::Matches> {
+    let options = plimsoll_match::Options { without_texts, ..plimsoll_match::Options::default() };
+    Ok(plimsoll_match::evaluate(inventory, snapshot, &options)?)
 }
 
 fn current(store: &Store) -> Result<Generation> {

@@ -73,9 +73,9 @@ fuzz_target!(|data: &[u8]| {
         let _ = database.candidates(&npm, name);
     }
     for number in 0..21 {
-        let _ = database.advisory(number);
+        let _ = database.document(number);
         let id = format!("CVE-{number}");
-        let _ = (database.advisories_of(&id), database.scores(&id), database.kev(&id), database.epss(&id));
+        let _ = database.known(&id);
     }
     for block in database.blocks().flatten() {
         let _ = database.records(&block);

@@ -120,7 +120,11 @@ impl Store {
         let mut seen = HashSet::new();
         for info in partitions {
             match self.open_partition(info) {
-                Ok(database) => seen.extend(database.identities()),
+                Ok(database) => {
+                    for identity in database.identities() {
+                        seen.insert(identity.map_err(|error| Error::damaged(database.path(), error))?);
+                    }
+                }
                 Err(Error::Partition { .. }) => {}
                 Err(error) => return Err(error),
             }

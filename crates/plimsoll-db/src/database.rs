@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_advisory::Document;
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Ecosystem, Epss, KevEntry, LookupError,
-    Namespace, Rating,
+    Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Ecosystem, Known, LookupError, Namespace,
+    Texts,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -15,13 +15,14 @@ use crate::bytes::Reader;
 use crate::derive::MAX_NAME_BYTES;
 use crate::documents::{BlockCache, Documents, StoredBlock};
 use crate::entries::{self, Entries};
+use crate::heads::{Head, Heads};
 use crate::ids::{self, IdRecord};
 use crate::info::Info;
 use crate::layout::{BadHeader, FORMAT, Header, Section, content_digest, file_of, read_header};
 use crate::map::Bytes;
-use crate::record::{self, Decoded, decode_document};
-use crate::strings::{Strings, u64_at};
-use crate::{Error, index};
+use crate::record::{self, decode_document};
+use crate::strings::Strings;
+use crate::{Error, filter, index};
 
 /// Namespaces that are accepted; OSV's export of 2026 has some 400.
 const MAX_NAMESPACES: usize = 100_000;
@@ -233,26 +234,34 @@ impl Database {
         records.try_for_each(|record| visit(record?)).map_err(|error| self.damaged(error))
     }
 
+    fn heads(&self) -> Heads<'_> {
+        Heads {
+            section: self.section(Section::Heads),
+            ids: self.section(Section::Ids),
+            strings: self.strings(),
+        }
+    }
+
     /// Of each advisory what tells which are the same in several partitions.
-    pub(crate) fn identities(&self) -> impl Iterator<Item = u64> {
-        let (words, _) = self.section(Section::Identities).as_chunks::<8>();
-        words.iter().map(|word| u64::from_le_bytes(*word)).filter(|identity| identity & record::IS_TEXTS == 0)
+    pub(crate) fn identities(&self) -> impl Iterator<Item = Result<u64, LookupError>> {
+        let heads = self.heads().each().filter(|head| !head.as_ref().is_ok_and(Head::is_texts));
+        heads.map(|head| head.and_then(|head| Ok(record::identity(&head.id()?, head.source()?))))
     }
 
     /// The same of one document.
-    pub(crate) fn identity(&self, number: u32) -> Option<u64> {
-        let identity = u64_at(self.section(Section::Identities), 8 * number as usize)?;
-        Some(identity & !record::IS_TEXTS)
+    pub(crate) fn identity(&self, number: u32) -> Result<u64, LookupError> {
+        let head = self.heads().get(number)?;
+        Ok(record::identity(&head.id()?, head.source()?))
     }
 
     /// How many documents have a number.
     pub(crate) fn document_count(&self) -> u32 {
-        u32::try_from(self.section(Section::Identities).len() / 8).unwrap_or(u32::MAX)
+        self.heads().count()
     }
 
     /// Whether any record bears this ID, or names it.
     pub(crate) fn knows(&self, id: &str) -> Result<bool, LookupError> {
-        Ok(self.id_record(id)?.is_some())
+        Ok(self.id_record(id, filter::hash(id))?.is_some())
     }
 
     /// The namespaces, sorted.
@@ -346,29 +355,44 @@ impl Database {
         Ok(())
     }
 
-    /// The document of that number, without packages, and whether its texts stand elsewhere.
-    pub(crate) fn document(&self, number: u32) -> Result<(Advisory, bool), LookupError> {
+    /// The texts of the document of that number; `None` where they stand elsewhere.
+    pub(crate) fn own_texts(&self, number: u32) -> Result<Option<Texts>, LookupError> {
+        if self.heads().get(number)?.has_texts_elsewhere() {
+            return Ok(None);
+        }
         self.documents().get(number, &self.cache, |record| {
-            let Decoded { advisory, texts_elsewhere, .. } = decode_document(record.body, record.source)?;
-            Ok((advisory, texts_elsewhere))
+            let Advisory { summary, details, references, .. } =
+                decode_document(record.body, record.source)?.advisory;
+            Ok(Some(Texts { summary, details, references }))
         })
     }
 
-    /// The document with this ID and source, with its texts, where this partition keeps those of others.
-    pub(crate) fn texts_of(&self, id: &str, source: &str) -> Result<Option<Advisory>, LookupError> {
-        let Some(record) = self.id_record(id)? else { return Ok(None) };
-        let wanted = record::identity(id, source);
-        let numbers = record.texts()?.into_iter().chain(record.advisories()?);
-        for number in numbers.filter(|&number| self.identity(number) == Some(wanted)) {
-            let (advisory, texts_elsewhere) = self.document(number)?;
-            if !texts_elsewhere && advisory.id == id && advisory.source == source {
-                return Ok(Some(advisory));
+    /// The texts of the document with this ID and source, where this partition keeps those of others.
+    pub(crate) fn texts_of(&self, id: &str, source: &str) -> Result<Option<Texts>, LookupError> {
+        let Some(record) = self.id_record(id, filter::hash(id))? else { return Ok(None) };
+        let advisories = record.known(id, self.strings())?.advisories;
+        for number in record.texts()?.into_iter().chain(advisories) {
+            let head = self.heads().get(number)?;
+            if head.source()? == source
+                && head.id()? == id
+                && let Some(texts) = self.own_texts(number)?
+            {
+                return Ok(Some(texts));
             }
         }
         Ok(None)
     }
 
-    fn id_record(&self, id: &str) -> Result<Option<IdRecord<'_>>, LookupError> {
+    /// As [`AdvisoryLookup::known`], for an ID that was hashed before.
+    pub(crate) fn known_by_hash(&self, id: &str, hash: u64) -> Result<Known, LookupError> {
+        let record = self.id_record(id, hash)?;
+        record.map_or_else(|| Ok(Known::default()), |record| record.known(id, self.strings()))
+    }
+
+    fn id_record(&self, id: &str, hash: u64) -> Result<Option<IdRecord<'_>>, LookupError> {
+        if !filter::may_have(self.section(Section::Filter), hash) {
+            return Ok(None);
+        }
         ids::find(self.section(Section::Ids), id)
     }
 }
@@ -383,24 +407,17 @@ impl AdvisoryLookup for Database {
     }
 
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
-        Ok(self.document(number)?.0)
+        self.heads().get(number)?.advisory()
+    }
+
+    /// Empty where they stand in another partition.
+    fn texts(&self, number: u32) -> Result<Texts, LookupError> {
+        Ok(self.own_texts(number)?.unwrap_or_default())
     }
 
     /// Found under an ID are: the advisory that bears it, those that have it as an alias, those that speak of it in a
     /// downstream's name (`upstream`), and enterprise Linux errata that fix it (`related`).
-    fn advisories_of(&self, id: &str) -> Result<Vec<u32>, LookupError> {
-        self.id_record(id)?.map_or(Ok(Vec::new()), IdRecord::advisories)
-    }
-
-    fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
-        self.id_record(cve)?.map_or(Ok(Vec::new()), |record| record.scores(self.strings()))
-    }
-
-    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError> {
-        self.id_record(cve)?.map_or(Ok(None), |record| record.epss(self.strings()))
-    }
-
-    fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
-        self.id_record(cve)?.map_or(Ok(None), |record| record.kev(cve, self.strings()))
+    fn known(&self, id: &str) -> Result<Known, LookupError> {
+        self.known_by_hash(id, filter::hash(id))
     }
 }

@@ -7,14 +7,13 @@ use plimsoll_model::{Advisory, Affected, Ecosystem, Epss, KevEntry, LookupError,
 use crate::Error;
 use crate::block::{BlockReader, BlockRecord, Frame, unpack};
 use crate::bytes::{Put as _, Reader, damaged};
-use crate::ids::{IdsBuilder, Known};
+use crate::heads::NewHead;
+use crate::ids::{IdsBuilder, NewId};
 use crate::info::{Info, Origin};
 use crate::layout::{Section, content_digest, header};
-use crate::record::{
-    Head, IS_TEXTS, Key, Kind, decode_document, each_affected, identity, read_epss, read_kev,
-};
+use crate::record::{Head, Key, Kind, decode_document, each_affected, identity, read_epss, read_kev};
 use crate::strings::StringsBuilder;
-use crate::{block, documents, entries, index};
+use crate::{block, documents, entries, filter, heads, index};
 
 /// How many entries before one are searched for the same. A double that is missed costs a few bytes.
 const MAX_DOUBLES: usize = 16;
@@ -75,8 +74,9 @@ pub(crate) fn build(
     }
     let (blocks, documents) = documents::sections(frames, &first);
     let [namespaces, packages, package_index] = derived.packages()?;
-    let ids = derived.known_ids()?;
-    let Derived { strings, identities, mut info, instants, origins, .. } = derived;
+    let (ids, ranks, known) = derived.known_ids()?;
+    let heads = heads::section(&derived.heads, &ranks)?;
+    let Derived { strings, mut info, instants, origins, .. } = derived;
     env!("CARGO_PKG_VERSION").clone_into(&mut info.tool_version);
     info.left_out = left_out;
     count_instants(instants, &mut info);
@@ -95,8 +95,9 @@ pub(crate) fn build(
         package_index,
         blocks,
         documents,
-        identities,
+        heads,
         ids,
+        filter::build(known.into_iter()),
     ];
     let content = content_digest(name, frames.iter().map(|frame| frame.digest));
     Ok(Built { content, header: header(&content, &sections), sections, info })
@@ -134,7 +135,9 @@ struct Derived {
     strings: StringsBuilder,
     /// Number of the next document.
     documents: u32,
-    identities: Vec<u8>,
+    /// Of each document what tells it from others.
+    identities: Vec<u64>,
+    heads: Vec<NewHead>,
     origins: BTreeMap<(String, String), u64>,
     instants: BTreeMap<Option<Ecosystem>, Vec<String>>,
     namespaces: HashMap<Namespace, u32>,
@@ -142,6 +145,8 @@ struct Derived {
     package_numbers: HashMap<Box<[u8]>, u32>,
     entries: Vec<PackageEntry>,
     encoded: Vec<u8>,
+    /// How often a fixed version is named that is all its entry says.
+    fixed_versions: HashMap<Box<str>, u32>,
     id_numbers: HashMap<Box<str>, u32>,
     /// Number of an ID, number of a document, whether it is one of texts.
     known: Vec<(u32, bool, u32)>,
@@ -190,19 +195,21 @@ impl Derived {
     fn document(&mut self, record: &BlockRecord<'_>, key: &Key<'_>) -> Result<(), LookupError> {
         let number = self.documents;
         self.documents = number.checked_add(1).ok_or_else(|| too_much("advisories"))?;
-        let mark = if key.kind == Kind::Texts { IS_TEXTS } else { 0 };
-        let identity = identity(key.id, record.source) | mark;
-        self.identities.extend_from_slice(&identity.to_le_bytes());
-        let decoded = decode_document(record.body, record.source)?;
+        self.identities.push(identity(key.id, record.source));
         if key.kind == Kind::Texts {
             let id = self.id_number(key.id)?;
             self.known.push((id, true, number));
+            self.heads.push(NewHead::of_texts(record.source, id, &mut self.strings));
             return Ok(());
         }
+        let decoded = decode_document(record.body, record.source)?;
         let advisory = decoded.advisory;
         self.info.advisories += 1;
         *self.info.databases.entry(plimsoll_advisory::database_of(&advisory.id).into_owned()).or_default() +=
             1;
+        let (strings, id_numbers) = (&mut self.strings, &mut self.id_numbers);
+        let number_of = |id: &str| number_of(id_numbers, id);
+        self.heads.push(NewHead::of(&advisory, decoded.texts_elsewhere, strings, number_of)?);
         for name in names(&advisory) {
             let id = self.id_number(name)?;
             if !self.known.iter().rev().take(1).any(|last| *last == (id, false, number)) {
@@ -234,6 +241,12 @@ impl Derived {
         let package = *self.package_numbers.entry(key.into()).or_insert(next);
         let start = self.encoded.len();
         entries::encode(affected, &mut self.strings, &mut self.encoded);
+        if let Some(version) = entries::fixed_version(&self.encoded[start..]) {
+            match self.fixed_versions.get_mut(version) {
+                Some(times) => *times = times.saturating_add(1),
+                None => drop(self.fixed_versions.insert(version.into(), 1)),
+            }
+        }
         let length = u32::try_from(self.encoded.len() - start).map_err(|_| too_much("bytes of an entry"))?;
         self.info.ranges += affected.ranges.len() as u64;
         self.entries.push(PackageEntry { package, advisory, start, length });
@@ -241,12 +254,7 @@ impl Derived {
     }
 
     fn id_number(&mut self, id: &str) -> Result<u32, LookupError> {
-        if let Some(&number) = self.id_numbers.get(id) {
-            return Ok(number);
-        }
-        let number = u32::try_from(self.id_numbers.len()).map_err(|_| too_much("IDs"))?;
-        self.id_numbers.insert(id.into(), number);
-        Ok(number)
+        number_of(&mut self.id_numbers, id)
     }
 
     /// The sections `namespaces`, `packages` and the index of packages.
@@ -302,15 +310,22 @@ impl Derived {
             out.put_count(name.len());
             out.extend_from_slice(name);
             out.put_count(kept.len());
-            let mut number = Vec::with_capacity(5);
+            let mut written = Vec::with_capacity(32);
             let mut before = 0;
             for entry in &kept {
-                number.clear();
-                number.put_varint(u64::from(entry.advisory - before));
+                written.clear();
+                written.put_varint(u64::from(entry.advisory - before));
                 before = entry.advisory;
-                out.put_count(number.len() + entry.length as usize);
-                out.extend_from_slice(&number);
-                out.extend_from_slice(self.encoded_entry(entry));
+                let encoded = &self.encoded[entry.start..entry.start + entry.length as usize];
+                let fixed = entries::fixed_version(encoded);
+                match fixed
+                    .filter(|version| self.fixed_versions.get(*version).is_some_and(|times| *times > 1))
+                {
+                    Some(version) => entries::encode_shared(self.strings.number(version), &mut written),
+                    None => written.extend_from_slice(encoded),
+                }
+                out.put_count(written.len());
+                out.extend_from_slice(&written);
             }
             let count = kept.len() as u64;
             let (namespace, _) = &spaces[*space as usize];
@@ -331,12 +346,12 @@ impl Derived {
     }
 
     fn is_same_document(&self, one: u32, two: u32) -> bool {
-        let identity = |number: u32| self.identities.get(8 * number as usize..8 * number as usize + 8);
+        let identity = |number: u32| self.identities.get(number as usize);
         one == two || identity(one) == identity(two)
     }
 
-    /// The section `ids`.
-    fn known_ids(&mut self) -> Result<Vec<u8>, Error> {
+    /// The section `ids`, the rank in it of each number of an ID, and the hashes of those that something is known under.
+    fn known_ids(&mut self) -> Result<(Vec<u8>, Vec<u32>, Vec<u64>), Error> {
         let mut sorted: Vec<(Box<str>, u32)> = std::mem::take(&mut self.id_numbers).into_iter().collect();
         sorted.sort_unstable();
         let mut known = std::mem::take(&mut self.known);
@@ -346,7 +361,10 @@ impl Derived {
         scores.sort_by_cached_key(|(id, rating)| (*id, format!("{rating:?}")));
         scores.dedup();
         let mut out = IdsBuilder::default();
-        for (id, number) in &sorted {
+        let mut ranks = vec![0; sorted.len()];
+        let mut hashes = Vec::with_capacity(sorted.len());
+        for (rank, (id, number)) in (0..).zip(&sorted) {
+            ranks[*number as usize] = rank;
             let from = known.partition_point(|(id, _, _)| id < number);
             let of_id = known[from..].iter().take_while(|(id, _, _)| id == number);
             let (texts, advisories): (Vec<_>, Vec<_>) = of_id.partition(|(_, is_texts, _)| *is_texts);
@@ -357,22 +375,35 @@ impl Derived {
             let of_id = scores[from..].iter().take_while(|(id, _)| id == number);
             let ratings: Vec<Rating> = of_id.map(|(_, rating)| rating.clone()).collect();
             self.info.scored += u64::from(!ratings.is_empty());
-            let known = Known {
+            let known = NewId {
                 advisories: &numbers(advisories),
                 texts: &numbers(texts),
                 scores: &ratings,
                 kev: self.kev.get(number),
                 epss: self.epss.get(number).copied(),
             };
+            // Some are only named by a document as being near.
+            if !known.is_empty() {
+                hashes.push(filter::hash(id));
+            }
             out.add(id, &known, &mut self.strings)?;
         }
-        self.info.ids = sorted.len() as u64;
+        self.info.ids = hashes.len() as u64;
         self.info.kev_entries = self.kev.len() as u64;
         self.info.newest_kev =
             self.kev.values().map(|entry| &entry.date_added).max().cloned().unwrap_or_default();
         self.info.epss = self.epss.len() as u64;
-        Ok(out.finish())
+        Ok((out.finish(), ranks, hashes))
     }
+}
+
+fn number_of(numbers: &mut HashMap<Box<str>, u32>, id: &str) -> Result<u32, LookupError> {
+    if let Some(&number) = numbers.get(id) {
+        return Ok(number);
+    }
+    let number = u32::try_from(numbers.len()).map_err(|_| too_much("IDs"))?;
+    numbers.insert(id.into(), number);
+    Ok(number)
 }
 
 fn count_instants(instants: BTreeMap<Option<Ecosystem>, Vec<String>>, info: &mut Info) {

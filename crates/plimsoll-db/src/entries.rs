@@ -20,6 +20,8 @@ const ZERO: u8 = 0x80;
 const FULL: u8 = 0;
 const OPEN: u8 = 1;
 const FIXED: u8 = 2;
+/// As [`FIXED`], with the number of a string: many advisories of a package are fixed in one version of it.
+const FIXED_SHARED: u8 = 3;
 
 /// The form of an entry that has one range from the first version on and nothing else, and its fixed version.
 #[expect(clippy::option_option, reason = "the outer one: it has no such form; the inner one: it has no fix")]
@@ -79,6 +81,18 @@ pub(crate) fn encode(affected: &Affected, strings: &mut StringsBuilder, out: &mu
         out.put_varint(u64::from(strings.number(&affected.note)));
         out.put_varint(u64::from(strings.number(&affected.module)));
     }
+}
+
+/// The fixed version of an entry that [`encode`] wrote, where that is all it says.
+pub(crate) fn fixed_version(encoded: &[u8]) -> Option<&str> {
+    let (&form, version) = encoded.split_first()?;
+    std::str::from_utf8(version).ok().filter(|_| form == FIXED)
+}
+
+/// Writes an entry of that fixed version in the form that names it by its number.
+pub(crate) fn encode_shared(version: u32, out: &mut Vec<u8>) {
+    out.push(FIXED_SHARED);
+    out.put_varint(u64::from(version));
 }
 
 /// The entries of one package. Each is decoded when it is asked for.
@@ -168,7 +182,12 @@ impl<'a> Entry<'a> {
                 let version = version.map_err(|_| self.reader.damaged("UTF-8 text"))?;
                 Ok(Some([Some(Event { kind: EventKind::Fixed, version }), Some(first)]))
             }
-            _ => Err(self.reader.damaged("a form of an entry from 0 to 2")),
+            FIXED_SHARED => {
+                let mut reader = self.reader;
+                let version = self.strings.get(reader.number()?)?;
+                Ok(Some([Some(Event { kind: EventKind::Fixed, version }), Some(first)]))
+            }
+            _ => Err(self.reader.damaged("a form of an entry from 0 to 3")),
         }
     }
 

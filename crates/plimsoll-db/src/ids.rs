@@ -6,7 +6,7 @@
 //! place of each behind these numbers (u32), and the groups. A lookup searches the first IDs, then one group. That
 //! takes a third of the room of whole IDs with a hash table, and one look more.
 
-use plimsoll_model::{Epss, KevEntry, LookupError, Rating};
+use plimsoll_model::{Epss, KevEntry, Known, LookupError, Rating};
 
 use crate::Error;
 use crate::bytes::{MAX_RESERVE, Put as _, Reader, damaged};
@@ -31,7 +31,7 @@ const GROUP: u32 = 16;
 
 /// What is known under one ID.
 #[derive(Default)]
-pub(crate) struct Known<'a> {
+pub(crate) struct NewId<'a> {
     /// Numbers of advisories, ascending.
     pub(crate) advisories: &'a [u32],
     /// Numbers of documents that hold texts of advisories in other partitions, ascending.
@@ -40,6 +40,17 @@ pub(crate) struct Known<'a> {
     pub(crate) scores: &'a [Rating],
     pub(crate) kev: Option<&'a KevEntry>,
     pub(crate) epss: Option<Epss>,
+}
+
+impl NewId<'_> {
+    /// Whether nothing is known under it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.advisories.is_empty()
+            && self.texts.is_empty()
+            && self.scores.is_empty()
+            && self.kev.is_none()
+            && self.epss.is_none()
+    }
 }
 
 /// The section while it is built.
@@ -57,7 +68,7 @@ impl IdsBuilder {
     pub(crate) fn add(
         &mut self,
         id: &str,
-        known: &Known<'_>,
+        known: &NewId<'_>,
         strings: &mut StringsBuilder,
     ) -> Result<(), Error> {
         let shared = if self.count.is_multiple_of(GROUP) {
@@ -78,7 +89,7 @@ impl IdsBuilder {
         self.bytes.put_count(rest.len());
         self.bytes.extend_from_slice(rest);
         id.clone_into(&mut self.last);
-        if let Known { advisories: [number], texts: [], scores: [], kev: None, epss: None } = known {
+        if let NewId { advisories: [number], texts: [], scores: [], kev: None, epss: None } = known {
             self.bytes.push(ONE);
             self.bytes.put_varint(u64::from(*number));
             return Ok(());
@@ -151,8 +162,31 @@ pub(crate) fn find<'a>(section: &'a [u8], wanted: &str) -> Result<Option<IdRecor
     Ok(None)
 }
 
+/// The ID of that rank: `0` is the first in their order.
+pub(crate) fn nth(section: &[u8], rank: u32) -> Result<String, LookupError> {
+    let bad = || damaged(PART, &format!("an ID of rank {rank}"));
+    let count = u32_at(section, 0).ok_or_else(bad)?;
+    let group = rank / GROUP;
+    if group >= count {
+        return Err(bad());
+    }
+    let place = u32_at(section, 4 + 4 * group as usize).ok_or_else(bad)?;
+    let bytes = section.get(4 + 4 * count as usize..).ok_or_else(bad)?;
+    let mut reader = Reader::at(bytes, u64::from(place), PART)?;
+    let mut id: Vec<u8> = Vec::with_capacity(24);
+    for left in (0..=rank % GROUP).rev() {
+        let shared = usize::try_from(reader.varint()?).ok().filter(|shared| *shared <= id.len());
+        id.truncate(shared.ok_or_else(|| reader.damaged("no more in common than there was"))?);
+        id.extend_from_slice(reader.sized()?);
+        if left > 0 {
+            IdRecord::read(&mut reader)?;
+        }
+    }
+    String::from_utf8(id).map_err(|_| reader.damaged("UTF-8 text"))
+}
+
 /// Writes what stands behind an ID, without the marks, which are given back.
-fn encode(known: &Known<'_>, strings: &mut StringsBuilder, out: &mut Vec<u8>) -> u8 {
+fn encode(known: &NewId<'_>, strings: &mut StringsBuilder, out: &mut Vec<u8>) -> u8 {
     let mark = |bit: u8, there: bool| if there { bit } else { 0 };
     let marks = mark(ADVISORIES, !known.advisories.is_empty())
         | mark(TEXTS, !known.texts.is_empty())
@@ -206,21 +240,40 @@ impl<'a> IdRecord<'a> {
         Ok(Self { marks, reader: Reader::new(reader.sized()?, PART) })
     }
 
-    pub(crate) fn advisories(self) -> Result<Vec<u32>, LookupError> {
-        Ok(self.documents()?.0)
-    }
-
-    pub(crate) fn texts(self) -> Result<Vec<u32>, LookupError> {
-        Ok(self.documents()?.1)
-    }
-
-    fn documents(mut self) -> Result<(Vec<u32>, Vec<u32>), LookupError> {
-        if self.marks == ONE {
-            return Ok((vec![self.reader.number()?], Vec::new()));
+    /// Numbers of documents that hold texts of advisories in other partitions.
+    pub(crate) fn texts(mut self) -> Result<Vec<u32>, LookupError> {
+        if self.marks == ONE || self.marks & TEXTS == 0 {
+            return Ok(Vec::new());
         }
-        let advisories = if self.marks & ADVISORIES == 0 { Vec::new() } else { self.numbers()? };
-        let texts = if self.marks & TEXTS == 0 { Vec::new() } else { self.numbers()? };
-        Ok((advisories, texts))
+        if self.marks & ADVISORIES != 0 {
+            self.numbers()?;
+        }
+        self.numbers()
+    }
+
+    /// All but the numbers of texts.
+    pub(crate) fn known(mut self, id: &str, strings: Strings<'_>) -> Result<Known, LookupError> {
+        let mut known = Known::default();
+        if self.marks == ONE {
+            known.advisories = vec![self.reader.number()?];
+            return Ok(known);
+        }
+        if self.marks & ADVISORIES != 0 {
+            known.advisories = self.numbers()?;
+        }
+        if self.marks & TEXTS != 0 {
+            self.numbers()?;
+        }
+        if self.marks & SCORES != 0 {
+            known.scores = read_ratings(&mut self.reader, strings)?;
+        }
+        if self.marks & KEV != 0 {
+            known.kev = Some(read_kev(id, &mut self.reader)?);
+        }
+        if self.marks & EPSS != 0 {
+            known.epss = Some(read_epss(&mut self.reader)?);
+        }
+        Ok(known)
     }
 
     fn numbers(&mut self) -> Result<Vec<u32>, LookupError> {
@@ -234,47 +287,6 @@ impl<'a> IdRecord<'a> {
             numbers.push(before);
         }
         Ok(numbers)
-    }
-
-    /// The marks, and the position behind the numbers of documents.
-    fn facts(mut self) -> Result<(u8, Reader<'a>), LookupError> {
-        let marks = self.marks & ALL;
-        for _ in 0..(marks & (ADVISORIES | TEXTS)).count_ones() {
-            for _ in 0..self.reader.count()? {
-                self.reader.varint()?;
-            }
-        }
-        Ok((marks, self.reader))
-    }
-
-    pub(crate) fn scores(self, strings: Strings<'_>) -> Result<Vec<Rating>, LookupError> {
-        let (marks, mut reader) = self.facts()?;
-        if marks & SCORES == 0 { Ok(Vec::new()) } else { read_ratings(&mut reader, strings) }
-    }
-
-    pub(crate) fn kev(self, id: &str, strings: Strings<'_>) -> Result<Option<KevEntry>, LookupError> {
-        let (marks, mut reader) = self.facts()?;
-        if marks & KEV == 0 {
-            return Ok(None);
-        }
-        if marks & SCORES != 0 {
-            read_ratings(&mut reader, strings)?;
-        }
-        read_kev(id, &mut reader).map(Some)
-    }
-
-    pub(crate) fn epss(self, strings: Strings<'_>) -> Result<Option<Epss>, LookupError> {
-        let (marks, mut reader) = self.facts()?;
-        if marks & EPSS == 0 {
-            return Ok(None);
-        }
-        if marks & SCORES != 0 {
-            read_ratings(&mut reader, strings)?;
-        }
-        if marks & KEV != 0 {
-            read_kev("", &mut reader)?;
-        }
-        read_epss(&mut reader).map(Some)
     }
 }
 
@@ -290,14 +302,20 @@ mod tests {
         for count in [0, 1, 15, 16, 17, ids.len()] {
             let mut builder = IdsBuilder::default();
             for (number, id) in (0..).zip(&ids[..count]) {
-                let known = Known { advisories: &[number], ..Known::default() };
+                let known = NewId { advisories: &[number], ..NewId::default() };
                 builder.add(id, &known, &mut StringsBuilder::default()).unwrap();
             }
             let section = builder.finish();
             for (number, id) in (0..).zip(&ids) {
-                let found = find(&section, id).unwrap().map(|record| record.advisories().unwrap());
+                let found = find(&section, id)
+                    .unwrap()
+                    .map(|record| record.known("", Strings(&[])).unwrap().advisories);
                 assert_eq!(found, (number < count).then(|| vec![u32::try_from(number).unwrap()]), "{id}");
             }
+            for (rank, id) in (0..).zip(&ids[..count]) {
+                assert_eq!(nth(&section, rank).unwrap(), *id);
+            }
+            assert!(nth(&section, u32::try_from(count).unwrap() + GROUP).is_err());
             for id in ["", "A", "CVE-2024-", "CVE-2024-19990", "CVE-2024-1y", "CVE-2025", "ê", "zzz"] {
                 assert!(find(&section, id).unwrap().is_none(), "{id}");
             }
@@ -308,19 +326,21 @@ mod tests {
     fn damaged_groups_end_the_search() {
         let mut builder = IdsBuilder::default();
         for id in ["CVE-2024-1", "CVE-2024-2", "CVE-2024-3"] {
-            let known = Known { advisories: &[1, 2], ..Known::default() };
+            let known = NewId { advisories: &[1, 2], ..NewId::default() };
             builder.add(id, &known, &mut StringsBuilder::default()).unwrap();
         }
         let section = builder.finish();
         for end in 0..section.len() {
             let _ = find(&section[..end], "CVE-2024-3");
+            (0..4).for_each(|rank| drop(nth(&section[..end], rank)));
         }
         for place in 0..section.len() {
             for byte in [0, 1, 0x7f, 0xff] {
                 let mut bytes = section.clone();
                 bytes[place] = byte;
+                (0..4).for_each(|rank| drop(nth(&bytes, rank)));
                 for id in ["CVE-2024-1", "CVE-2024-3", "CVE-2024-33", ""] {
-                    let _ = find(&bytes, id).map(|found| found.map(IdRecord::advisories));
+                    let _ = find(&bytes, id).map(|found| found.map(|record| record.known("", Strings(&[]))));
                 }
             }
         }
@@ -332,15 +352,15 @@ mod tests {
     fn an_exploit_probability_costs_less_than_eight_bytes_beside_its_id() {
         let epss = Epss { probability: 100_000, percentile: 100_000 };
         let mut builder = IdsBuilder::default();
-        let known = Known { epss: Some(epss), ..Known::default() };
+        let known = NewId { epss: Some(epss), ..NewId::default() };
         builder.add("CVE-2024-12345", &known, &mut StringsBuilder::default()).unwrap();
         let before = builder.bytes.len();
         builder.add("CVE-2024-12346", &known, &mut StringsBuilder::default()).unwrap();
         assert_eq!(builder.bytes.len() - before, 3 + 8);
         let section = builder.finish();
         let record = find(&section, "CVE-2024-12345").unwrap().unwrap();
-        assert_eq!(record.epss(Strings(&[])).unwrap(), Some(epss));
-        assert_eq!(record.advisories().unwrap(), [0; 0]);
-        assert_eq!(record.kev("", Strings(&[])).unwrap(), None);
+        assert_eq!(record.known("", Strings(&[])).unwrap().epss, Some(epss));
+        assert_eq!(record.known("", Strings(&[])).unwrap().advisories, [0; 0]);
+        assert_eq!(record.known("", Strings(&[])).unwrap().kev, None);
     }
 }

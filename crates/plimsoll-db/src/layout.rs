@@ -8,7 +8,7 @@ use crate::block::BlockDigest;
 use crate::strings::{u32_at, u64_at};
 
 /// Version of the format that is written and read here.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Name of the file, where only a folder is given.
 pub const FILE_NAME: &str = "plimsoll.db";
@@ -24,7 +24,7 @@ const START_BYTES: usize = 24 + DIGEST_BYTES;
 const SECTION_BYTES: usize = 56;
 const DIGEST_BYTES: usize = 32;
 /// The length of [`Section::ALL`].
-const SECTION_COUNT: u32 = 10;
+const SECTION_COUNT: u32 = 11;
 
 /// The sections, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,9 @@ pub(crate) enum Section {
     PackageIndex,
     Blocks,
     Documents,
-    Identities,
+    Heads,
     Ids,
+    Filter,
 }
 
 impl Section {
@@ -51,8 +52,9 @@ impl Section {
         Self::PackageIndex,
         Self::Blocks,
         Self::Documents,
-        Self::Identities,
+        Self::Heads,
         Self::Ids,
+        Self::Filter,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -65,8 +67,9 @@ impl Section {
             Self::PackageIndex => "package index",
             Self::Blocks => "blocks",
             Self::Documents => "documents",
-            Self::Identities => "identities",
+            Self::Heads => "heads",
             Self::Ids => "ids",
+            Self::Filter => "filter",
         }
     }
 }

@@ -53,8 +53,9 @@
 //! blocks      for each block: offset u64, number of its first document u32, its length unpacked u32, records u32, 0 u32,
 //!             SHA-256 of what it unpacks to
 //! documents   the blocks; a document's place among the documents is its number
-//! identities  for each document: what tells it from others in all partitions, u64
+//! heads       for each document: ID, source, names, dates, ratings
 //! ids         sorted; ID, alias or CVE: numbers of documents, scores, entry in the KEV catalogue, EPSS
+//! filter      of the IDs that something is known under
 //! indexes     one of packages, one of ids: open-addressing hash table of u64
 //! ```
 
@@ -71,7 +72,9 @@ mod entries;
 mod error;
 mod fetched;
 mod file;
+mod filter;
 mod generation;
+mod heads;
 mod ids;
 mod index;
 mod info;

@@ -14,9 +14,6 @@ const PART: &str = "documents";
 pub(crate) const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
 /// Bit of an advisory's flags: its texts stand in the partition of its bare ecosystem.
 pub(crate) const TEXTS_ELSEWHERE: u8 = 1;
-/// Bit of an identity in the file: the document is one of texts.
-pub(crate) const IS_TEXTS: u64 = 1;
-
 /// What a record is. The order is that of the records; the first two are *documents* and have a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -91,15 +88,12 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Tells documents of one ID and source, which may stand in several partitions, from all others. Its lowest bit is
-/// free; in the file it marks a record of texts.
+/// Tells documents of one ID and source, which may stand in several partitions, from all others.
 pub(crate) fn identity(id: &str, source: &str) -> u64 {
-    use sha2::{Digest as _, Sha256};
     let mut bytes = Vec::with_capacity(id.len() + source.len() + 2);
     bytes.put_text(id);
     bytes.put_text(source);
-    let digest = Sha256::digest(&bytes);
-    digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)) & !IS_TEXTS
+    index::hash(0, &bytes)
 }
 
 /// Whether there is anything that is worth being kept once for several releases.

@@ -37,9 +37,9 @@ pub fn search(snapshot: &Snapshot, text: &str, limit: usize) -> Result<SearchRes
     if text.is_empty() {
         return Ok(result);
     }
-    result.advisories = snapshot.advisories_of(text)?;
+    result.advisories = snapshot.known(text)?.advisories;
     if result.advisories.is_empty() {
-        result.advisories = snapshot.advisories_of(&text.to_uppercase())?;
+        result.advisories = snapshot.known(&text.to_uppercase())?.advisories;
     }
     let purl = text.parse::<Purl>().ok();
     let name = match &purl {

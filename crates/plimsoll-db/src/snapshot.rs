@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Epss, KevEntry, LookupError, Namespace, Rating,
+    Advisory, AdvisoryLookup, Candidate, DatabaseInfo, Digest, Ecosystem, Known, LookupError, Namespace,
+    Texts,
 };
 
 use crate::generation::Generation;
@@ -12,7 +13,7 @@ use crate::info::Info;
 use crate::manifest::Manifest;
 use crate::split::texts_partition_of;
 use crate::store::Store;
-use crate::{Database, Entries, Error};
+use crate::{Database, Entries, Error, filter};
 
 /// Open partitions of one generation, or a single file. Any number of threads may ask it.
 ///
@@ -168,6 +169,22 @@ impl Snapshot {
         }
     }
 
+    /// Newest `modified` of what is open of an ecosystem, see [`Info::newest_advisory`]; empty where it holds none of it.
+    pub fn newest_advisory(&self, ecosystem: Ecosystem) -> Result<String, Error> {
+        let mut newest = String::new();
+        for database in self.databases() {
+            if database.namespaces().any(|namespace| namespace.ecosystem == ecosystem) {
+                let info = database.info()?;
+                let of_partition = info.ecosystems.get(ecosystem.name());
+                let time = |text: &str| text.trim_end_matches('Z').to_owned();
+                if let Some(more) = of_partition.filter(|more| time(&newest) < time(&more.newest_advisory)) {
+                    newest.clone_from(&more.newest_advisory);
+                }
+            }
+        }
+        Ok(newest)
+    }
+
     /// What is open, in numbers. The newest advisory is that of the whole generation. IDs are counted in each partition.
     pub fn info(&self) -> Result<Info, Error> {
         if let (None, [(_, database)]) = (&self.generation, &self.databases[..]) {
@@ -176,7 +193,7 @@ impl Snapshot {
         let mut sum = Info::default();
         let mut origins: BTreeMap<(String, String), u64> = BTreeMap::new();
         let mut seen: HashMap<String, HashSet<u64>> = HashMap::new();
-        let mut all = HashSet::new();
+        let mut all: HashSet<u64> = HashSet::new();
         for database in self.databases() {
             let info = database.info()?;
             sum.tool_version = sum.tool_version.max(info.tool_version);
@@ -204,7 +221,11 @@ impl Snapshot {
             for (name, count) in info.namespaces {
                 *sum.namespaces.entry(name).or_default() += count;
             }
-            all.extend(database.identities());
+            let identities: Vec<u64> = database
+                .identities()
+                .collect::<Result<_, _>>()
+                .map_err(|error| Error::damaged(database.path(), error))?;
+            all.extend(&identities);
             let is_one = info.ecosystems.len() == 1;
             for (name, more) in info.ecosystems {
                 let ecosystem = sum.ecosystems.entry(name.clone()).or_default();
@@ -217,7 +238,7 @@ impl Snapshot {
                 }
                 if is_one {
                     let seen = seen.entry(name).or_default();
-                    seen.extend(database.identities());
+                    seen.extend(&identities);
                     ecosystem.advisories = seen.len() as u64;
                 }
             }
@@ -281,26 +302,6 @@ impl Snapshot {
         })?;
         Ok((database, number - first))
     }
-
-    /// Adds the texts that stand in another partition.
-    fn add_texts(&self, partition: &str, advisory: &mut Advisory) -> Result<(), LookupError> {
-        let place = texts_partition_of(partition).and_then(|name| self.names.get(name));
-        let Some((_, database)) = place.and_then(|&place| self.databases.get(place)) else { return Ok(()) };
-        if let Some(texts) = database.texts_of(&advisory.id, &advisory.source)? {
-            advisory.summary = texts.summary;
-            advisory.details = texts.details;
-            advisory.references = texts.references;
-        }
-        Ok(())
-    }
-
-    /// The first answer there is.
-    fn first<T>(
-        &self,
-        ask: impl Fn(&Database) -> Result<Option<T>, LookupError>,
-    ) -> Result<Option<T>, LookupError> {
-        self.databases().map(ask).find(|answer| !matches!(answer, Ok(None))).unwrap_or(Ok(None))
-    }
 }
 
 impl AdvisoryLookup for Snapshot {
@@ -320,45 +321,43 @@ impl AdvisoryLookup for Snapshot {
 
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
         let (database, number) = self.place_of(number)?;
-        let (mut advisory, texts_elsewhere) = database.document(number)?;
-        if texts_elsewhere {
-            self.add_texts(database.name(), &mut advisory)?;
-        }
-        Ok(advisory)
+        database.advisory(number)
     }
 
-    fn advisories_of(&self, id: &str) -> Result<Vec<u32>, LookupError> {
-        let mut numbers = Vec::new();
+    fn texts(&self, number: u32) -> Result<Texts, LookupError> {
+        let (database, number) = self.place_of(number)?;
+        if let Some(texts) = database.own_texts(number)? {
+            return Ok(texts);
+        }
+        let place = texts_partition_of(database.name()).and_then(|name| self.names.get(name));
+        let Some((_, elsewhere)) = place.and_then(|&place| self.databases.get(place)) else {
+            return Ok(Texts::default());
+        };
+        let Advisory { id, source, .. } = database.advisory(number)?;
+        Ok(elsewhere.texts_of(&id, &source)?.unwrap_or_default())
+    }
+
+    fn known(&self, id: &str) -> Result<Known, LookupError> {
+        let hash = filter::hash(id);
+        let mut sum = Known::default();
         let mut seen = Vec::new();
         for (first, database) in &self.databases {
-            for number in database.advisories_of(id)? {
-                let identity = database.identity(number);
+            let known = database.known_by_hash(id, hash)?;
+            for number in known.advisories {
+                let identity = database.identity(number)?;
                 if !seen.contains(&identity) {
                     seen.push(identity);
-                    numbers.push(first.saturating_add(number));
+                    sum.advisories.push(first.saturating_add(number));
                 }
             }
-        }
-        Ok(numbers)
-    }
-
-    fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
-        let mut ratings = Vec::new();
-        for database in self.databases() {
-            for rating in database.scores(cve)? {
-                if !ratings.contains(&rating) {
-                    ratings.push(rating);
+            for rating in known.scores {
+                if !sum.scores.contains(&rating) {
+                    sum.scores.push(rating);
                 }
             }
+            sum.kev = sum.kev.or(known.kev);
+            sum.epss = sum.epss.or(known.epss);
         }
-        Ok(ratings)
-    }
-
-    fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
-        self.first(|database| database.kev(cve))
-    }
-
-    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError> {
-        self.first(|database| database.epss(cve))
+        Ok(sum)
     }
 }

@@ -140,7 +140,7 @@ fn what_is_added_is_found() {
     let found = database.candidates(&namespace("npm"), "@scope/name").unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!([found[0].affected.clone()], *full().affected);
-    assert_eq!(database.advisory(found[0].advisory).unwrap(), Advisory { affected: vec![], ..full() });
+    assert_eq!(database.document(found[0].advisory).unwrap(), Advisory { affected: vec![], ..full() });
 
     let flask = database.candidates(&namespace("PyPI"), "flask").unwrap();
     assert_eq!(flask.len(), 50);
@@ -167,7 +167,7 @@ fn what_is_added_is_found() {
 fn a_flaw_is_found_under_each_of_its_names() {
     let database = Database::from_bytes(builder().to_bytes().unwrap()).unwrap();
     let ids = |name: &str| -> Vec<String> {
-        let numbers = database.advisories_of(name).unwrap();
+        let numbers = database.known(name).unwrap().advisories;
         numbers.into_iter().map(|number| database.advisory(number).unwrap().id).collect()
     };
     assert_eq!(ids("CVE-2024-1"), ["ALSA-2024:1", "DSA-1-1", "GHSA-1"]);
@@ -177,17 +177,17 @@ fn a_flaw_is_found_under_each_of_its_names() {
     assert_eq!(ids("CVE-2024-9"), [""; 0]);
     assert_eq!(ids(""), [""; 0]);
 
-    let scores = database.scores("CVE-2024-1").unwrap();
+    let scores = database.known("CVE-2024-1").unwrap().scores;
     assert_eq!(
         scores,
         [rating("cve", RatingScale::Score(50)), rating("nvd", RatingScale::Cvss("CVSS:3.1/AV:N".into()))]
     );
-    assert_eq!(database.scores("CVE-2024-9").unwrap(), []);
-    assert_eq!(database.kev("CVE-2024-1").unwrap(), Some(kev("CVE-2024-1")));
-    assert_eq!(database.kev("CVE-2024-2").unwrap(), None);
-    assert_eq!(database.epss("CVE-2024-1").unwrap().map(|epss| epss.probability), Some(97_565));
-    assert_eq!(database.epss("CVE-2024-9").unwrap(), None);
-    assert_eq!(database.kev("CVE-2024-9").unwrap(), Some(kev("CVE-2024-9")));
+    assert_eq!(database.known("CVE-2024-9").unwrap().scores, []);
+    assert_eq!(database.known("CVE-2024-1").unwrap().kev, Some(kev("CVE-2024-1")));
+    assert_eq!(database.known("CVE-2024-2").unwrap().kev, None);
+    assert_eq!(database.known("CVE-2024-1").unwrap().epss.map(|epss| epss.probability), Some(97_565));
+    assert_eq!(database.known("CVE-2024-9").unwrap().epss, None);
+    assert_eq!(database.known("CVE-2024-9").unwrap().kev, Some(kev("CVE-2024-9")));
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn an_empty_database_answers_nothing() {
     let database = Database::from_bytes(Builder::new().to_bytes().unwrap()).unwrap();
     database.verify().unwrap();
     assert_eq!(database.candidates(&namespace("npm"), "x").unwrap(), []);
-    assert!(database.advisories_of("CVE-1").unwrap().is_empty());
+    assert!(database.known("CVE-1").unwrap().advisories.is_empty());
     assert!(database.advisory(0).is_err());
     assert_eq!(database.info().unwrap().advisories, 0);
 }
@@ -332,13 +332,10 @@ fn ask_everything(database: &Database) {
         }
     }
     for number in [0, 1, 2, 3, 30, 52, 53, u32::MAX] {
-        database.advisory(number).ok();
+        database.document(number).ok();
     }
     for id in ["CVE-2024-1", "CVE-2024-2", "CVE-2024-9", "PYSEC-7"] {
-        database.advisories_of(id).ok();
-        database.scores(id).ok();
-        database.kev(id).ok();
-        database.epss(id).ok();
+        database.known(id).ok();
     }
     for block in database.blocks().flatten() {
         database.records(&block).ok();
@@ -401,8 +398,8 @@ fn a_folder_becomes_a_store_and_all_else_a_file() {
     let snapshot = plimsoll_db::open(&store, None, None).unwrap();
     assert_eq!(snapshot.digest().to_string(), report.digest);
     assert_eq!(snapshot.candidates(&namespace("PyPI"), "flask").unwrap().len(), 50);
-    assert_eq!(snapshot.kev("CVE-2024-9").unwrap(), Some(kev("CVE-2024-9")));
-    assert_eq!(snapshot.scores("CVE-2024-1").unwrap().len(), 2);
+    assert_eq!(snapshot.known("CVE-2024-9").unwrap().kev, Some(kev("CVE-2024-9")));
+    assert_eq!(snapshot.known("CVE-2024-1").unwrap().scores.len(), 2);
     assert_eq!((report.info.advisories, report.info.kev_entries, report.info.scored), (53, 2, 1));
     // A second build into it holds what it was given and nothing else.
     Builder::new().write(&store).unwrap();
@@ -433,7 +430,7 @@ fn what_is_no_database_is_told_by_name() {
             b"PK\x03\x04....",
             r"cannot open advisory database `PATH`: expected `PLIMSOLL` at its start, found `PK\x03\x04....`",
         ),
-        (&newer, "cannot open advisory database `PATH`: expected format 3, found format 9"),
+        (&newer, "cannot open advisory database `PATH`: expected format 4, found format 9"),
         (&whole[..100], "cannot read advisory database `PATH`: expected SIZE bytes, found 100"),
     ] {
         fs::write(&path, bytes).unwrap();

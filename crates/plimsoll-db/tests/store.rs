@@ -14,7 +14,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use plimsoll_advisory::Document;
 use plimsoll_db::{
-    Builder, ChangeKind, Database, Error, Generation, Manifest, SourceInfo, Store, Update, diff, open, search,
+    Builder, ChangeKind, Database, Error, FORMAT, Generation, Manifest, SourceInfo, Store, Update, diff,
+    open, search,
 };
 use plimsoll_model::{
     Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, AffectedStatus, Epss, EventKind,
@@ -93,7 +94,7 @@ fn found(lookup: &impl AdvisoryLookup, space: &str, name: &str) -> Vec<String> {
         .expect("the store is whole")
         .iter()
         .map(|candidate| {
-            let advisory = lookup.advisory(candidate.advisory).expect("the store is whole");
+            let advisory = lookup.document(candidate.advisory).expect("the store is whole");
             format!("{} of {}: {}", advisory.id, advisory.source, advisory.summary)
         })
         .collect();
@@ -165,7 +166,7 @@ fn what_is_published_is_found() {
     );
     let candidates = snapshot.candidates(&namespace("Debian:12"), "curl").unwrap();
     for candidate in &candidates {
-        let advisory = snapshot.advisory(candidate.advisory).unwrap();
+        let advisory = snapshot.document(candidate.advisory).unwrap();
         assert_eq!(advisory.details, "details of DSA-1", "of {}", advisory.source);
         assert_eq!(advisory.published, "2024-01-02T00:00:00Z");
     }
@@ -173,21 +174,21 @@ fn what_is_published_is_found() {
     assert!(snapshot.candidates(&namespace("Debian:11"), "curl").is_err(), "it was not opened");
     assert!(!snapshot.covers(&namespace("Debian:10")));
     assert_eq!(snapshot.candidates(&namespace("Debian:10"), "curl").unwrap(), []);
-    let mut numbers = snapshot.advisories_of("CVE-of-DSA-1").unwrap();
+    let mut numbers = snapshot.known("CVE-of-DSA-1").unwrap().advisories;
     numbers.sort_unstable();
     let sources: Vec<String> =
         numbers.iter().map(|&number| snapshot.advisory(number).unwrap().source).collect();
     assert_eq!(sources, ["debian-tracker", "osv", "nvd"]);
-    assert_eq!(snapshot.kev("CVE-of-DSA-1").unwrap().unwrap().name, "Bad Thing");
-    assert_eq!(snapshot.epss("CVE-of-DSA-1").unwrap().unwrap().probability, 97_565);
-    assert_eq!(snapshot.epss("CVE-of-DSA-2").unwrap(), None);
-    assert_eq!(snapshot.scores("CVE-of-DSA-1").unwrap().len(), 1);
+    assert_eq!(snapshot.known("CVE-of-DSA-1").unwrap().kev.unwrap().name, "Bad Thing");
+    assert_eq!(snapshot.known("CVE-of-DSA-1").unwrap().epss.unwrap().probability, 97_565);
+    assert_eq!(snapshot.known("CVE-of-DSA-2").unwrap().epss, None);
+    assert_eq!(snapshot.known("CVE-of-DSA-1").unwrap().scores.len(), 1);
     assert_eq!(snapshot.database_info().unwrap().digest, generation.digest().to_string());
 
     let all = generation.open_all().unwrap();
     all.verify().unwrap();
     assert_eq!(found(&all, "npm", "flask"), ["GHSA-1 of osv: summary of GHSA-1"]);
-    assert_eq!(all.advisories_of("GHSA-1").unwrap().len(), 1, "it stands in two partitions");
+    assert_eq!(all.known("GHSA-1").unwrap().advisories.len(), 1, "it stands in two partitions");
     assert_eq!(all.info().unwrap().advisories, 6);
     assert_eq!(all.info().unwrap().ecosystems["Debian"].advisories, 3);
 }
@@ -279,7 +280,7 @@ fn the_same_content_gives_the_same_manifest_whatever_the_road() {
     assert_eq!(partitions(&forward), partitions(&backward));
     for info in partitions(&forward) {
         let bytes = |folder: &Folder| {
-            let path = folder.0.join(format!("partitions/{}.3.plimsoll", info.digest.hex()));
+            let path = folder.0.join(format!("partitions/{}.{FORMAT}.plimsoll", info.digest.hex()));
             fs::read(path).unwrap()
         };
         assert!(bytes(&one) == bytes(&two), "{}", info.name);
@@ -446,7 +447,7 @@ fn damage_is_told_with_partition_and_file() {
     let store = folder.store();
     let generation = first(&store);
     let info = generation.manifest().partition("Debian:12").unwrap();
-    let path = folder.0.join(format!("partitions/{}.3.plimsoll", info.digest.hex()));
+    let path = folder.0.join(format!("partitions/{}.{FORMAT}.plimsoll", info.digest.hex()));
     let whole = fs::read(&path).unwrap();
     let shown = path.display();
     let start = format!(

@@ -135,7 +135,7 @@ fn a_mirror_with_an_older_copy_is_passed_over() {
     }
     assert_eq!(setting.advisories("new").len(), 1);
     assert_eq!(setting.advisories("package-5"), ["PYSEC-5 2025-06-01T00:00:00Z"]);
-    assert!(setting.snapshot().kev("CVE-2024-0002").unwrap().is_some());
+    assert!(setting.snapshot().known("CVE-2024-0002").unwrap().kev.is_some());
 
     for (source, addresses) in own {
         setting.options.mirrors.get_mut(&source).unwrap().extend(addresses);

@@ -22,8 +22,8 @@ fn everything_is_fetched_once_and_then_nothing() {
     assert!(report.after.starts_with("sha256:"));
     assert_eq!(setting.advisories("flask"), ["PYSEC-1 2025-01-01T00:00:00Z"]);
     let snapshot = setting.snapshot();
-    assert!(snapshot.kev("CVE-2024-0001").unwrap().is_some());
-    assert_eq!(snapshot.epss("CVE-2024-0001").unwrap().unwrap().probability, 50_000);
+    assert!(snapshot.known("CVE-2024-0001").unwrap().kev.is_some());
+    assert_eq!(snapshot.known("CVE-2024-0001").unwrap().epss.unwrap().probability, 50_000);
     assert_eq!(setting.asked().len(), 4);
     assert_eq!(setting.downloads(), 0);
 
@@ -493,7 +493,7 @@ fn a_database_that_was_put_back_is_brought_up_to_date() {
     let report = setting.update();
     assert_eq!(feed(&report, "kev").outcome, Outcome::Unchanged);
     assert_eq!(setting.advisories("flask"), ["PYSEC-1 2025-01-02T00:00:00Z"]);
-    assert_eq!(setting.snapshot().epss("CVE-2024-0001").unwrap().unwrap().probability, 75_000);
+    assert_eq!(setting.snapshot().known("CVE-2024-0001").unwrap().epss.unwrap().probability, 75_000);
 }
 
 /// Puts an old database back when OSV is done.
@@ -528,7 +528,7 @@ fn a_database_that_is_put_back_during_an_update_is_brought_up_to_date_by_the_nex
     setting.options.progress = None;
     setting.update();
     assert_eq!(setting.advisories("flask"), ["PYSEC-1 2025-01-02T00:00:00Z"]);
-    assert_eq!(setting.snapshot().epss("CVE-2024-0001").unwrap().unwrap().probability, 75_000);
+    assert_eq!(setting.snapshot().known("CVE-2024-0001").unwrap().epss.unwrap().probability, 75_000);
     assert_eq!(setting.update().received_bytes, 0);
 }
 
@@ -568,8 +568,8 @@ fn several_updates_at_once_lose_nothing() {
     });
     assert_eq!(setting.advisories("package-50").len(), 1);
     let snapshot = setting.snapshot();
-    assert!(snapshot.kev("CVE-2024-0002").unwrap().is_some());
-    assert!(snapshot.epss("CVE-2024-0001").unwrap().is_some());
+    assert!(snapshot.known("CVE-2024-0002").unwrap().kev.is_some());
+    assert!(snapshot.known("CVE-2024-0001").unwrap().epss.is_some());
     assert_eq!(setting.downloads(), 0);
     // What they wrote down is either true or not trusted.
     assert_eq!(setting.update().failed().count(), 0);

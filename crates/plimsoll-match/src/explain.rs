@@ -147,7 +147,7 @@ impl Asking<'_> {
                     version: term.version.clone(),
                     module: term.module.clone().unwrap_or_default(),
                     entries: self.entries(ecosystem, &entries),
-                    holds: self.holds(namespace, entries, &record),
+                    holds: self.holds(namespace, entries, &record, records)?,
                     counts,
                 });
             }
@@ -156,27 +156,33 @@ impl Asking<'_> {
         Ok(())
     }
 
-    fn holds(&self, namespace: &Namespace, entries: Vec<Affected>, record: &Record) -> Holds {
+    fn holds(
+        &self,
+        namespace: &Namespace,
+        entries: Vec<Affected>,
+        record: &Record,
+        records: &Records<'_>,
+    ) -> Result<Holds, LookupError> {
         let term = self.term;
         let entries = rpm::speaking(&term.version, term.module.as_deref(), entries);
         if entries.is_empty() {
-            return Holds::OtherModuleStream;
+            return Ok(Holds::OtherModuleStream);
         }
         let (denied, claimed): (Vec<Affected>, Vec<Affected>) =
             entries.into_iter().partition(|entry| entry.status == AffectedStatus::NotAffected);
         if let Some(reason) = denied_by(namespace, term, &denied, &claimed) {
-            return Holds::NotAffected { reason };
+            return Ok(Holds::NotAffected { reason });
         }
         let judged = judge(namespace.ecosystem, &term.version, term.module.as_deref(), &claimed);
-        match judged {
+        Ok(match judged {
             Affectedness::NotAffected => {
                 let events = claimed.iter().flat_map(|entry| &entry.ranges).flat_map(|range| &range.events);
                 Holds::No { bounds: events.map(|event| event.version.clone()).collect() }
             }
-            _ if is_of_another_stream(term, &claimed, &record.advisory.summary) => Holds::OtherModuleStream,
+            _ if is_of_another_stream(term, &claimed, record, records)? => Holds::OtherModuleStream,
             Affectedness::Affected { fixed, range } => Holds::Yes { range, fixed },
             Affectedness::Undetermined { reason } => Holds::Undetermined { reason },
-        }
+        })
     }
 
     fn entries(&self, ecosystem: Ecosystem, entries: &[Affected]) -> Vec<EntryExplained> {

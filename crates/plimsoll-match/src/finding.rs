@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use plimsoll_model::{
     Advisory, Epss, Evidence, Finding, Gap, KevEntry, LookupError, Rating, RatingScale, Severity,
-    SeverityChoice, SeveritySource,
+    SeverityChoice, SeveritySource, Texts,
 };
 
 use crate::Options;
@@ -15,7 +15,7 @@ use crate::hit::Hit;
 use crate::records::{Identity, Record, Records, identity};
 use crate::risk::risk;
 use crate::severity::{self, By, Said};
-use crate::text::text;
+use crate::text::{Written, text};
 
 /// CVEs of one flaw that are looked up in the tables; a record rarely takes more than one for one flaw.
 const MAX_SCORED_CVES: usize = 16;
@@ -68,12 +68,12 @@ pub(crate) fn finding(
     let (kev, epss) = exploitation(names, records)?;
 
     let collects = |advisory: &Advisory| is_collected(&advisory.id);
-    let of_flaw: Vec<&Advisory> = own
-        .clone()
-        .filter(|advisory| !collects(advisory))
-        .chain(others.iter().map(|record| &record.advisory))
-        .collect();
-    let collected: Vec<&Advisory> = own.clone().filter(|advisory| collects(advisory)).collect();
+    let (collected, of_flaw): (Vec<&Record>, Vec<&Record>) =
+        hits.iter().map(|hit| &*hit.record).partition(|record| collects(&record.advisory));
+    let of_flaw = of_flaw.into_iter().chain(others.iter().map(|record| &**record));
+    let texts = (!options.without_texts).then_some(&*records);
+    let of_flaw = written(of_flaw, texts)?;
+    let collected = written(collected.into_iter(), texts)?;
     let mut text = text(&of_flaw, &collected);
     if malicious && text.title.is_empty() {
         text.title = format!("malicious code in `{}`", hits[0].name);
@@ -108,6 +108,19 @@ pub(crate) fn finding(
     Ok(Made { finding, said, step })
 }
 
+/// Records with their texts; with empty ones where there is nobody who reads them.
+fn written<'r>(
+    of: impl Iterator<Item = &'r Record>,
+    records: Option<&Records<'_>>,
+) -> Result<Vec<Written<'r>>, LookupError> {
+    const NONE: &Texts = &Texts { summary: String::new(), details: String::new(), references: Vec::new() };
+    of.map(|record| {
+        let texts = records.map_or(Ok(NONE), |records| records.texts(record))?;
+        Ok(Written { advisory: &record.advisory, texts })
+    })
+    .collect()
+}
+
 /// What is known of the exploitation of a flaw's CVEs: the first catalogue entry, the highest probability.
 fn exploitation(
     names: &BTreeSet<String>,
@@ -116,11 +129,11 @@ fn exploitation(
     let mut kev = None;
     let mut epss: Option<Epss> = None;
     for cve in names.iter().filter(|name| is_cve(name)).take(MAX_SCORED_CVES) {
+        let known = records.known(cve)?;
         if kev.is_none() {
-            kev = records.kev(cve)?;
+            kev.clone_from(&known.kev);
         }
-        let of_cve = records.epss(cve)?;
-        epss = epss.into_iter().chain(of_cve).max_by_key(|epss| (epss.probability, epss.percentile));
+        epss = epss.into_iter().chain(known.epss).max_by_key(|epss| (epss.probability, epss.percentile));
     }
     Ok((kev, epss))
 }
@@ -154,7 +167,7 @@ fn said(
         advisory.ratings.iter().for_each(|rating| say(&advisory.id, rating, By::Alias, false));
     }
     for cve in names.iter().filter(|name| is_cve(name)).take(MAX_SCORED_CVES) {
-        records.scores(cve)?.iter().for_each(|rating| say(cve, rating, By::Table, false));
+        records.known(cve)?.scores.iter().for_each(|rating| say(cve, rating, By::Table, false));
     }
     Ok(said)
 }

@@ -218,7 +218,7 @@ fn hit(
         Affectedness::Undetermined { reason } => (Err(reason), None),
     };
     let record = records.record(number)?;
-    if is_of_another_stream(term, &entries, &record.advisory.summary) {
+    if is_of_another_stream(term, &entries, &record, records)? {
         return Ok(None);
     }
     Ok(Some(Hit {
@@ -236,7 +236,16 @@ fn hit(
 }
 
 /// Whether a record whose entries name no stream names another one in its title than that of the package.
-pub(crate) fn is_of_another_stream(term: &Term, entries: &[Affected], title: &str) -> bool {
-    entries.iter().all(|entry| entry.module.is_empty())
-        && term.module.as_deref().is_some_and(|label| rpm::names_another_stream(title, label))
+pub(crate) fn is_of_another_stream(
+    term: &Term,
+    entries: &[Affected],
+    record: &Record,
+    records: &Records<'_>,
+) -> Result<bool, LookupError> {
+    match &term.module {
+        Some(label) if entries.iter().all(|entry| entry.module.is_empty()) => {
+            Ok(rpm::names_another_stream(&records.texts(record)?.summary, label))
+        }
+        _ => Ok(false),
+    }
 }

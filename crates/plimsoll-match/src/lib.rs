@@ -25,10 +25,8 @@
 //! #     fn covers(&self, _: &Namespace) -> bool { false }
 //! #     fn candidates(&self, _: &Namespace, _: &str) -> Result<Vec<Candidate>, LookupError> { Ok(vec![]) }
 //! #     fn advisory(&self, _: u32) -> Result<Advisory, LookupError> { Ok(Advisory::default()) }
-//! #     fn advisories_of(&self, _: &str) -> Result<Vec<u32>, LookupError> { Ok(vec![]) }
-//! #     fn scores(&self, _: &str) -> Result<Vec<Rating>, LookupError> { Ok(vec![]) }
-//! #     fn epss(&self, _: &str) -> Result<Option<Epss>, LookupError> { Ok(None) }
-//! #     fn kev(&self, _: &str) -> Result<Option<KevEntry>, LookupError> { Ok(None) }
+//! #     fn texts(&self, _: u32) -> Result<Texts, LookupError> { Ok(Texts::default()) }
+//! #     fn known(&self, _: &str) -> Result<Known, LookupError> { Ok(Known::default()) }
 //! # }
 //! # let database = Empty;
 //! let mut inventory = Inventory::default();
@@ -82,6 +80,9 @@ const NO_REASON: &str = "no reason is given";
 pub struct Options {
     /// Whose severity is believed before whose.
     pub severity_order: SeverityOrder,
+    /// Whether titles, descriptions and links of findings stay empty. Nothing is decided by them, and reading them is
+    /// most of the time that matching takes.
+    pub without_texts: bool,
 }
 
 /// What matching found. Everything is in a fixed order.

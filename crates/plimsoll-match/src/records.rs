@@ -1,10 +1,11 @@
 //! The advisories of one evaluation, each read from the database once.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use plimsoll_model::{Advisory, AdvisoryLookup, Epss, KevEntry, LookupError, Rating};
+use plimsoll_model::{Advisory, AdvisoryLookup, Known, LookupError, Texts};
 
 use crate::flaw::{self, Flaws};
 
@@ -15,29 +16,22 @@ const MAX_ALIAS_NAMES: usize = 32;
 
 /// An advisory with the flaws it names.
 pub(crate) struct Record {
+    number: u32,
+    /// Without its texts.
     pub(crate) advisory: Advisory,
     pub(crate) flaws: Flaws,
+    texts: OnceCell<Texts>,
 }
 
 pub(crate) struct Records<'a> {
     database: &'a dyn AdvisoryLookup,
     by_number: HashMap<u32, Rc<Record>>,
-    by_name: HashMap<String, Rc<[u32]>>,
-    scores: HashMap<String, Rc<[Rating]>>,
-    kev: HashMap<String, Option<KevEntry>>,
-    epss: HashMap<String, Option<Epss>>,
+    by_name: HashMap<String, Rc<Known>>,
 }
 
 impl<'a> Records<'a> {
     pub(crate) fn new(database: &'a dyn AdvisoryLookup) -> Self {
-        Self {
-            database,
-            by_number: HashMap::new(),
-            by_name: HashMap::new(),
-            scores: HashMap::new(),
-            kev: HashMap::new(),
-            epss: HashMap::new(),
-        }
+        Self { database, by_number: HashMap::new(), by_name: HashMap::new() }
     }
 
     pub(crate) fn record(&mut self, number: u32) -> Result<Rc<Record>, LookupError> {
@@ -46,9 +40,18 @@ impl<'a> Records<'a> {
         }
         let advisory = self.database.advisory(number)?;
         let flaws = flaw::flaws(&advisory);
-        let record = Rc::new(Record { advisory, flaws });
+        let record = Rc::new(Record { number, advisory, flaws, texts: OnceCell::new() });
         self.by_number.insert(number, Rc::clone(&record));
         Ok(record)
+    }
+
+    /// The texts of a record, read from the database once.
+    pub(crate) fn texts<'r>(&self, record: &'r Record) -> Result<&'r Texts, LookupError> {
+        if let Some(texts) = record.texts.get() {
+            return Ok(texts);
+        }
+        let texts = self.database.texts(record.number)?;
+        Ok(record.texts.get_or_init(|| texts))
     }
 
     /// IDs and sources of these documents. A document that names a package in two namespaces may have a number for
@@ -78,37 +81,10 @@ impl<'a> Records<'a> {
         Ok(flaw::best_name(cves).cloned())
     }
 
-    pub(crate) fn scores(&mut self, cve: &str) -> Result<Rc<[Rating]>, LookupError> {
-        if let Some(scores) = self.scores.get(cve) {
-            return Ok(Rc::clone(scores));
-        }
-        let scores: Rc<[Rating]> = self.database.scores(cve)?.into();
-        self.scores.insert(cve.to_owned(), Rc::clone(&scores));
-        Ok(scores)
-    }
-
-    pub(crate) fn kev(&mut self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
-        if let Some(entry) = self.kev.get(cve) {
-            return Ok(entry.clone());
-        }
-        let entry = self.database.kev(cve)?;
-        self.kev.insert(cve.to_owned(), entry.clone());
-        Ok(entry)
-    }
-
-    pub(crate) fn epss(&mut self, cve: &str) -> Result<Option<Epss>, LookupError> {
-        if let Some(epss) = self.epss.get(cve) {
-            return Ok(*epss);
-        }
-        let epss = self.database.epss(cve)?;
-        self.epss.insert(cve.to_owned(), epss);
-        Ok(epss)
-    }
-
     fn named(&mut self, names: &BTreeSet<String>) -> Result<Vec<Rc<Record>>, LookupError> {
         let mut numbers = BTreeSet::new();
         for name in names.iter().take(MAX_ALIAS_NAMES) {
-            numbers.extend(self.numbers(name)?.iter().copied());
+            numbers.extend(self.known(name)?.advisories.iter().copied());
         }
         let mut records = Vec::new();
         for number in numbers {
@@ -122,13 +98,14 @@ impl<'a> Records<'a> {
         Ok(records)
     }
 
-    fn numbers(&mut self, name: &str) -> Result<Rc<[u32]>, LookupError> {
-        if let Some(numbers) = self.by_name.get(name) {
-            return Ok(Rc::clone(numbers));
+    /// What is known under a name.
+    pub(crate) fn known(&mut self, name: &str) -> Result<Rc<Known>, LookupError> {
+        if let Some(known) = self.by_name.get(name) {
+            return Ok(Rc::clone(known));
         }
-        let numbers: Rc<[u32]> = self.database.advisories_of(name)?.into();
-        self.by_name.insert(name.to_owned(), Rc::clone(&numbers));
-        Ok(numbers)
+        let known = Rc::new(self.database.known(name)?);
+        self.by_name.insert(name.to_owned(), Rc::clone(&known));
+        Ok(known)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use plimsoll_model::{Advisory, Reference};
+use plimsoll_model::{Advisory, Reference, Texts};
 
 /// Characters of a title that is made from a description.
 const MAX_TITLE_CHARS: usize = 160;
@@ -23,25 +23,34 @@ pub(crate) struct Text {
     pub(crate) references: Vec<Reference>,
 }
 
+/// A record and its texts.
+#[derive(Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) advisory: &'a Advisory,
+    pub(crate) texts: &'a Texts,
+}
+
 /// Gathers the words. `of_flaw`: records of the flaw alone, the best first; `collected`: the rest.
-pub(crate) fn text(of_flaw: &[&Advisory], collected: &[&Advisory]) -> Text {
-    let all = || of_flaw.iter().chain(collected).copied();
-    let said = |field: fn(&Advisory) -> &String| all().map(field).find(|text| !text.trim().is_empty());
-    let description = said(|advisory| &advisory.details).cloned().unwrap_or_default();
-    let own_title = of_flaw.iter().map(|advisory| advisory.summary.trim()).find(|title| !title.is_empty());
-    let own_details = of_flaw.iter().map(|advisory| first_sentence(&advisory.details));
+pub(crate) fn text<'a>(of_flaw: &[Written<'a>], collected: &[Written<'a>]) -> Text {
+    let all = || of_flaw.iter().chain(collected).map(|written| written.texts);
+    let said = |field: fn(&'a Texts) -> &'a String| all().map(field).find(|text| !text.trim().is_empty());
+    let description = said(|texts| &texts.details).cloned().unwrap_or_default();
+    let own_title =
+        of_flaw.iter().map(|written| written.texts.summary.trim()).find(|title| !title.is_empty());
+    let own_details = of_flaw.iter().map(|written| first_sentence(&written.texts.details));
     let title = own_title
         .map(str::to_owned)
         .or_else(|| own_details.into_iter().find(|title| !title.is_empty()))
-        .or_else(|| said(|advisory| &advisory.summary).map(|title| title.trim().to_owned()))
+        .or_else(|| said(|texts| &texts.summary).map(|title| title.trim().to_owned()))
         .unwrap_or_else(|| first_sentence(&description));
     let nearest = if of_flaw.is_empty() { collected } else { of_flaw };
-    let dates =
-        |field: fn(&Advisory) -> &String| nearest.iter().copied().map(field).filter(|date| !date.is_empty());
-    let cwes: BTreeSet<&String> = of_flaw.iter().flat_map(|advisory| &advisory.cwes).collect();
+    let dates = |field: fn(&'a Advisory) -> &'a String| {
+        nearest.iter().map(move |written| field(written.advisory)).filter(|date| !date.is_empty())
+    };
+    let cwes: BTreeSet<&String> = of_flaw.iter().flat_map(|written| &written.advisory.cwes).collect();
     let mut seen = HashSet::new();
     let references = all()
-        .flat_map(|advisory| &advisory.references)
+        .flat_map(|texts| &texts.references)
         .filter(|reference| seen.insert(reference.url.as_str()))
         .take(MAX_REFERENCES)
         .cloned()
@@ -99,10 +108,13 @@ mod tests {
 
     #[test]
     fn a_collected_advisory_has_the_last_word() {
-        let update = Advisory { summary: "Important: x update".to_owned(), ..Advisory::default() };
-        let flaw = Advisory { details: "A flaw. More.".to_owned(), ..Advisory::default() };
-        assert_eq!(text(&[&flaw], &[&update]).title, "A flaw");
-        assert_eq!(text(&[&Advisory::default()], &[&update]).title, "Important: x update");
+        let (advisory, none) = (Advisory::default(), Texts::default());
+        let update = Texts { summary: "Important: x update".to_owned(), ..Texts::default() };
+        let flaw = Texts { details: "A flaw. More.".to_owned(), ..Texts::default() };
+        let [none, update, flaw] =
+            [&none, &update, &flaw].map(|texts| Written { advisory: &advisory, texts });
+        assert_eq!(text(&[flaw], &[update]).title, "A flaw");
+        assert_eq!(text(&[none], &[update]).title, "Important: x update");
         assert_eq!(text(&[], &[]), Text::default());
     }
 }

@@ -413,7 +413,7 @@ fn whose_severity_counts_is_configuration() {
     ));
     let inventory = inventory("debian 12", "deb a 1-1\n npm b 1.0.0\n cargo b 1.0.0");
     let severities = |order: &[&str]| {
-        let options = Options { severity_order: SeverityOrder::parse(order).unwrap() };
+        let options = Options { severity_order: SeverityOrder::parse(order).unwrap(), ..Options::default() };
         let matches = evaluate(&inventory, &database, &options).unwrap();
         let words: Vec<String> =
             matches.findings.iter().map(|finding| finding.severity.severity.to_string()).collect();

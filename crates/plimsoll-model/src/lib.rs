@@ -25,7 +25,7 @@ pub use ecosystem::{Ecosystem, Namespace};
 pub use finding::{Evidence, Finding, FixState, NotAffected, SeverityChoice, SeveritySource, Undetermined};
 pub use gap::Gap;
 pub use inventory::{Artifact, ArtifactKind, Inventory, LayerInfo, Platform};
-pub use lookup::{AdvisoryLookup, Candidate, LookupError};
+pub use lookup::{AdvisoryLookup, Candidate, Known, LookupError, Texts};
 pub use os::OsRelease;
 pub use package::{Layer, Owner, Package, PackageKind, SourcePackage};
 pub use purl::{InvalidPurl, Purl};

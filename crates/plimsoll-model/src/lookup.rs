@@ -1,6 +1,6 @@
 //! What the matcher asks of an advisory database.
 
-use crate::{Advisory, Affected, Epss, KevEntry, Namespace, Rating};
+use crate::{Advisory, Affected, Epss, KevEntry, Namespace, Rating, Reference};
 
 /// Read-only questions to an advisory database. The matcher knows the database by these alone.
 pub trait AdvisoryLookup: Sync {
@@ -13,35 +13,34 @@ pub trait AdvisoryLookup: Sync {
     /// [`LookupError`] where the database is damaged.
     fn candidates(&self, namespace: &Namespace, name: &str) -> Result<Vec<Candidate>, LookupError>;
 
-    /// The document behind a [`Candidate::advisory`], without its `affected`. Called for what matched only.
+    /// The document behind a [`Candidate::advisory`], without its packages and without its texts. Called for what
+    /// matched, and for what else bears its names.
     ///
     /// # Errors
     /// [`LookupError`] where the database is damaged.
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError>;
 
-    /// The numbers of all advisories with this ID or alias: `CVE-2021-44228` gives those of each source.
+    /// The texts of that document. Dearer than [`Self::advisory`]: texts lie compressed.
     ///
     /// # Errors
     /// [`LookupError`] where the database is damaged.
-    fn advisories_of(&self, id: &str) -> Result<Vec<u32>, LookupError>;
+    fn texts(&self, number: u32) -> Result<Texts, LookupError>;
 
-    /// Severities said of a CVE by itself, from tables of scores.
+    /// Everything known under an ID, alias or CVE: of `CVE-2021-44228` the advisories of each source, what tables of
+    /// scores say of it, and how it is exploited.
     ///
     /// # Errors
     /// [`LookupError`] where the database is damaged.
-    fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError>;
+    fn known(&self, id: &str) -> Result<Known, LookupError>;
 
-    /// Its entry in the catalogue of known exploited vulnerabilities.
+    /// The document with its texts.
     ///
     /// # Errors
     /// [`LookupError`] where the database is damaged.
-    fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError>;
-
-    /// How probable its exploitation is.
-    ///
-    /// # Errors
-    /// [`LookupError`] where the database is damaged.
-    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError>;
+    fn document(&self, number: u32) -> Result<Advisory, LookupError> {
+        let Texts { summary, details, references } = self.texts(number)?;
+        Ok(Advisory { summary, details, references, ..self.advisory(number)? })
+    }
 }
 
 /// One package of one advisory, found under its name.
@@ -51,6 +50,30 @@ pub struct Candidate {
     pub advisory: u32,
     /// What it says of the package.
     pub affected: Affected,
+}
+
+/// The texts of an advisory: what people read, and what nothing is decided by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// See [`Advisory::summary`].
+    pub summary: String,
+    /// See [`Advisory::details`].
+    pub details: String,
+    /// See [`Advisory::references`].
+    pub references: Vec<Reference>,
+}
+
+/// What is known under one ID.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The numbers of all advisories with this ID or alias, or that speak of it in a downstream's name.
+    pub advisories: Vec<u32>,
+    /// Severities said of a CVE by itself, from tables of scores.
+    pub scores: Vec<Rating>,
+    /// Its entry in the catalogue of known exploited vulnerabilities.
+    pub kev: Option<KevEntry>,
+    /// How probable its exploitation is.
+    pub epss: Option<Epss>,
 }
 
 /// A damaged database.

@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use plimsoll_match::{Options, explain};
 use plimsoll_model::{
     Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, Candidate, Epss, EventKind, KevEntry,
-    LookupError, Namespace, OsRelease, Package, PackageKind, Rating, SourcePackage,
+    Known, LookupError, Namespace, OsRelease, Package, PackageKind, Rating, SourcePackage, Texts,
 };
 
 use super::*;
@@ -38,24 +38,29 @@ impl AdvisoryLookup for Fake {
 
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
         let advisory = self.advisories[number as usize].clone();
-        Ok(Advisory { affected: Vec::new(), ..advisory })
+        Ok(Advisory {
+            affected: Vec::new(),
+            summary: String::new(),
+            details: String::new(),
+            references: Vec::new(),
+            ..advisory
+        })
     }
 
-    fn advisories_of(&self, id: &str) -> Result<Vec<u32>, LookupError> {
+    fn texts(&self, number: u32) -> Result<Texts, LookupError> {
+        let Advisory { summary, details, references, .. } = self.advisories[number as usize].clone();
+        Ok(Texts { summary, details, references })
+    }
+
+    fn known(&self, id: &str) -> Result<Known, LookupError> {
         let named = |one: &Advisory| one.id == id || one.aliases.iter().any(|alias| alias == id);
-        Ok((0..).zip(&self.advisories).filter(|(_, one)| named(one)).map(|(number, _)| number).collect())
-    }
-
-    fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
-        Ok(self.scores.get(cve).cloned().unwrap_or_default())
-    }
-
-    fn kev(&self, _: &str) -> Result<Option<KevEntry>, LookupError> {
-        Ok(self.kev.clone())
-    }
-
-    fn epss(&self, _: &str) -> Result<Option<Epss>, LookupError> {
-        Ok(self.epss)
+        let named = (0..).zip(&self.advisories).filter(|(_, one)| named(one));
+        Ok(Known {
+            advisories: named.map(|(number, _)| number).collect(),
+            scores: self.scores.get(id).cloned().unwrap_or_default(),
+            kev: self.kev.clone(),
+            epss: self.epss,
+        })
     }
 }
 

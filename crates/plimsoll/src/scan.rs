@@ -1,6 +1,6 @@
 //! `plimsoll scan`.
 
-use plimsoll_db::Info;
+use plimsoll_db::Snapshot;
 use plimsoll_gate::Policy;
 use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan, Verdict};
 use plimsoll_report::TableOptions;
@@ -25,7 +25,11 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     // Before the image is pulled: a scan without advisories is no scan.
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
-    let options = match_options(&arguments.severity_order, settings)?;
+    let format = arguments.format.or(settings.format).unwrap_or_default();
+    let options = plimsoll_match::Options {
+        without_texts: !matches!(format, Format::Json),
+        ..match_options(&arguments.severity_order, settings)?
+    };
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let (snapshot, database) = database.open(&plimsoll_match::needed(&inventory), bars)?;
     check_age(&database, arguments.max_age.or(settings.max_age), environment)?;
@@ -33,7 +37,7 @@ pub(crate) fn run(
     let mut matches = plimsoll_match::evaluate(&inventory, &snapshot, &options)
         .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))?;
     if let Some(os) = &inventory.os {
-        matches.gaps.extend(lagging(os, &snapshot.info().map_err(damaged)?));
+        matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
     let policy = Policy {
         fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
@@ -60,7 +64,6 @@ pub(crate) fn run(
         Verdict::Failed => Exit::GateFailed,
         Verdict::Undecided => Exit::Undecided,
     };
-    let format = arguments.format.or(settings.format).unwrap_or_default();
     let bytes = render(&scan, format, arguments.output.is_some(), environment, exit)?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     output::write(arguments.output.as_deref(), &bytes)?;
@@ -78,34 +81,36 @@ pub(crate) fn match_options(
     }
     let severity_order =
         plimsoll_match::SeverityOrder::parse(words).map_err(|error| Failure::new(Exit::Usage, error))?;
-    Ok(plimsoll_match::Options { severity_order })
+    Ok(plimsoll_match::Options { severity_order, ..plimsoll_match::Options::default() })
 }
 
 /// A gap for a distribution whose advisories end long before the newest of the database: what was found since is not
 /// known, however fresh the rest is. Languages may be quiet for long; a distribution is not.
-fn lagging(os: &OsRelease, info: &Info) -> Vec<Gap> {
+fn lagging(os: &OsRelease, snapshot: &Snapshot) -> Result<Vec<Gap>, plimsoll_db::Error> {
     let mut ecosystems: Vec<Ecosystem> =
         plimsoll_match::namespaces(os).iter().map(|namespace| namespace.ecosystem).collect();
     ecosystems.dedup();
-    ecosystems
-        .iter()
-        .filter_map(|ecosystem| {
-            let newest = &info.ecosystems.get(ecosystem.name())?.newest_advisory;
-            let behind = days(&info.newest_advisory)? - days(newest)?;
-            let day = |time: &str| time.chars().take(10).collect::<String>();
-            (behind > MAX_DAYS_BEHIND).then(|| Gap {
+    let newest_of_all = snapshot.database_info()?.newest_advisory;
+    let mut gaps = Vec::new();
+    for ecosystem in ecosystems {
+        let newest = snapshot.newest_advisory(ecosystem)?;
+        let behind = days(&newest_of_all).zip(days(&newest)).map(|(all, own)| all - own);
+        let day = |time: &str| time.chars().take(10).collect::<String>();
+        if behind.is_some_and(|behind| behind > MAX_DAYS_BEHIND) {
+            gaps.push(Gap {
                 path: String::new(),
                 place: String::new(),
                 diff_id: None,
                 reporter: "match".to_owned(),
                 reason: format!(
                     "expected advisories of {ecosystem} as new as the rest of the database ({}), found none after {}",
-                    day(&info.newest_advisory),
-                    day(newest)
+                    day(&newest_of_all),
+                    day(&newest)
                 ),
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    Ok(gaps)
 }
 
 /// About how many days a time of RFC 3339 lies behind the year 0.

@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 use plimsoll_match::{Matches, Options, evaluate};
 use plimsoll_model::{
     Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, Epss,
-    EventKind, Finding, FixState, Inventory, KevEntry, LookupError, Namespace, OsRelease, Owner, Package,
-    PackageKind, Rating, RatingScale, SeveritySource, SourcePackage,
+    EventKind, Finding, FixState, Inventory, KevEntry, Known, LookupError, Namespace, OsRelease, Owner,
+    Package, PackageKind, Rating, RatingScale, SeveritySource, SourcePackage, Texts,
 };
 
 /// An advisory database in memory.
@@ -55,24 +55,29 @@ impl AdvisoryLookup for Fake {
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
         let advisory = usize::try_from(number).ok().and_then(|number| self.advisories.get(number));
         let advisory = advisory.ok_or_else(|| LookupError { reason: format!("no advisory {number}") })?;
-        Ok(Advisory { affected: Vec::new(), ..advisory.clone() })
+        Ok(Advisory {
+            affected: Vec::new(),
+            summary: String::new(),
+            details: String::new(),
+            references: Vec::new(),
+            ..advisory.clone()
+        })
     }
 
-    fn advisories_of(&self, id: &str) -> Result<Vec<u32>, LookupError> {
-        let named = |a: &Advisory| a.id == id || a.aliases.iter().any(|alias| alias == id);
-        Ok((0..).zip(&self.advisories).filter(|(_, a)| named(a)).map(|(number, _)| number).collect())
+    fn texts(&self, number: u32) -> Result<Texts, LookupError> {
+        let Advisory { summary, details, references, .. } = self.advisories[number as usize].clone();
+        Ok(Texts { summary, details, references })
     }
 
-    fn scores(&self, cve: &str) -> Result<Vec<Rating>, LookupError> {
-        Ok(self.scores.get(cve).cloned().unwrap_or_default())
-    }
-
-    fn epss(&self, cve: &str) -> Result<Option<Epss>, LookupError> {
-        Ok(self.epss.get(cve).copied())
-    }
-
-    fn kev(&self, cve: &str) -> Result<Option<KevEntry>, LookupError> {
-        Ok(self.kev.get(cve).cloned())
+    fn known(&self, id: &str) -> Result<Known, LookupError> {
+        let named = |one: &Advisory| one.id == id || one.aliases.iter().any(|alias| alias == id);
+        let named = (0..).zip(&self.advisories).filter(|(_, one)| named(one));
+        Ok(Known {
+            advisories: named.map(|(number, _)| number).collect(),
+            scores: self.scores.get(id).cloned().unwrap_or_default(),
+            kev: self.kev.get(id).cloned(),
+            epss: self.epss.get(id).copied(),
+        })
     }
 }
 

@@ -61,19 +61,19 @@ pub(super) fn run(path: &Path, text: &str, limit: usize, format: DbFormat) -> Re
 
 fn look(snapshot: &Snapshot, text: &str, limit: usize) -> Result<Found, LookupError> {
     let result = plimsoll_db::search(snapshot, text, limit)?;
-    let cve = text.to_uppercase();
+    let known = snapshot.known(&text.to_uppercase())?;
     let mut found = Found {
         text: text.to_owned(),
-        kev: snapshot.kev(&cve)?,
-        epss: snapshot.epss(&cve)?,
-        scores: snapshot.scores(&cve)?,
+        kev: known.kev,
+        epss: known.epss,
+        scores: known.scores,
         is_cut: result.is_cut,
         ..Found::default()
     };
     // A document that stands in several partitions is one document.
     let mut known = BTreeSet::new();
     for number in result.advisories {
-        let advisory = snapshot.advisory(number)?;
+        let advisory = snapshot.document(number)?;
         if !known.insert((advisory.id.clone(), advisory.source.clone())) {
             continue;
         }
@@ -93,7 +93,7 @@ fn look(snapshot: &Snapshot, text: &str, limit: usize) -> Result<Found, LookupEr
         let said: Result<Vec<_>, LookupError> = candidates
             .into_iter()
             .take(limit)
-            .map(|Candidate { advisory, affected }| Ok((snapshot.advisory(advisory)?, affected)))
+            .map(|Candidate { advisory, affected }| Ok((snapshot.document(advisory)?, affected)))
             .collect();
         found.packages.push((package, said?));
     }
@@ -110,7 +110,7 @@ fn add_affected(snapshot: &Snapshot, advisories: &mut [FoundAdvisory]) -> Result
     for database in snapshot.databases() {
         let mut wanted = BTreeMap::new();
         for id in &ids {
-            for number in database.advisories_of(id)? {
+            for number in database.known(id)?.advisories {
                 let advisory = database.advisory(number)?;
                 if let Some(&place) = places.get(&(advisory.id, advisory.source)) {
                     wanted.insert(number, place);

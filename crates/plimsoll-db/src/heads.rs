@@ -1,0 +1,333 @@
+//! What an advisory says besides its packages and its texts: names, dates, ratings. This is what findings are made of,
+//! so it lies here as it is and not in a block that would have to be unpacked.
+//!
+//! The section is the number of documents (u32), the place of each 16th behind these numbers (u32), and the documents,
+//! each with a varint length in front: flags (one byte), the number of its source among the strings, the rank of its ID
+//! among the IDs, and for an advisory its two instants and the lists that its flags name. IDs are ranks, and texts
+//! numbers of strings, so that a document takes some 25 bytes.
+
+use jiff::Timestamp;
+use plimsoll_model::{Advisory, LookupError, Rating};
+
+use crate::Error;
+use crate::bytes::{MAX_RESERVE, Put as _, Reader, damaged};
+use crate::entries::read_ratings;
+use crate::ids;
+use crate::strings::{Strings, StringsBuilder, u32_at};
+
+pub(crate) const PART: &str = "heads";
+
+/// Documents of a group.
+const GROUP: u32 = 16;
+
+/// Texts alone, of an advisory whose packages stand in partitions of releases.
+const TEXTS: u8 = 1;
+/// Its texts stand in the partition of its bare ecosystem.
+const TEXTS_ELSEWHERE: u8 = 2;
+const ALIASES: u8 = 4;
+const UPSTREAM: u8 = 8;
+const RELATED: u8 = 16;
+const CWES: u8 = 32;
+const INFORMATIONAL: u8 = 64;
+const RATINGS: u8 = 128;
+
+/// How an instant is written.
+const NONE: u8 = 0;
+const TEXT: u8 = 1;
+const SECONDS: u8 = 2;
+const MICROSECONDS: u8 = 3;
+
+/// One document while the section is built: IDs are numbers in the order in which they were met.
+pub(crate) struct NewHead {
+    flags: u8,
+    source: u32,
+    id: u32,
+    instants: Vec<u8>,
+    lists: [Vec<u32>; 3],
+    rest: Vec<u8>,
+}
+
+impl NewHead {
+    /// The head of texts alone.
+    pub(crate) fn of_texts(source: &str, id: u32, strings: &mut StringsBuilder) -> Self {
+        let source = strings.number(source);
+        Self { flags: TEXTS, source, id, instants: Vec::new(), lists: Default::default(), rest: Vec::new() }
+    }
+
+    /// The head of an advisory. `number` gives the number of an ID.
+    pub(crate) fn of(
+        advisory: &Advisory,
+        texts_elsewhere: bool,
+        strings: &mut StringsBuilder,
+        mut number: impl FnMut(&str) -> Result<u32, LookupError>,
+    ) -> Result<Self, LookupError> {
+        let mut flags = if texts_elsewhere { TEXTS_ELSEWHERE } else { 0 };
+        let mut lists: [Vec<u32>; 3] = Default::default();
+        for (list, (ids, flag)) in lists.iter_mut().zip([
+            (&advisory.aliases, ALIASES),
+            (&advisory.upstream, UPSTREAM),
+            (&advisory.related, RELATED),
+        ]) {
+            *list = ids.iter().map(|id| number(id)).collect::<Result<_, _>>()?;
+            flags |= if list.is_empty() { 0 } else { flag };
+        }
+        let mut instants = Vec::new();
+        put_instant(&advisory.published, &mut instants);
+        put_instant(&advisory.modified, &mut instants);
+        let mut rest = Vec::new();
+        if !advisory.cwes.is_empty() {
+            flags |= CWES;
+            rest.put_count(advisory.cwes.len());
+            advisory.cwes.iter().for_each(|cwe| rest.put_varint(u64::from(strings.number(cwe))));
+        }
+        if let Some(kind) = &advisory.informational {
+            flags |= INFORMATIONAL;
+            rest.put_varint(u64::from(strings.number(kind)));
+        }
+        if !advisory.ratings.is_empty() {
+            flags |= RATINGS;
+            rest.put_count(advisory.ratings.len());
+            for rating in &advisory.ratings {
+                rest.put_rating(rating, |out, text| out.put_varint(u64::from(strings.number(text))));
+            }
+        }
+        let source = strings.number(&advisory.source);
+        Ok(Self { flags, source, id: number(&advisory.id)?, instants, lists, rest })
+    }
+}
+
+/// The section. `ranks` has the rank of each number of an ID.
+pub(crate) fn section(heads: &[NewHead], ranks: &[u32]) -> Result<Vec<u8>, Error> {
+    let rank = |number: u32| u64::from(ranks[number as usize]);
+    let (mut groups, mut bytes, mut head) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, new) in heads.iter().enumerate() {
+        if place % GROUP as usize == 0 {
+            let found = bytes.len() as u64;
+            let limit = u64::from(u32::MAX);
+            let what = "bytes of heads of advisories";
+            groups.push(u32::try_from(found).map_err(|_| Error::TooMuch { what, limit, found })?);
+        }
+        head.clear();
+        head.push(new.flags);
+        head.put_varint(u64::from(new.source));
+        head.put_varint(rank(new.id));
+        head.extend_from_slice(&new.instants);
+        for list in new.lists.iter().filter(|list| !list.is_empty()) {
+            head.put_count(list.len());
+            list.iter().for_each(|id| head.put_varint(rank(*id)));
+        }
+        head.extend_from_slice(&new.rest);
+        bytes.put_count(head.len());
+        bytes.extend_from_slice(&head);
+    }
+    let count = u32::try_from(heads.len()).expect("documents have numbers of 32 bits");
+    let mut out = Vec::with_capacity(4 + 4 * groups.len() + bytes.len());
+    out.extend_from_slice(&count.to_le_bytes());
+    groups.iter().for_each(|place| out.extend_from_slice(&place.to_le_bytes()));
+    out.append(&mut bytes);
+    Ok(out)
+}
+
+/// The section of an open file, with those that it needs to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heads<'a> {
+    pub(crate) section: &'a [u8],
+    pub(crate) ids: &'a [u8],
+    pub(crate) strings: Strings<'a>,
+}
+
+/// One document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    heads: Heads<'a>,
+    flags: u8,
+    source: u32,
+    id: u32,
+    reader: Reader<'a>,
+}
+
+impl<'a> Heads<'a> {
+    /// How many documents have a number.
+    pub(crate) fn count(self) -> u32 {
+        u32_at(self.section, 0).unwrap_or_default()
+    }
+
+    /// The document of that number.
+    pub(crate) fn get(self, number: u32) -> Result<Head<'a>, LookupError> {
+        let mut reader = self.group(number)?;
+        for _ in 0..number % GROUP {
+            reader.sized()?;
+        }
+        self.head(reader.sized()?)
+    }
+
+    /// All documents, in their order.
+    pub(crate) fn each(self) -> impl Iterator<Item = Result<Head<'a>, LookupError>> {
+        let mut reader = self.group(0);
+        (0..self.count()).map(move |_| match &mut reader {
+            Ok(reader) => self.head(reader.sized()?),
+            Err(error) => Err(error.clone()),
+        })
+    }
+
+    /// What begins with the group of that number.
+    fn group(self, number: u32) -> Result<Reader<'a>, LookupError> {
+        let bad = || damaged(PART, &format!("an advisory of number {number}"));
+        let count = self.count();
+        if number >= count {
+            return Err(bad());
+        }
+        let groups = count.div_ceil(GROUP) as usize;
+        let bytes = self.section.get(4 + 4 * groups..).ok_or_else(bad)?;
+        let place = u32_at(self.section, 4 + 4 * (number / GROUP) as usize).ok_or_else(bad)?;
+        Reader::at(bytes, u64::from(place), PART)
+    }
+
+    fn head(self, bytes: &'a [u8]) -> Result<Head<'a>, LookupError> {
+        let mut reader = Reader::new(bytes, PART);
+        let (flags, source, id) = (reader.byte()?, reader.number()?, reader.number()?);
+        Ok(Head { heads: self, flags, source, id, reader })
+    }
+}
+
+impl<'a> Head<'a> {
+    /// Whether it is one of texts alone.
+    pub(crate) fn is_texts(&self) -> bool {
+        self.flags & TEXTS != 0
+    }
+
+    /// Whether its texts stand in the partition of its bare ecosystem.
+    pub(crate) fn has_texts_elsewhere(&self) -> bool {
+        self.flags & TEXTS_ELSEWHERE != 0
+    }
+
+    pub(crate) fn source(&self) -> Result<&'a str, LookupError> {
+        self.heads.strings.get(self.source)
+    }
+
+    pub(crate) fn id(&self) -> Result<String, LookupError> {
+        ids::nth(self.heads.ids, self.id)
+    }
+
+    /// The advisory without its packages and texts.
+    pub(crate) fn advisory(self) -> Result<Advisory, LookupError> {
+        let Self { heads, flags, mut reader, .. } = self;
+        let mut advisory =
+            Advisory { id: self.id()?, source: self.source()?.to_owned(), ..Advisory::default() };
+        if self.is_texts() {
+            return Ok(advisory);
+        }
+        advisory.published = read_instant(&mut reader)?;
+        advisory.modified = read_instant(&mut reader)?;
+        for (list, flag) in [
+            (&mut advisory.aliases, ALIASES),
+            (&mut advisory.upstream, UPSTREAM),
+            (&mut advisory.related, RELATED),
+        ] {
+            if flags & flag != 0 {
+                *list = list_of(&mut reader, |reader| ids::nth(heads.ids, reader.number()?))?;
+            }
+        }
+        let string = |reader: &mut Reader<'a>| heads.strings.get(reader.number()?).map(str::to_owned);
+        if flags & CWES != 0 {
+            advisory.cwes = list_of(&mut reader, string)?;
+        }
+        if flags & INFORMATIONAL != 0 {
+            advisory.informational = Some(string(&mut reader)?);
+        }
+        if flags & RATINGS != 0 {
+            let ratings: Vec<Rating> = read_ratings(&mut reader, heads.strings)?;
+            advisory.ratings = ratings;
+        }
+        Ok(advisory)
+    }
+}
+
+fn list_of<'a, T>(
+    reader: &mut Reader<'a>,
+    mut read: impl FnMut(&mut Reader<'a>) -> Result<T, LookupError>,
+) -> Result<Vec<T>, LookupError> {
+    let count = reader.count()?;
+    let mut list = Vec::with_capacity(count.min(MAX_RESERVE));
+    for _ in 0..count {
+        list.push(read(reader)?);
+    }
+    Ok(list)
+}
+
+/// Writes an instant of RFC 3339 as a number, where the very same text can be had back from it.
+fn put_instant(text: &str, out: &mut Vec<u8>) {
+    if text.is_empty() {
+        return out.push(NONE);
+    }
+    let instant = text.parse::<Timestamp>().ok().filter(|instant| instant.to_string() == text);
+    let seconds = instant.and_then(|instant| u64::try_from(instant.as_second()).ok());
+    match (seconds, instant.map_or(0, Timestamp::subsec_nanosecond)) {
+        (Some(seconds), 0) => {
+            out.push(SECONDS);
+            out.put_varint(seconds);
+        }
+        (Some(seconds), nanoseconds @ 1..) if nanoseconds % 1000 == 0 => {
+            out.push(MICROSECONDS);
+            out.put_varint(seconds);
+            out.put_varint(u64::from(nanoseconds.unsigned_abs() / 1000));
+        }
+        _ => {
+            out.push(TEXT);
+            out.put_text(text);
+        }
+    }
+}
+
+fn read_instant(reader: &mut Reader<'_>) -> Result<String, LookupError> {
+    let tag = reader.byte()?;
+    let (seconds, microseconds) = match tag {
+        NONE => return Ok(String::new()),
+        TEXT => return reader.text().map(str::to_owned),
+        SECONDS => (reader.varint()?, 0),
+        MICROSECONDS => (reader.varint()?, reader.number()?),
+        _ => return Err(reader.damaged("a form of an instant from 0 to 3")),
+    };
+    let seconds = i64::try_from(seconds).ok();
+    let nanoseconds = i32::try_from(microseconds).ok().and_then(|micro| micro.checked_mul(1000));
+    let instant = seconds.zip(nanoseconds).and_then(|(second, nano)| Timestamp::new(second, nano).ok());
+    instant
+        .map(|instant| instant.to_string())
+        .ok_or_else(|| reader.damaged("an instant before the year 10000"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_had_back_as_they_were() {
+        for (text, bytes) in [
+            ("", 1),
+            ("2024-05-06T07:08:09Z", 6),
+            ("2024-05-06T07:08:09.5Z", 9),
+            ("2024-05-06T07:08:09.123456Z", 9),
+            ("2024-05-06T07:08:09.123456789Z", 32),
+            ("2024-05-06T07:08:09.500Z", 26),
+            ("2024-05-06T07:08:09+00:00", 27),
+            ("1969-05-06T07:08:09Z", 22),
+            ("2024-05-06", 12),
+            ("yesterday", 11),
+        ] {
+            let mut out = Vec::new();
+            put_instant(text, &mut out);
+            assert_eq!(out.len(), bytes, "{text}");
+            assert_eq!(read_instant(&mut Reader::new(&out, PART)).unwrap(), text);
+            for end in 0..out.len() {
+                drop(read_instant(&mut Reader::new(&out[..end], PART)));
+            }
+        }
+        for bytes in [
+            &[9][..],
+            &[SECONDS, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+            &[MICROSECONDS, 0, 0xff, 0xff, 0x7f],
+        ] {
+            drop(read_instant(&mut Reader::new(bytes, PART)));
+        }
+    }
+}
