@@ -154,7 +154,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::source_testing::{read_to_text, survives};
+    use crate::testing::{read_to_text, survives};
 
     const FILE: &[u8] = include_bytes!("../testdata/arch/all.json");
 

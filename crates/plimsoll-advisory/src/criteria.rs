@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use plimsoll_model::Namespace;
 
-use crate::oval::{Definition, Fact, Node, Oval};
+use crate::erratum::is_word;
+use crate::oval::{Definition, Fact, Node, Oval, TextId};
 
 /// Definitions that one may extend, one through the other.
 const MAX_EXTENDED: usize = 8;
@@ -40,6 +41,19 @@ pub(crate) enum Leaf {
     Given,
     /// It is not understood: why, in the plural.
     Unknown(&'static str),
+}
+
+/// A test that says nothing its publisher is known to say.
+pub(crate) const UNKNOWN: Leaf = Leaf::Unknown("criteria that are not understood");
+
+impl Leaf {
+    /// That a package's version is one of these, if they can be told and the name can be one.
+    pub(crate) fn package(name: &str, versions: Option<Versions>) -> Self {
+        match versions.filter(|_| is_word(name)) {
+            Some(versions) => Self::Package { name: name.to_owned(), versions },
+            None => Self::Unknown("packages without a range or version that can be compared"),
+        }
+    }
 }
 
 /// Versions of a package.
@@ -112,7 +126,7 @@ impl<'a> Criteria<'a> {
             Node::Criteria { negated: true, .. }
             | Node::Criterion { negated: true, .. }
             | Node::Extend { negated: true, .. } => self.pass_over("criteria that are negated"),
-            Node::Criterion { test, comment, .. } => match (self.leaf)(&self.oval.fact(test, comment)) {
+            Node::Criterion { test, comment, .. } => match self.leaf(test, comment) {
                 Leaf::Package { name, versions } => self.state(context, &name, &versions)?,
                 Leaf::Unknown(why) => self.pass_over(why),
                 Leaf::Product(_) | Leaf::OtherProduct | Leaf::Module(_) | Leaf::Given => {}
@@ -142,6 +156,14 @@ impl<'a> Criteria<'a> {
         Ok(())
     }
 
+    fn leaf(&self, test: TextId, comment: TextId) -> Leaf {
+        let fact = self.oval.fact(test, comment);
+        if fact.none {
+            return Leaf::Unknown("criteria that packages must not be there");
+        }
+        (self.leaf)(&fact)
+    }
+
     /// What a node says of products and modules, where it says nothing of packages.
     fn context(&mut self, at: usize, extended: usize) -> Result<Option<Context>, String> {
         self.visit()?;
@@ -149,7 +171,7 @@ impl<'a> Criteria<'a> {
             Node::Criteria { negated: true, .. }
             | Node::Criterion { negated: true, .. }
             | Node::Extend { negated: true, .. } => None,
-            Node::Criterion { test, comment, .. } => match (self.leaf)(&self.oval.fact(test, comment)) {
+            Node::Criterion { test, comment, .. } => match self.leaf(test, comment) {
                 Leaf::Product(product) => Some(Context { products: vec![product], ..Context::default() }),
                 Leaf::OtherProduct => Some(Context { other_product: true, ..Context::default() }),
                 Leaf::Module(module) => Some(Context { module, ..Context::default() }),

@@ -480,4 +480,4 @@ impl<'t> Products<'t> {
 
 #[cfg(test)]
 #[path = "csaf_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -18,10 +18,37 @@ pub(crate) fn fixed_in(namespace: Namespace, name: &str, version: &str) -> Affec
     Affected { ranges: vec![range("0", Some(version))], ..Affected::new(namespace, name.to_owned()) }
 }
 
+/// All that is said of one flaw in one package.
+#[derive(Default)]
+pub(crate) struct PackageFixes {
+    /// Versions that a fix came with.
+    pub(crate) versions: Vec<String>,
+    /// Whether it is said to be affected, with no fix.
+    pub(crate) open: bool,
+    /// Whether it is said that it never was affected.
+    pub(crate) never: bool,
+}
+
+impl PackageFixes {
+    /// The package's entry: a fix counts more than a word on all versions, and "affected" more than "never".
+    pub(crate) fn affected(&self, namespace: &Namespace, name: &str) -> Option<Affected> {
+        if !self.versions.is_empty() {
+            let ranges = ranges_to_last_fix(namespace.ecosystem.scheme(), &self.versions);
+            return Some(Affected { ranges, ..Affected::new(namespace.clone(), name.to_owned()) });
+        }
+        let status = match (self.open, self.never) {
+            (true, _) => AffectedStatus::Affected,
+            (false, true) => AffectedStatus::NotAffected,
+            (false, false) => return None,
+        };
+        Some(all_versions(namespace.clone(), name, status))
+    }
+}
+
 /// Of several versions that one flaw was fixed in, the last: where a first fix did not hold, a package between the two
 /// is still affected. Versions that do not parse are kept beside it, each a range of its own, which makes what they
 /// decide about undetermined and not safe.
-pub(crate) fn ranges_to_last_fix(scheme: Scheme, versions: &[impl AsRef<str>]) -> Vec<AffectedRange> {
+fn ranges_to_last_fix(scheme: Scheme, versions: &[impl AsRef<str>]) -> Vec<AffectedRange> {
     let mut last: Option<Version> = None;
     let mut unreadable: Vec<&str> = Vec::new();
     for version in versions.iter().map(AsRef::as_ref) {

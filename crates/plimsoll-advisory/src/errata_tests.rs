@@ -1,7 +1,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::source_testing::{read_to_text, survives};
+use crate::testing::{read_to_text, survives};
 
 const PATH: &str = "8/errata.full.json";
 const ERRATA: &[u8] = include_bytes!("../testdata/errata/errata.full.json");

@@ -24,12 +24,11 @@ mod criteria;
 mod csaf;
 mod cve_severity;
 mod debian_tracker;
+mod definitions;
 mod entry;
 mod epss;
 mod errata;
 mod erratum;
-#[cfg(test)]
-mod erratum_testing;
 mod error;
 mod input;
 mod kev;
@@ -52,8 +51,6 @@ mod rpm_fixes;
 mod seam;
 mod secdb;
 mod skip;
-#[cfg(test)]
-mod source_testing;
 mod sources;
 mod suse_oval;
 mod suse_vex;
@@ -63,6 +60,7 @@ mod text;
 mod unpack;
 mod updateinfo;
 mod vex;
+mod vex_facts;
 mod xml;
 
 pub use cve_severity::parse_scores;

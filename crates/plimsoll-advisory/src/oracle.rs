@@ -13,13 +13,13 @@
 
 use plimsoll_model::{Advisory, Ecosystem, Namespace, Reference};
 
-use crate::criteria::{Criteria, Leaf, Statement, Versions};
-use crate::erratum::{self, Fixes, Key, evr_of, is_cve, is_id, is_word, moment};
+use crate::criteria::{Leaf, Statement, UNKNOWN, Versions};
+use crate::definitions::{Publisher, Unnamed, is_oval_of};
+use crate::erratum::{self, Fixes, Key, evr_of, is_cve, is_id, is_word};
 use crate::error::InvalidRecord;
-use crate::oval::{Definition, Fact, Operation, Oval, Quality};
+use crate::oval::{Definition, Fact, Operation, Quality};
 use crate::rating;
 use crate::seam::{About, Feed, FeedFile, FeedKind, Sink, Source};
-use crate::skip::Skip;
 
 /// Oracle's errata.
 pub(crate) struct Oracle;
@@ -35,6 +35,15 @@ static ABOUT: About = About {
     ecosystems: &[Ecosystem::OracleLinux],
     by_default: true,
     max_file_bytes: 2 << 30,
+};
+
+const PUBLISHER: Publisher = Publisher {
+    class: "patch",
+    others: "definitions that are no patches",
+    name,
+    leaf,
+    affected: |statements| fixes(statements).into_affected(),
+    advisory,
 };
 
 /// All errata there are.
@@ -57,75 +66,21 @@ impl Source for Oracle {
     }
 
     fn claims(&self, _path: &str, head: &[u8]) -> bool {
-        let head = String::from_utf8_lossy(head);
-        head.contains("oval_definitions") && head.contains("com.oracle.elsa:")
+        is_oval_of(head, "com.oracle.elsa:")
     }
 
     fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
-        let oval = Oval::read(file.bytes)?;
-        let mut criteria = Criteria::new(&oval, &leaf);
-        for definition in &oval.definitions {
-            read_definition(file.path, &mut criteria, definition, sink);
-        }
-        Ok(())
+        PUBLISHER.read(file, file.scope, sink)
     }
 }
 
-fn read_definition(path: &str, criteria: &mut Criteria<'_>, definition: &Definition, sink: &mut Sink<'_>) {
-    if definition.class != "patch" {
-        sink.skip(Skip::Other("definitions that are no patches".to_owned()));
-        return;
-    }
+fn name(definition: &Definition) -> Result<String, Unnamed> {
     let id = id_of(definition);
-    let place = format!("{path}: {}", if id.is_empty() { &definition.id } else { &id });
-    if !is_id(&id) {
-        sink.fail(place, "expected an `ELSA-…`, found none".to_owned());
-        return;
+    if is_id(&id) {
+        return Ok(id);
     }
-    if let Some(trouble) = &definition.trouble {
-        sink.fail(place, format!("expected a definition, found {trouble}"));
-        return;
-    }
-    let (statements, unknown) = match criteria.of(definition) {
-        Ok(statements) => statements,
-        Err(found) => {
-            sink.fail(place, format!("expected criteria of packages, found {found}"));
-            return;
-        }
-    };
-    for (why, count) in unknown {
-        (0..count).for_each(|_| sink.skip(Skip::Other(why.to_owned())));
-    }
-    let published = moment(&definition.issued);
-    let modified = match moment(&definition.updated) {
-        updated if updated.is_empty() => published.clone(),
-        updated => updated,
-    };
-    let affected = fixes(statements).into_affected();
-    if affected.is_empty() {
-        sink.empty(id, modified);
-        return;
-    }
-    let mut ratings = Vec::new();
-    if let Some(scale) = rating::scale(&definition.severity) {
-        rating::add(&mut ratings, ABOUT.name, scale);
-    }
-    let page = definition.references.iter().find(|link| link.id == id && link.url.starts_with("https://"));
-    sink.advisory(Advisory {
-        summary: erratum::summary(&definition.title, &id),
-        details: definition.description.clone(),
-        published,
-        modified,
-        references: page
-            .map(|link| Reference { kind: "ADVISORY".to_owned(), url: link.url.clone() })
-            .into_iter()
-            .collect(),
-        upstream: cves(definition),
-        ratings,
-        affected,
-        id,
-        ..Advisory::default()
-    });
+    let place = if id.is_empty() { definition.id.clone() } else { id };
+    Err(Unnamed { place, why: "expected an `ELSA-…`, found none" })
 }
 
 /// `ELSA-2024-1234`, from the links or else from the title.
@@ -136,6 +91,26 @@ fn id_of(definition: &Definition) -> String {
     }
     let first = definition.title.split([':', ' ']).next().unwrap_or_default();
     if first.starts_with("ELSA-") { first.to_owned() } else { String::new() }
+}
+
+fn advisory(definition: &Definition, id: &str, _scope: &str) -> Advisory {
+    let mut ratings = Vec::new();
+    if let Some(scale) = rating::scale(&definition.severity) {
+        rating::add(&mut ratings, ABOUT.name, scale);
+    }
+    let page = definition.references.iter().find(|link| link.id == id && link.url.starts_with("https://"));
+    Advisory {
+        id: id.to_owned(),
+        summary: erratum::summary(&definition.title, id),
+        details: definition.description.clone(),
+        references: page
+            .map(|link| Reference { kind: "ADVISORY".to_owned(), url: link.url.clone() })
+            .into_iter()
+            .collect(),
+        upstream: cves(definition),
+        ratings,
+        ..Advisory::default()
+    }
 }
 
 fn cves(definition: &Definition) -> Vec<String> {
@@ -174,7 +149,6 @@ fn note(fixed: &str) -> &'static str {
 fn leaf(fact: &Fact<'_>) -> Leaf {
     let is_release = RELEASE_PACKAGES.contains(&fact.object);
     match fact.state {
-        _ if fact.none => Leaf::Unknown("criteria that packages must not be there"),
         Some((Quality::Version, _, version)) if is_release => release(version.trim_start_matches('^')),
         Some((Quality::Signature | Quality::Architecture | Quality::Release, ..)) => Leaf::Given,
         Some((Quality::Evr, Operation::LessThan, fixed)) => package(fact.object, fixed),
@@ -203,8 +177,6 @@ fn by_comment(comment: &str) -> Leaf {
     if given.iter().any(|given| comment.contains(given)) { Leaf::Given } else { UNKNOWN }
 }
 
-const UNKNOWN: Leaf = Leaf::Unknown("criteria that are not understood");
-
 /// The release whose version begins so: `9`, `8.4`.
 fn release(version: &str) -> Leaf {
     let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
@@ -221,10 +193,7 @@ fn package(name: &str, fixed: &str) -> Leaf {
     if matches!(fixed, "0" | "0:0" | "0:0-0") {
         return Leaf::Unknown("packages that an erratum names without a build");
     }
-    match evr_of(fixed).filter(|_| is_word(name)) {
-        Some(fixed) => Leaf::Package { name: name.to_owned(), versions: Versions::Before(fixed) },
-        None => Leaf::Unknown("packages without a range or version that can be compared"),
-    }
+    Leaf::package(name, evr_of(fixed).map(Versions::Before))
 }
 
 /// A module's stream, from the expressions that find it in the module's file: `\[nodejs\][\w\W]*` and

@@ -9,11 +9,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use plimsoll_model::{Advisory, Affected, AffectedStatus, Ecosystem, Namespace, RatingScale};
+use plimsoll_model::{Advisory, Affected, Ecosystem, Namespace, RatingScale};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::entry::{all_versions, quoted, ranges_to_last_fix};
+use crate::entry::{PackageFixes, quoted};
 use crate::erratum::{is_cve, is_id, is_word};
 use crate::error::InvalidRecord;
 use crate::loose::Loose;
@@ -131,30 +131,7 @@ fn is_release(text: &str) -> bool {
 struct Flaw {
     /// The highest score, in tenths.
     score: Option<u8>,
-    packages: BTreeMap<String, Fixes>,
-}
-
-/// All that is said of one flaw in one package.
-#[derive(Default)]
-struct Fixes {
-    versions: Vec<String>,
-    open: bool,
-    never: bool,
-}
-
-impl Fixes {
-    fn affected(&self, namespace: &Namespace, name: &str) -> Option<Affected> {
-        if !self.versions.is_empty() {
-            let ranges = ranges_to_last_fix(namespace.ecosystem.scheme(), &self.versions);
-            return Some(Affected { ranges, ..Affected::new(namespace.clone(), name.to_owned()) });
-        }
-        let status = match (self.open, self.never) {
-            (true, _) => AffectedStatus::Affected,
-            (false, true) => AffectedStatus::NotAffected,
-            (false, false) => return None,
-        };
-        Some(all_versions(namespace.clone(), name, status))
-    }
+    packages: BTreeMap<String, PackageFixes>,
 }
 
 #[derive(Deserialize)]
@@ -216,7 +193,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::source_testing::{read_to_text, survives};
+    use crate::testing::{read_to_text, survives};
 
     const NAME: &str = "cve_data_photon5.0.json";
     const FILE: &[u8] = include_bytes!("../testdata/photon/cve_data_photon5.0.json");

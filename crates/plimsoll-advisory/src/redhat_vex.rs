@@ -29,18 +29,17 @@
 //! "Purl" of its security data guidelines.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use plimsoll_model::{AffectedStatus, Ecosystem, Namespace};
 
-use crate::csaf::{self, Component, Product, Products};
+use crate::csaf::{self, Component, Products};
 use crate::entry::note;
 use crate::error::InvalidRecord;
 use crate::purl_text::PurlText;
 use crate::rpm_fixes;
 use crate::seam::{About, Feed, FeedFile, FeedKind, Sink, Source};
 use crate::skip::Skip;
-use crate::vex::{self, Facts, Listed, Publisher, Skips, Statements, Subject};
+use crate::vex::{self, Listed, Package, Publisher};
 
 /// One document a CVE, one archive of all of them.
 pub(crate) struct RedHatVex;
@@ -64,6 +63,14 @@ const PUBLISHER: Publisher = Publisher {
     name: "redhat",
     has_titles: true,
     range: |fixes| rpm_fixes::by_minor_release(fixes),
+    keeps_rejected: false,
+    other_products: "Red Hat's products other than Enterprise Linux",
+    namespace: |product| namespace(product.cpe()),
+    // Middleware stands in the lists by itself, without packages.
+    is_other: |product| namespace(product.cpe()).is_none(),
+    package,
+    remark: |status, words| if status == AffectedStatus::Affected { String::new() } else { note(words) },
+    settle: |_, _| {},
 };
 
 /// The index that names the archive of the day.
@@ -82,8 +89,7 @@ const EXTENDED_STREAMS: &[&str] = &[
     "rhel_mission_critical",
     "rhel_tus",
 ];
-/// Under which name what is left out is counted.
-const OTHER_PRODUCTS: &str = "Red Hat's products other than Enterprise Linux";
+/// Under which name parts are counted that are left out.
 const NO_RPMS: &str = "parts of Red Hat Enterprise Linux that are no RPMs";
 
 impl Source for RedHatVex {
@@ -124,80 +130,7 @@ impl Source for RedHatVex {
     }
 
     fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
-        let mut storage = String::new();
-        let csaf = csaf::parse(file.bytes, &mut storage)?;
-        if csaf.vulnerabilities.is_empty() {
-            sink.fail(file.path.to_owned(), "expected a flaw in `vulnerabilities`, found none".to_owned());
-        }
-        let products = Products::of(&csaf.product_tree);
-        for vulnerability in csaf.vulnerabilities.iter() {
-            if vex::cve(&csaf, vulnerability).is_none() {
-                sink.fail(file.path.to_owned(), "expected a flaw with a CVE, found one without".to_owned());
-                continue;
-            }
-            let facts = Facts::of(&csaf, vulnerability, PUBLISHER.name);
-            let mut reader = Reader { products: &products, namespaces: HashMap::new(), skips: Skips::new() };
-            let mut statements = Statements::new();
-            for (listed, id) in vex::listed(vulnerability) {
-                reader.statement(listed, id, &facts, &mut statements);
-            }
-            PUBLISHER.hand_over((&csaf, vulnerability), facts, statements, &reader.skips, sink);
-        }
-        Ok(())
-    }
-}
-
-/// Reads the statements of one flaw.
-struct Reader<'t> {
-    products: &'t Products<'t>,
-    /// Namespaces of the platforms that were met, by product ID.
-    namespaces: HashMap<&'t str, Option<Namespace>>,
-    skips: Skips,
-}
-
-impl<'t> Reader<'t> {
-    fn statement(&mut self, listed: Listed, id: &str, facts: &Facts<'_>, statements: &mut Statements) {
-        let Some(component) = self.products.component(id) else {
-            // Middleware stands in the lists by itself, without packages.
-            let is_other =
-                self.products.product(id).is_some_and(|product| namespace(product.cpe()).is_none());
-            self.skip(if is_other { Skip::Other(OTHER_PRODUCTS.to_owned()) } else { Skip::NoPackage });
-            return;
-        };
-        let platform: &'t Product<'t> = component.platform;
-        let namespace = self.namespaces.entry(&platform.id).or_insert_with(|| namespace(platform.cpe()));
-        let Some(namespace) = namespace.clone() else {
-            self.skip(Skip::Other(OTHER_PRODUCTS.to_owned()));
-            return;
-        };
-        let package = match package(&component, listed, self.products) {
-            Ok(Some(package)) => package,
-            Ok(None) => return,
-            Err(skip) => {
-                self.skip(skip);
-                return;
-            }
-        };
-        let subject =
-            Subject { namespace, name: package.name.into_owned(), module: package.module.into_owned() };
-        let said = statements.entry(subject).or_default();
-        match listed {
-            Listed::Fixed => {
-                said.fixes.insert(package.version);
-            }
-            Listed::Affected => {
-                let (status, words) = facts.remediation(id);
-                let words = if status == AffectedStatus::Affected { String::new() } else { note(words) };
-                said.unfixed(status, &words);
-            }
-            Listed::UnderInvestigation => said.unfixed(AffectedStatus::UnderInvestigation, ""),
-            Listed::NotAffected => said.unfixed(AffectedStatus::NotAffected, &facts.justification(id)),
-        }
-        facts.add_ratings(id, &mut said.ratings);
-    }
-
-    fn skip(&mut self, skip: Skip) {
-        *self.skips.entry(skip).or_default() += 1;
+        PUBLISHER.read(file, sink)
     }
 }
 
@@ -223,15 +156,7 @@ fn namespace(cpe: &str) -> Option<Namespace> {
         .then(|| Namespace::release(Ecosystem::RedHat, &format!("{stream}:{version}")))
 }
 
-/// An RPM that a statement names.
-struct Package<'t> {
-    name: Cow<'t, str>,
-    module: Cow<'t, str>,
-    /// Empty where the statement is on no version.
-    version: String,
-}
-
-/// `Ok(None)` for a part that another statement speaks for.
+/// The RPM that a component is; `Ok(None)` for a part that another statement speaks for.
 fn package<'t>(
     component: &Component<'t>,
     listed: Listed,
@@ -283,7 +208,7 @@ fn package<'t>(
     } else if !version.contains('-') || !rpm_fixes::is_version(&version) {
         return Err(Skip::NoVersions);
     }
-    Ok(Some(Package { name, module, version }))
+    Ok(Some(Package { name, module, version, source: String::new() }))
 }
 
 /// The module that stands between a package and its platform, or behind its ID: `…x86_64::nodejs:18`.

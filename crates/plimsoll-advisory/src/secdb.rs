@@ -13,11 +13,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll_model::{Advisory, Affected, AffectedStatus, Ecosystem, Namespace};
+use plimsoll_model::{Advisory, Affected, Ecosystem, Namespace};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::entry::{all_versions, page, quoted, ranges_to_last_fix};
+use crate::entry::{PackageFixes, page, quoted};
 use crate::erratum::{is_cve, is_id, is_word};
 use crate::error::InvalidRecord;
 use crate::raw::{RawMap, object};
@@ -252,24 +252,7 @@ fn is_repository(text: &str) -> bool {
 struct Flaw {
     aliases: BTreeSet<String>,
     related: BTreeSet<String>,
-    packages: BTreeMap<String, Fixes>,
-}
-
-/// All that is said of one flaw in one package.
-#[derive(Default)]
-struct Fixes {
-    versions: Vec<String>,
-    never: bool,
-}
-
-impl Fixes {
-    fn affected(&self, namespace: &Namespace, name: &str) -> Option<Affected> {
-        if !self.versions.is_empty() {
-            let ranges = ranges_to_last_fix(namespace.ecosystem.scheme(), &self.versions);
-            return Some(Affected { ranges, ..Affected::new(namespace.clone(), name.to_owned()) });
-        }
-        self.never.then(|| all_versions(namespace.clone(), name, AffectedStatus::NotAffected))
-    }
+    packages: BTreeMap<String, PackageFixes>,
 }
 
 /// Adds the flaws that one version of a package fixed.

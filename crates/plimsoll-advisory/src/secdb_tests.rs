@@ -1,7 +1,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::source_testing::{read_to_text, survives};
+use crate::testing::{read_to_text, survives};
 
 const MAIN: &[u8] = include_bytes!("../testdata/secdb/v3.20-main.json");
 const OS: &[u8] = include_bytes!("../testdata/secdb/wolfi.json");

@@ -71,6 +71,8 @@ fn cell(text: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use plimsoll_model::Ecosystem;
+
     use super::*;
     use crate::seam::FeedKind;
 
@@ -115,6 +117,12 @@ mod tests {
                 if feed.kind == FeedKind::OsvEcosystem {
                     assert!(feed.path.ends_with("/all.zip"), "{}", feed.path);
                 }
+            }
+            // Of one that is only a folder nothing is fetched; one of no ecosystem is fetched whichever is asked for.
+            let is_whole = feeds.is_empty() || about.ecosystems.is_empty();
+            for ecosystem in Ecosystem::ALL.iter().filter(|_| !is_whole) {
+                let has_feeds = !source.feeds(Some(&[*ecosystem])).is_empty();
+                assert_eq!(has_feeds, about.ecosystems.contains(ecosystem), "{} {ecosystem:?}", about.name);
             }
         }
     }

@@ -15,13 +15,13 @@ use std::collections::BTreeMap;
 use plimsoll_model::{Advisory, Affected, AffectedStatus, Ecosystem, Namespace, Rating, Reference};
 use plimsoll_version::{Scheme, compare};
 
-use crate::criteria::{Criteria, Leaf, Statement, Versions};
-use crate::erratum::{evr_of, is_cve, is_word, moment, range};
+use crate::criteria::{Leaf, Statement, UNKNOWN, Versions};
+use crate::definitions::{Publisher, Unnamed, is_oval_of};
+use crate::erratum::{evr_of, is_cve, is_word, range};
 use crate::error::InvalidRecord;
-use crate::oval::{Definition, Fact, Operation, Oval, Quality};
+use crate::oval::{Definition, Fact, Operation, Quality};
 use crate::rating;
 use crate::seam::{About, Feed, FeedFile, FeedKind, Sink, Source};
-use crate::skip::Skip;
 
 /// SUSE's judgements.
 pub(crate) struct SuseOval;
@@ -37,6 +37,15 @@ static ABOUT: About = About {
     ecosystems: &[Ecosystem::OpenSuse, Ecosystem::Suse],
     by_default: false,
     max_file_bytes: 3 << 30,
+};
+
+const PUBLISHER: Publisher = Publisher {
+    class: "vulnerability",
+    others: "definitions that are not of one CVE",
+    name: cve,
+    leaf,
+    affected,
+    advisory,
 };
 
 /// Files with fixed, unfixed and unaffected packages, without their common end.
@@ -74,18 +83,12 @@ impl Source for SuseOval {
     }
 
     fn claims(&self, _path: &str, head: &[u8]) -> bool {
-        let head = String::from_utf8_lossy(head);
-        head.contains("oval_definitions") && head.contains("org.opensuse.security:")
+        is_oval_of(head, "org.opensuse.security:")
     }
 
     fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
         let scope = if file.scope.is_empty() { stem(file.path) } else { file.scope };
-        let oval = Oval::read(file.bytes)?;
-        let mut criteria = Criteria::new(&oval, &leaf);
-        for definition in &oval.definitions {
-            read_definition(file.path, scope, &mut criteria, definition, sink);
-        }
-        Ok(())
+        PUBLISHER.read(file, scope, sink)
     }
 }
 
@@ -98,59 +101,23 @@ fn stem(path: &str) -> &str {
     if is_word(name) { name } else { "file" }
 }
 
-fn read_definition(
-    path: &str,
-    scope: &str,
-    criteria: &mut Criteria<'_>,
-    definition: &Definition,
-    sink: &mut Sink<'_>,
-) {
-    if definition.class != "vulnerability" {
-        sink.skip(Skip::Other("definitions that are not of one CVE".to_owned()));
-        return;
+/// The CVE, by which a definition is titled.
+fn cve(definition: &Definition) -> Result<String, Unnamed> {
+    match definition.title.split_whitespace().next() {
+        Some(cve) if is_cve(cve) => Ok(cve.to_owned()),
+        _ => Err(Unnamed { place: definition.id.clone(), why: "expected a CVE as title, found none" }),
     }
-    let cve = definition.title.split_whitespace().next().unwrap_or_default();
-    if !is_cve(cve) {
-        sink.fail(format!("{path}: {}", definition.id), "expected a CVE as title, found none".to_owned());
-        return;
-    }
-    let place = format!("{path}: {cve}");
-    if let Some(trouble) = &definition.trouble {
-        sink.fail(place, format!("expected a definition, found {trouble}"));
-        return;
-    }
-    let (statements, unknown) = match criteria.of(definition) {
-        Ok(statements) => statements,
-        Err(found) => {
-            sink.fail(place, format!("expected criteria of packages, found {found}"));
-            return;
-        }
-    };
-    for (why, count) in unknown {
-        (0..count).for_each(|_| sink.skip(Skip::Other(why.to_owned())));
-    }
-    let id = format!("SUSE-{cve}/{scope}");
-    let published = moment(&definition.issued);
-    let modified = match moment(&definition.updated) {
-        updated if updated.is_empty() => published.clone(),
-        updated => updated,
-    };
-    let affected = affected(statements);
-    if affected.is_empty() {
-        sink.empty(id, modified);
-        return;
-    }
-    sink.advisory(Advisory {
+}
+
+fn advisory(definition: &Definition, cve: &str, scope: &str) -> Advisory {
+    Advisory {
+        id: format!("SUSE-{cve}/{scope}"),
         details: definition.description.clone(),
-        published,
-        modified,
         references: references(definition),
         upstream: vec![cve.to_owned()],
         ratings: ratings(definition),
-        affected,
-        id,
         ..Advisory::default()
-    });
+    }
 }
 
 /// SUSE's own page of the CVE.
@@ -225,13 +192,14 @@ fn is_wider(versions: &Versions, known: &Versions) -> bool {
 fn leaf(fact: &Fact<'_>) -> Leaf {
     let (object, comment) = (fact.object, fact.comment.trim());
     match fact.state {
-        _ if fact.none => Leaf::Unknown("criteria that packages must not be there"),
         Some((Quality::Signature | Quality::Architecture, ..)) => Leaf::Given,
         Some((Quality::Evr, Operation::LessThan, fixed)) => {
-            package(object, evr_of(fixed).map(Versions::Before))
+            Leaf::package(object, evr_of(fixed).map(Versions::Before))
         }
-        Some((Quality::Evr, Operation::GreaterThan, "0:0-0")) => package(object, Some(Versions::All)),
-        Some((Quality::Version, Operation::Equals, "0")) => package(object, Some(Versions::NotAffected)),
+        Some((Quality::Evr, Operation::GreaterThan, "0:0-0")) => Leaf::package(object, Some(Versions::All)),
+        Some((Quality::Version, Operation::Equals, "0")) => {
+            Leaf::package(object, Some(Versions::NotAffected))
+        }
         Some((Quality::Version | Quality::Evr, ..)) if object.ends_with("-release") => product(comment),
         Some((Quality::Evr, Operation::Equals, _)) => Leaf::Unknown("packages of one version alone"),
         None => by_comment(comment),
@@ -239,23 +207,14 @@ fn leaf(fact: &Fact<'_>) -> Leaf {
     }
 }
 
-const UNKNOWN: Leaf = Leaf::Unknown("criteria that are not understood");
-
-fn package(name: &str, versions: Option<Versions>) -> Leaf {
-    match versions.filter(|_| is_word(name)) {
-        Some(versions) => Leaf::Package { name: name.to_owned(), versions },
-        None => Leaf::Unknown("packages without a range or version that can be compared"),
-    }
-}
-
 /// What a test means by its comment, where the document lacks what it refers to: `bash-5.1-1.2 is installed` names the
 /// fixed version.
 fn by_comment(comment: &str) -> Leaf {
     if let Some(name) = comment.strip_suffix(" is not affected") {
-        return package(name, Some(Versions::NotAffected));
+        return Leaf::package(name, Some(Versions::NotAffected));
     }
     if let Some(name) = comment.strip_suffix(" is affected") {
-        return package(name, Some(Versions::All));
+        return Leaf::package(name, Some(Versions::All));
     }
     if comment.contains(" is signed with ") {
         return Leaf::Given;
@@ -268,7 +227,7 @@ fn by_comment(comment: &str) -> Leaf {
     let (Some(release), Some(version), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
         return UNKNOWN;
     };
-    package(name, evr_of(&format!("{version}-{release}")).map(Versions::Before))
+    Leaf::package(name, evr_of(&format!("{version}-{release}")).map(Versions::Before))
 }
 
 /// `SUSE Linux Enterprise Server 15 SP5 is installed`, `openSUSE Leap 15.5 is installed`.

@@ -20,18 +20,17 @@
 //!
 //! Source: SUSE, "CSAF" (security data of suse.com), "SUSE Security Data considerations"; the documents themselves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use plimsoll_model::{AffectedStatus, Ecosystem, Namespace};
 
-use crate::csaf::{self, Component, Products};
+use crate::csaf::{self, Component, Product, Products};
 use crate::error::InvalidRecord;
 use crate::purl_text::PurlText;
 use crate::rpm_fixes;
 use crate::seam::{About, Feed, FeedFile, FeedKind, Sink, Source};
 use crate::skip::Skip;
-use crate::text::instant;
-use crate::vex::{self, Facts, Listed, Publisher, Skips, Statements, Subject};
+use crate::vex::{self, FixedSources, Listed, Package, Publisher, Statements, Subject};
 
 /// One document a CVE, one archive of all of them.
 pub(crate) struct SuseVex;
@@ -54,12 +53,20 @@ const PUBLISHER: Publisher = Publisher {
     name: "suse",
     has_titles: false,
     range: |fixes| rpm_fixes::by_upstream_version(fixes),
+    keeps_rejected: true,
+    other_products: "SUSE's other products",
+    namespace: namespace_of,
+    is_other: |_| true,
+    package,
+    remark: |status, _| {
+        let words = if status == AffectedStatus::WillNotFix { "no fix planned" } else { "" };
+        words.to_owned()
+    },
+    settle,
 };
 
 /// The archive of all documents.
 const ARCHIVE: &str = "csaf-vex.tar.bz2";
-/// Under which name what is left out is counted.
-const OTHER_PRODUCTS: &str = "SUSE's other products";
 /// Behind the release of a server whose support was prolonged.
 const LTSS: &str = "-LTSS";
 
@@ -87,121 +94,36 @@ impl Source for SuseVex {
     }
 
     fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
-        let mut storage = String::new();
-        let csaf = csaf::parse(file.bytes, &mut storage)?;
-        if csaf.vulnerabilities.is_empty() {
-            sink.fail(file.path.to_owned(), "expected a flaw in `vulnerabilities`, found none".to_owned());
-        }
-        let products = Products::of(&csaf.product_tree);
-        for vulnerability in csaf.vulnerabilities.iter() {
-            let Some(cve) = vex::cve(&csaf, vulnerability) else {
-                sink.fail(file.path.to_owned(), "expected a flaw with a CVE, found one without".to_owned());
-                continue;
-            };
-            if csaf::is_rejected(vex::description(&csaf, vulnerability)) {
-                let modified = instant(&csaf.document.tracking.current_release_date);
-                sink.withdrawn(format!("{}{cve}", PUBLISHER.prefix), modified);
-                continue;
-            }
-            let facts = Facts::of(&csaf, vulnerability, PUBLISHER.name);
-            let mut reader = Reader {
-                products: &products,
-                namespaces: HashMap::new(),
-                sources: BTreeSet::new(),
-                skips: Skips::new(),
-            };
-            let mut statements = Statements::new();
-            for (listed, id) in vex::listed(vulnerability) {
-                reader.statement(listed, id, &facts, &mut statements);
-            }
-            let stale = reader.stale(&statements);
-            statements.retain(|subject, _| !stale.contains(subject));
-            PUBLISHER.hand_over((&csaf, vulnerability), facts, statements, &reader.skips, sink);
-        }
-        Ok(())
+        PUBLISHER.read(file, sink)
     }
 }
 
-/// Reads the statements of one flaw.
-struct Reader<'t> {
-    products: &'t Products<'t>,
-    /// Namespaces of the platforms that were met, by product ID.
-    namespaces: HashMap<&'t str, Option<Namespace>>,
-    /// The source packages of which a fixed binary package was met.
-    sources: BTreeSet<(Namespace, String)>,
-    skips: Skips,
+/// Removes the statements that are overtaken by a fix under another name.
+fn settle(statements: &mut Statements, sources: &FixedSources) {
+    let mut stale = BTreeSet::new();
+    for (subject, said) in &*statements {
+        let Some((status, _)) = said.unfixed.as_ref().filter(|_| said.fixes.is_empty()) else { continue };
+        if *status == AffectedStatus::NotAffected {
+            continue;
+        }
+        let prolonged = Namespace {
+            ecosystem: subject.namespace.ecosystem,
+            release: format!("{}{LTSS}", subject.namespace.release),
+        };
+        let as_prolonged = Subject { namespace: prolonged.clone(), ..subject.clone() };
+        let is_fixed_by_ltss = statements.get(&as_prolonged).is_some_and(|said| !said.fixes.is_empty());
+        let is_source_of_fixed = [subject.namespace.clone(), prolonged]
+            .into_iter()
+            .any(|namespace| sources.contains(&(namespace, subject.name.clone())));
+        if is_fixed_by_ltss || (is_source_of_fixed && *status != AffectedStatus::WillNotFix) {
+            stale.insert(subject.clone());
+        }
+    }
+    statements.retain(|subject, _| !stale.contains(subject));
 }
 
-impl Reader<'_> {
-    fn statement(&mut self, listed: Listed, id: &str, facts: &Facts<'_>, statements: &mut Statements) {
-        let Some(component) = self.products.component(id) else {
-            let is_product = self.products.product(id).is_some();
-            self.skip(if is_product { Skip::Other(OTHER_PRODUCTS.to_owned()) } else { Skip::NoPackage });
-            return;
-        };
-        let platform = component.platform;
-        let named = if platform.name.is_empty() { &platform.id } else { &platform.name };
-        let namespace = self.namespaces.entry(&platform.id).or_insert_with(|| namespace(named));
-        let Some(namespace) = namespace.clone() else {
-            self.skip(Skip::Other(OTHER_PRODUCTS.to_owned()));
-            return;
-        };
-        let package = if listed == Listed::Fixed {
-            fixed(&component)
-        } else {
-            let name = component.reference.to_owned();
-            Some(Package { name, version: String::new(), source: String::new() })
-        };
-        let Some(package) = package.filter(|package| vex::is_name(&package.name)) else {
-            self.skip(if listed == Listed::Fixed { Skip::NoVersions } else { Skip::NoPackage });
-            return;
-        };
-        if !package.source.is_empty() {
-            self.sources.insert((namespace.clone(), package.source));
-        }
-        let said =
-            statements.entry(Subject { namespace, name: package.name, module: String::new() }).or_default();
-        match listed {
-            Listed::Fixed => {
-                said.fixes.insert(package.version);
-            }
-            Listed::Affected => match facts.remediation(id).0 {
-                AffectedStatus::WillNotFix => said.unfixed(AffectedStatus::WillNotFix, "no fix planned"),
-                status => said.unfixed(status, ""),
-            },
-            Listed::UnderInvestigation => said.unfixed(AffectedStatus::UnderInvestigation, ""),
-            Listed::NotAffected => said.unfixed(AffectedStatus::NotAffected, &facts.justification(id)),
-        }
-        facts.add_ratings(id, &mut said.ratings);
-    }
-
-    /// The subjects whose statement is overtaken by a fix under another name.
-    fn stale(&self, statements: &Statements) -> BTreeSet<Subject> {
-        let mut stale = BTreeSet::new();
-        for (subject, said) in statements {
-            let Some((status, _)) = said.unfixed.as_ref().filter(|_| said.fixes.is_empty()) else { continue };
-            if *status == AffectedStatus::NotAffected {
-                continue;
-            }
-            let prolonged = Namespace {
-                ecosystem: subject.namespace.ecosystem,
-                release: format!("{}{LTSS}", subject.namespace.release),
-            };
-            let as_prolonged = Subject { namespace: prolonged.clone(), ..subject.clone() };
-            let is_fixed_by_ltss = statements.get(&as_prolonged).is_some_and(|said| !said.fixes.is_empty());
-            let is_source_of_fixed = [subject.namespace.clone(), prolonged]
-                .into_iter()
-                .any(|namespace| self.sources.contains(&(namespace, subject.name.clone())));
-            if is_fixed_by_ltss || (is_source_of_fixed && *status != AffectedStatus::WillNotFix) {
-                stale.insert(subject.clone());
-            }
-        }
-        stale
-    }
-
-    fn skip(&mut self, skip: Skip) {
-        *self.skips.entry(skip).or_default() += 1;
-    }
+fn namespace_of(product: &Product<'_>) -> Option<Namespace> {
+    namespace(if product.name.is_empty() { &product.id } else { &product.name })
 }
 
 /// The namespace of a product by its name. `None` for one that no image is of.
@@ -233,35 +155,41 @@ fn is_release(text: &str) -> bool {
     version.split('.').all(is_number) && is_number(pack)
 }
 
-/// A binary package that a statement names.
-struct Package {
-    name: String,
-    /// Empty where the statement is on no version.
-    version: String,
-    /// The source package; empty where it is not told.
-    source: String,
+/// The package that a component is.
+fn package<'t>(
+    component: &Component<'t>,
+    listed: Listed,
+    _: &Products<'t>,
+) -> Result<Option<Package<'t>>, Skip> {
+    let (package, none) = match listed {
+        Listed::Fixed => (fixed(component), Skip::NoVersions),
+        _ => (Some(Package::of(component.reference)), Skip::NoPackage),
+    };
+    package.filter(|package| vex::is_name(&package.name)).map(Some).ok_or(none)
 }
 
 /// The fixed build, by its package URL, or else by its ID: `libpcre1-8.39-8.3.1`. `None` for one without a version
 /// that can be ordered.
-fn fixed(component: &Component<'_>) -> Option<Package> {
+fn fixed<'t>(component: &Component<'t>) -> Option<Package<'t>> {
     let purl = component.product.and_then(|product| PurlText::split(product.purl()));
     let purl = purl.filter(|purl| purl.kind == "rpm");
     let source = purl.and_then(|purl| purl.qualifier("upstream")).and_then(|file| {
-        split_build(file.trim_end_matches(".rpm").trim_end_matches(".src")).map(|(name, _)| name)
+        split_build(file.trim_end_matches(".rpm").trim_end_matches(".src")).map(|(name, _)| name.to_owned())
     });
     let by_purl = purl.and_then(|purl| {
         let version = purl.version();
         let epoch = purl.qualifier("epoch").filter(|epoch| &**epoch != "0");
         let version = epoch.map_or_else(|| version.to_string(), |epoch| format!("{epoch}:{version}"));
-        version.contains('-').then(|| (purl.name().into_owned(), version))
+        version.contains('-').then(|| (purl.name(), version))
     });
-    let (name, version) = by_purl.or_else(|| split_build(component.reference))?;
-    rpm_fixes::is_version(&version).then(|| Package { name, version, source: source.unwrap_or_default() })
+    let by_id = || split_build(component.reference).map(|(name, version)| (name.into(), version));
+    let (name, version) = by_purl.or_else(by_id)?;
+    let source = source.unwrap_or_default();
+    rpm_fixes::is_version(&version).then(|| Package { name, module: "".into(), version, source })
 }
 
 /// Name and version of `name-version-release`, an architecture behind it or not.
-fn split_build(build: &str) -> Option<(String, String)> {
+fn split_build(build: &str) -> Option<(&str, String)> {
     const ARCHITECTURES: &[&str] =
         &[".aarch64", ".i586", ".i686", ".noarch", ".ppc64le", ".s390x", ".src", ".x86_64"];
     let build = ARCHITECTURES.iter().find_map(|end| build.strip_suffix(end)).unwrap_or(build);
@@ -269,7 +197,7 @@ fn split_build(build: &str) -> Option<(String, String)> {
     let (name, version) = rest.rsplit_once('-')?;
     let is_build =
         !name.is_empty() && !release.is_empty() && version.starts_with(|c: char| c.is_ascii_digit());
-    is_build.then(|| (name.to_owned(), format!("{version}-{release}")))
+    is_build.then(|| (name, format!("{version}-{release}")))
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! From the statements of a VEX document to an advisory: what the sources of this format have in common.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use plimsoll_model::{Advisory, Affected, AffectedRange, AffectedStatus, Namespace, Rating, Reference};
 
-use crate::csaf::{Csaf, Note, Score, Vulnerability};
-use crate::entry::note;
-use crate::rating;
+use crate::csaf::{self, Component, Csaf, Note, Product, Products, Vulnerability};
+use crate::error::InvalidRecord;
 use crate::rpm_fixes;
-use crate::seam::Sink;
+use crate::seam::{FeedFile, Sink};
 use crate::skip::Skip;
 use crate::text::instant;
+use crate::vex_facts::Facts;
 
 /// Longest name of a package or module, in bytes; a longer one is none.
 pub(crate) const MAX_NAME_BYTES: usize = 256;
@@ -29,7 +30,7 @@ pub(crate) enum Listed {
 }
 
 /// All product IDs of a flaw, in the order of the lists.
-pub(crate) fn listed<'v>(vulnerability: &'v Vulnerability<'_>) -> impl Iterator<Item = (Listed, &'v str)> {
+fn listed<'v>(vulnerability: &'v Vulnerability<'_>) -> impl Iterator<Item = (Listed, &'v str)> {
     let status = &vulnerability.product_status;
     [
         (Listed::Fixed, &status.fixed),
@@ -88,123 +89,25 @@ impl Said {
 /// All that a document says, by subject.
 pub(crate) type Statements = BTreeMap<Subject, Said>;
 
-/// What of a document is left out, and how often.
-pub(crate) type Skips = BTreeMap<Skip, u64>;
+/// Source packages of which a fixed binary package was met.
+pub(crate) type FixedSources = BTreeSet<(Namespace, String)>;
 
-/// What is said of product IDs beside their status.
-pub(crate) struct Facts<'v> {
-    remediations: HashMap<&'v str, (AffectedStatus, &'v str)>,
-    justifications: HashMap<&'v str, &'v str>,
-    impacts: HashMap<&'v str, &'v str>,
-    vectors: HashMap<&'v str, Vec<&'v str>>,
-    /// The severities of the flaw itself.
-    of_flaw: Vec<Rating>,
-    publisher: &'static str,
+/// A package that a statement names.
+pub(crate) struct Package<'t> {
+    /// Its name.
+    pub(crate) name: Cow<'t, str>,
+    /// Its module stream; empty for none.
+    pub(crate) module: Cow<'t, str>,
+    /// Empty where the statement is on no version.
+    pub(crate) version: String,
+    /// Its source package; empty where that is not told.
+    pub(crate) source: String,
 }
 
-impl<'v> Facts<'v> {
-    /// Of a flaw, by `publisher`, who gives the severities.
-    pub(crate) fn of(
-        csaf: &'v Csaf<'_>,
-        vulnerability: &'v Vulnerability<'_>,
-        publisher: &'static str,
-    ) -> Self {
-        let mut facts = Self {
-            remediations: HashMap::new(),
-            justifications: HashMap::new(),
-            impacts: HashMap::new(),
-            vectors: HashMap::new(),
-            of_flaw: Vec::new(),
-            publisher,
-        };
-        for remediation in vulnerability.remediations.iter() {
-            if let Some(status) = unfixed_status(&remediation.category, &remediation.details) {
-                let details = &*remediation.details;
-                facts
-                    .remediations
-                    .extend(remediation.product_ids.iter().map(|id| (&**id, (status, details))));
-            }
-        }
-        for flag in vulnerability.flags.iter() {
-            facts.justifications.extend(flag.product_ids.iter().map(|id| (&**id, &*flag.label)));
-        }
-        facts.add_impacts(csaf, vulnerability);
-        facts.add_vectors(vulnerability);
-        facts
-    }
-
-    /// The word of the whole document is the flaw's; without it that of most products.
-    fn add_impacts(&mut self, csaf: &'v Csaf<'_>, vulnerability: &'v Vulnerability<'_>) {
-        let impacts = || vulnerability.threats.iter().filter(|threat| &*threat.category == "impact");
-        let mut whole = csaf.document.aggregate_severity.as_ref().map(|severity| &*severity.text);
-        if whole.and_then(rating::scale).is_none() {
-            let widest = |threat: &&&crate::csaf::Threat<'_>| match threat.product_ids.len() {
-                0 => usize::MAX,
-                products => products,
-            };
-            // Of equals the first: `max_by_key` would take the last.
-            whole =
-                impacts().collect::<Vec<_>>().iter().rev().max_by_key(widest).map(|threat| &*threat.details);
-        }
-        if let Some(scale) = whole.and_then(rating::scale) {
-            rating::add(&mut self.of_flaw, self.publisher, scale);
-        }
-        for threat in impacts() {
-            self.impacts.extend(threat.product_ids.iter().map(|id| (&**id, &*threat.details)));
-        }
-    }
-
-    /// The vectors of most products are the flaw's.
-    fn add_vectors(&mut self, vulnerability: &'v Vulnerability<'_>) {
-        let scores: Vec<&'v Score<'_>> = vulnerability.scores.iter().collect();
-        if let Some(widest) = scores.iter().rev().max_by_key(|score| score.products.len()) {
-            for scale in widest.vectors().filter_map(rating::scale) {
-                rating::add(&mut self.of_flaw, self.publisher, scale);
-            }
-        }
-        if scores.len() > 1 {
-            for score in scores {
-                for id in score.products.iter() {
-                    self.vectors.entry(&**id).or_default().extend(score.vectors());
-                }
-            }
-        }
-    }
-
-    /// What the publisher means to do about an affected product, and its words for it.
-    pub(crate) fn remediation(&self, id: &str) -> (AffectedStatus, &'v str) {
-        self.remediations.get(id).copied().unwrap_or((AffectedStatus::Affected, ""))
-    }
-
-    /// Why a product is not affected, in words: `vulnerable code not present`.
-    pub(crate) fn justification(&self, id: &str) -> String {
-        note(&self.justifications.get(id).copied().unwrap_or_default().replace('_', " "))
-    }
-
-    /// Adds severities of a product that are not those of the flaw.
-    pub(crate) fn add_ratings(&self, id: &str, ratings: &mut Vec<Rating>) {
-        let impact = self.impacts.get(id).copied().into_iter();
-        let vectors = self.vectors.get(id).map(Vec::as_slice).unwrap_or_default();
-        for scale in impact.chain(vectors.iter().copied()).filter_map(rating::scale) {
-            if !self.of_flaw.iter().any(|rating| rating.scale == scale) {
-                rating::add(ratings, self.publisher, scale);
-            }
-        }
-    }
-}
-
-/// The status that a remediation tells of the affected products it names; `None` for one that tells none.
-///
-/// Source: CSAF 2.0, 3.2.3.12.1, `remediations[].category`; Red Hat's words for `details`: "Will not fix", "Out of
-/// support scope", "Affected", "Fix deferred" (once "Deferred").
-fn unfixed_status(category: &str, details: &str) -> Option<AffectedStatus> {
-    let says = |words: &str| details.to_ascii_lowercase().contains(words);
-    match category {
-        "no_fix_planned" if says("out of support") => Some(AffectedStatus::EndOfLife),
-        "no_fix_planned" => Some(AffectedStatus::WillNotFix),
-        "none_available" if says("deferred") => Some(AffectedStatus::FixDeferred),
-        "none_available" => Some(AffectedStatus::Affected),
-        _ => None,
+impl<'t> Package<'t> {
+    /// One of no module, version or source package that is known.
+    pub(crate) fn of(name: &'t str) -> Self {
+        Self { name: name.into(), module: "".into(), version: String::new(), source: String::new() }
     }
 }
 
@@ -218,23 +121,74 @@ pub(crate) struct Publisher {
     pub(crate) has_titles: bool,
     /// The range of a package from its fixed builds.
     pub(crate) range: fn(&BTreeSet<String>) -> Option<AffectedRange>,
+    /// Whether it keeps documents of CVEs that were rejected.
+    pub(crate) keeps_rejected: bool,
+    /// Under which name products are counted that are not read.
+    pub(crate) other_products: &'static str,
+    /// The namespace of a product; `None` for one that is not read.
+    pub(crate) namespace: fn(&Product<'_>) -> Option<Namespace>,
+    /// Whether a product that is listed by itself, without a package, is one of the others.
+    pub(crate) is_other: fn(&Product<'_>) -> bool,
+    /// The package of a component; `Ok(None)` for a part that another statement speaks for.
+    pub(crate) package:
+        for<'t> fn(&Component<'t>, Listed, &Products<'t>) -> Result<Option<Package<'t>>, Skip>,
+    /// The remark on an affected package, from what is to be expected and the publisher's words for it.
+    pub(crate) remark: fn(AffectedStatus, &str) -> String,
+    /// Removes the statements of a flaw that another statement has overtaken.
+    pub(crate) settle: fn(&mut Statements, &FixedSources),
 }
 
 impl Publisher {
+    /// Hands all flaws of a document to the sink.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] for what [`csaf::parse`] refuses.
+    pub(crate) fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
+        let mut storage = String::new();
+        let csaf = csaf::parse(file.bytes, &mut storage)?;
+        if csaf.vulnerabilities.is_empty() {
+            sink.fail(file.path.to_owned(), "expected a flaw in `vulnerabilities`, found none".to_owned());
+        }
+        let products = Products::of(&csaf.product_tree);
+        for vulnerability in csaf.vulnerabilities.iter() {
+            let Some(cve) = cve(&csaf, vulnerability) else {
+                sink.fail(file.path.to_owned(), "expected a flaw with a CVE, found one without".to_owned());
+                continue;
+            };
+            if self.keeps_rejected && csaf::is_rejected(description(&csaf, vulnerability)) {
+                let modified = instant(&csaf.document.tracking.current_release_date);
+                sink.withdrawn(format!("{}{cve}", self.prefix), modified);
+                continue;
+            }
+            let facts = Facts::of(&csaf, vulnerability, self.name);
+            let mut reader = Reader {
+                publisher: self,
+                products: &products,
+                facts: &facts,
+                namespaces: HashMap::new(),
+                sources: FixedSources::new(),
+                statements: Statements::new(),
+            };
+            for (listed, id) in listed(vulnerability) {
+                if let Err(skip) = reader.statement(listed, id) {
+                    sink.skip(skip);
+                }
+            }
+            let Reader { mut statements, sources, .. } = reader;
+            (self.settle)(&mut statements, &sources);
+            self.hand_over((&csaf, vulnerability), facts, statements, sink);
+        }
+        Ok(())
+    }
+
     /// Hands a flaw and all that is said of it to the sink.
-    pub(crate) fn hand_over(
+    fn hand_over(
         &self,
         (csaf, vulnerability): (&Csaf<'_>, &Vulnerability<'_>),
         facts: Facts<'_>,
         statements: Statements,
-        skips: &Skips,
         sink: &mut Sink<'_>,
     ) {
-        for (skip, &count) in skips {
-            for _ in 0..count {
-                sink.skip(skip.clone());
-            }
-        }
         let id = format!("{}{}", self.prefix, cve(csaf, vulnerability).unwrap_or_default());
         let modified = instant(&csaf.document.tracking.current_release_date);
         let title =
@@ -281,8 +235,55 @@ impl Publisher {
     }
 }
 
+/// Reads the statements of one flaw.
+struct Reader<'r, 't> {
+    publisher: &'r Publisher,
+    products: &'r Products<'t>,
+    facts: &'r Facts<'r>,
+    /// Namespaces of the platforms that were met, by product ID.
+    namespaces: HashMap<&'t str, Option<Namespace>>,
+    sources: FixedSources,
+    statements: Statements,
+}
+
+impl Reader<'_, '_> {
+    /// Takes that a product ID is listed so, or says why it is left out.
+    fn statement(&mut self, listed: Listed, id: &str) -> Result<(), Skip> {
+        let Self { publisher, products, facts, .. } = *self;
+        let other = || Skip::Other(publisher.other_products.to_owned());
+        let Some(component) = products.component(id) else {
+            let is_other = products.product(id).is_some_and(publisher.is_other);
+            return Err(if is_other { other() } else { Skip::NoPackage });
+        };
+        let platform = component.platform;
+        let namespace =
+            self.namespaces.entry(&platform.id).or_insert_with(|| (publisher.namespace)(platform));
+        let namespace = namespace.clone().ok_or_else(other)?;
+        let Some(package) = (publisher.package)(&component, listed, products)? else { return Ok(()) };
+        if !package.source.is_empty() {
+            self.sources.insert((namespace.clone(), package.source));
+        }
+        let subject =
+            Subject { namespace, name: package.name.into_owned(), module: package.module.into_owned() };
+        let said = self.statements.entry(subject).or_default();
+        match listed {
+            Listed::Fixed => {
+                said.fixes.insert(package.version);
+            }
+            Listed::Affected => {
+                let (status, words) = facts.remediation(id);
+                said.unfixed(status, &(publisher.remark)(status, words));
+            }
+            Listed::UnderInvestigation => said.unfixed(AffectedStatus::UnderInvestigation, ""),
+            Listed::NotAffected => said.unfixed(AffectedStatus::NotAffected, &facts.justification(id)),
+        }
+        facts.add_ratings(id, &mut said.ratings);
+        Ok(())
+    }
+}
+
 /// The CVE that a flaw is; the document's own name where the flaw bears none. `None` for what is no CVE.
-pub(crate) fn cve<'c>(csaf: &'c Csaf<'_>, vulnerability: &'c Vulnerability<'_>) -> Option<&'c str> {
+fn cve<'c>(csaf: &'c Csaf<'_>, vulnerability: &'c Vulnerability<'_>) -> Option<&'c str> {
     const MAX_CVE_BYTES: usize = 32;
     let names = [&*vulnerability.cve, &*csaf.document.tracking.id];
     names.into_iter().find(|name| {
@@ -293,7 +294,7 @@ pub(crate) fn cve<'c>(csaf: &'c Csaf<'_>, vulnerability: &'c Vulnerability<'_>) 
 }
 
 /// The flaw's description, wherever the publisher puts it.
-pub(crate) fn description<'c>(csaf: &'c Csaf<'_>, vulnerability: &'c Vulnerability<'_>) -> &'c str {
+fn description<'c>(csaf: &'c Csaf<'_>, vulnerability: &'c Vulnerability<'_>) -> &'c str {
     let notes = vulnerability.notes.iter().chain(csaf.document.notes.iter());
     let is_description = |note: &&Note<'_>| &*note.category == "description" && !note.text.is_empty();
     notes.into_iter().find(is_description).map_or("", |note| note.text.trim())

@@ -50,7 +50,7 @@ fn what_is_exported_is_imported_as_it_was() {
     let second = folder.path("second.tar");
     export(&received.generation, &second, &packing(None)).unwrap();
     assert!(fs::read(&file).unwrap() == fs::read(&second).unwrap());
-    assert!(!files(&folder.0).iter().any(|path| path.to_string_lossy().ends_with(".part")));
+    assert!(!files(folder.0.path()).iter().any(|path| path.to_string_lossy().ends_with(".part")));
 }
 
 #[test]

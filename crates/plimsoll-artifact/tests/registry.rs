@@ -8,24 +8,18 @@
 
 mod world;
 
-use std::time::Duration;
-
 use plimsoll_artifact::{ARTIFACT_TYPE, Packing, Taking, pull, push};
 use plimsoll_attest::{Claim, PrivateKey, SignatureImage, Trust, Verified, signature_tag};
 use plimsoll_model::Namespace;
 use plimsoll_oci::{Options, Reference};
+use plimsoll_testkit::hasty_requests;
 use plimsoll_testkit::registry::{Auth, Fault, Registry};
 use world::{CREATED, Folder, change, files, fill, packing, sha256, show, taking};
 
 const REPOSITORY: &str = "team/database";
 
 fn options() -> Options {
-    let mut options = Options::default();
-    options.http.retries = 3;
-    options.http.back_off = Duration::from_millis(1);
-    options.http.longest_wait = Duration::from_secs(2);
-    options.http.stall_timeout = Duration::from_secs(5);
-    options
+    Options { http: hasty_requests(), ..Options::default() }
 }
 
 fn reference(registry: &Registry, behind: &str) -> Reference {
@@ -33,19 +27,16 @@ fn reference(registry: &Registry, behind: &str) -> Reference {
 }
 
 fn uploads(registry: &Registry) -> usize {
-    registry
-        .requests()
-        .iter()
-        .filter(|request| request.method == "PUT" && request.path.contains("/uploads/"))
-        .count()
+    count(registry, "PUT", "/uploads/")
 }
 
 fn fetched(registry: &Registry) -> usize {
-    registry
-        .requests()
-        .iter()
-        .filter(|request| request.method == "GET" && request.path.contains("/blobs/"))
-        .count()
+    count(registry, "GET", "/blobs/")
+}
+
+fn count(registry: &Registry, method: &str, part: &str) -> usize {
+    let requests = registry.requests();
+    requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
 }
 
 #[test]

@@ -9,35 +9,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use plimsoll_oci::{Error, Options, ResolvedImage, Source, Target, open, parse_platform};
+use plimsoll_testkit::Folder;
 use plimsoll_testkit::image::{BuiltImage, ImageBuilder, LayerBuilder, Packing, gzip, sha256};
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let path = std::env::temp_dir().join(format!("plimsoll-local-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn image() -> BuiltImage {
     ImageBuilder::new()
@@ -123,7 +99,7 @@ fn all_ways_give_the_same_image() {
     let options = Options::default();
     let docker = built.docker_archive("team/app:1");
     let oci = built.oci_archive("team/app:1");
-    built.write_oci_layout(&folder.0.join("layout"), "team/app:1").unwrap();
+    built.write_oci_layout(&folder.join("layout"), "team/app:1").unwrap();
     for (name, bytes, prefix, uncompressed) in [
         ("d.tar", docker.clone(), "docker-archive", true),
         ("d.tar.gz", gzip(&docker), "docker-archive", true),
@@ -146,7 +122,7 @@ fn all_ways_give_the_same_image() {
         let error = read_error(&format!("{target}:other"), &options);
         assert!(error.contains("expected `other`, found `team/app:1`"), "{error}");
     }
-    let layout = text(&folder.0.join("layout"));
+    let layout = text(&folder.join("layout"));
     for target in [layout.clone(), format!("oci-dir:{layout}"), format!("oci-dir:{layout}:1")] {
         let read = check(&built, &target, &options, false);
         assert_eq!(read.image.artifact.manifest_digest, built.digest());
@@ -178,7 +154,7 @@ fn damaged_blobs_are_errors() {
     let folder = Folder::new();
     let built = image();
     let options = Options::default();
-    let path = folder.0.join("layout");
+    let path = folder.join("layout");
     let target = format!("oci-dir:{}", path.display());
     let blob = |digest: &str| path.join("blobs/sha256").join(&digest[7..]);
     for (digest, what) in [
@@ -313,7 +289,7 @@ fn hostile_archives_are_errors() {
     assert!(
         read_error("docker-archive:/nowhere/a.tar", &options).starts_with("cannot read `/nowhere/a.tar`")
     );
-    let error = read_error(&format!("docker-archive:{}", folder.0.display()), &options);
+    let error = read_error(&format!("docker-archive:{}", folder.path().display()), &options);
     assert!(error.contains("a folder"), "{error}");
 }
 
@@ -345,7 +321,7 @@ fn engine(
     folder: &Folder,
     answers: Vec<(&'static str, Vec<u8>)>,
 ) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let path = folder.0.join("engine.sock");
+    let path = folder.join("engine.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let thread = std::thread::spawn(move || {
         let mut requests = Vec::new();
@@ -459,7 +435,7 @@ fn an_export_that_is_cut_is_an_error() {
 #[test]
 fn an_error_of_the_sink_ends_the_stream() {
     let folder = Folder::new();
-    let path = folder.write("d.tgz", &gzip(&image().docker_archive("app:1")));
+    let path = folder.write("d.tgz", gzip(&image().docker_archive("app:1")));
     let Source::Stream(stream) = open(&text(&path).parse().unwrap(), &Options::default()).unwrap() else {
         panic!("a compressed archive gives a stream")
     };

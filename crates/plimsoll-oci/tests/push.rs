@@ -7,22 +7,17 @@
 )]
 
 use std::io::Read as _;
-use std::time::Duration;
 
 use plimsoll_model::Digest;
 use plimsoll_oci::{BlobContent, Error, Options, Reference, Repository};
 use plimsoll_testkit::image::sha256;
 use plimsoll_testkit::registry::{Auth, Fault, Registry};
+use plimsoll_testkit::{Folder, hasty_requests};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn options() -> Options {
-    let mut options = Options::default();
-    options.http.retries = 3;
-    options.http.back_off = Duration::from_millis(1);
-    options.http.longest_wait = Duration::from_secs(2);
-    options.http.stall_timeout = Duration::from_secs(5);
-    options
+    Options { http: hasty_requests(), ..Options::default() }
 }
 
 fn repository(registry: &Registry, options: &Options) -> Repository {
@@ -47,27 +42,11 @@ fn show(registry: &Registry, error: &Error) -> String {
     error.to_string().replace(&registry.host(), "HOST")
 }
 
-/// A configuration file with a user's password.
-struct Credentials(std::path::PathBuf);
-
-impl Credentials {
-    fn new(name: &str, registry: &Registry) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-push-{}-{name}.json", std::process::id()));
-        // base64 of `user:pass`
-        let text = format!(r#"{{"auths":{{"{}":{{"auth":"dXNlcjpwYXNz"}}}}}}"#, registry.host());
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn options(&self) -> Options {
-        Options { credential_files: vec![self.0.clone()], ..options() }
-    }
-}
-
-impl Drop for Credentials {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// Options with a user's password, in a file that lasts as long as the folder.
+fn with_password(folder: &Folder, registry: &Registry) -> Options {
+    // base64 of `user:pass`
+    let text = format!(r#"{{"auths":{{"{}":{{"auth":"dXNlcjpwYXNz"}}}}}}"#, registry.host());
+    Options { credential_files: vec![folder.write("config.json", text)], ..options() }
 }
 
 #[test]
@@ -105,11 +84,9 @@ fn an_empty_blob_and_a_file_are_pushed() {
     repository.push_blob(&digest(b""), BlobContent::Bytes(b"")).unwrap();
     assert_eq!(registry.blob("team/db", digest(b"").as_str()).as_deref(), Some(&b""[..]));
     let bytes = vec![7; 3 << 20];
-    let path = std::env::temp_dir().join(format!("plimsoll-push-{}-file", std::process::id()));
-    std::fs::write(&path, &bytes).unwrap();
-    let pushed = repository.push_blob(&digest(&bytes), BlobContent::File(&path));
-    std::fs::remove_file(&path).unwrap();
-    pushed.unwrap();
+    let folder = Folder::new();
+    let path = folder.write("blob", &bytes);
+    repository.push_blob(&digest(&bytes), BlobContent::File(&path)).unwrap();
     assert_eq!(registry.blob("team/db", digest(&bytes).as_str()), Some(bytes));
 }
 
@@ -152,13 +129,13 @@ fn a_blob_of_another_repository_is_mounted() {
 #[test]
 fn one_token_is_for_reading_and_writing() {
     let registry = Registry::start();
-    let credentials = Credentials::new("bearer", &registry);
+    let folder = Folder::new();
     registry.require(Auth::Bearer {
         user: Some(("user".into(), "pass".into())),
         identity: None,
         uses: 1_000,
     });
-    let repository = repository(&registry, &credentials.options());
+    let repository = repository(&registry, &with_password(&folder, &registry));
     assert!(!repository.blob_exists(&digest(b"bytes")).unwrap());
     repository.push_blob(&digest(b"bytes"), BlobContent::Bytes(b"bytes")).unwrap();
     repository.push_manifest("1", MANIFEST, manifest(b"bytes").as_bytes()).unwrap();
@@ -211,8 +188,8 @@ fn who_may_not_push_is_told_so() {
     assert!(error.hint().unwrap().contains("that may push"));
 
     let registry = Registry::start();
-    let credentials = Credentials::new("denied", &registry);
-    let repository = repository(&registry, &credentials.options());
+    let folder = Folder::new();
+    let repository = repository(&registry, &with_password(&folder, &registry));
     registry.fail_next("/blobs/uploads/", Fault::Status(403, Vec::new()));
     let error = repository.push_blob(&digest(b"bytes"), BlobContent::Bytes(b"bytes")).unwrap_err();
     assert!(show(&registry, &error).contains("status 403, asked with the credentials of"), "{error}");
@@ -268,10 +245,10 @@ fn an_upload_goes_nowhere_it_should_not() {
     }
     // To another host goes no password.
     let (registry, other) = (Registry::start(), Registry::start());
-    let credentials = Credentials::new("elsewhere", &registry);
+    let folder = Folder::new();
     registry.require(Auth::Basic { user: "user".into(), password: "pass".into() });
     let place = format!("http://{}/elsewhere", other.host());
-    let repository = repository(&registry, &credentials.options());
+    let repository = repository(&registry, &with_password(&folder, &registry));
     // The first request is refused, so that the second one bears the password.
     assert!(!repository.blob_exists(&digest(b"bytes")).unwrap());
     registry.fail_next("/blobs/uploads/", Fault::Status(202, vec![("Location".into(), place)]));

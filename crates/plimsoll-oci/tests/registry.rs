@@ -1,10 +1,6 @@
 //! The registry client against a registry on loopback that misbehaves as it is told.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "tests fail by panicking, and read what they made"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests read what they made")]
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -16,21 +12,13 @@ use std::time::Duration;
 use plimsoll_oci::{Error, ImageSource, Options, Progress, Source, Target, open, parse_platform};
 use plimsoll_testkit::image::{BuiltImage, ImageBuilder, LayerBuilder, Packing, sha256};
 use plimsoll_testkit::registry::{Auth, Fault, Registry};
+use plimsoll_testkit::{Folder, hasty_requests};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn options() -> Options {
-    Options {
-        http: plimsoll_http::Options {
-            retries: 3,
-            back_off: Duration::from_millis(1),
-            longest_wait: Duration::from_secs(2),
-            stall_timeout: Duration::from_secs(5),
-            ..plimsoll_http::Options::default()
-        },
-        ..Options::default()
-    }
+    Options { http: hasty_requests(), ..Options::default() }
 }
 
 /// An image of two layers; the lower one is large and does not compress.
@@ -97,9 +85,9 @@ impl Setting {
     }
 
     fn credentials(&mut self, entry: &str) -> Folder {
-        let folder = Folder::new("credentials");
-        let path = folder.0.join("config.json");
-        std::fs::write(&path, format!(r#"{{"auths":{{"{}":{entry}}}}}"#, self.registry.host())).unwrap();
+        let folder = Folder::new();
+        let text = format!(r#"{{"auths":{{"{}":{entry}}}}}"#, self.registry.host());
+        let path = folder.write("config.json", text);
         self.options.credential_files = vec![path];
         folder
     }
@@ -111,24 +99,6 @@ impl Setting {
             .into_iter()
             .filter(|request| request.path.contains(digest.as_str()))
             .collect()
-    }
-}
-
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let path = std::env::temp_dir().join(format!("plimsoll-oci-{name}-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

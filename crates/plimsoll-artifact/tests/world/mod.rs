@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use plimsoll_advisory::Document;
 use plimsoll_artifact::{Packing, Received, Taking};
@@ -19,16 +18,12 @@ pub(crate) const CREATED: &str = "2026-01-02T03:04:05Z";
 
 const PUBLISHED: &str = "2024-01-02T00:00:00Z";
 
-/// A folder of its own for one test, removed at the end.
-pub(crate) struct Folder(pub(crate) PathBuf);
+/// A folder of its own for one test.
+pub(crate) struct Folder(pub(crate) plimsoll_testkit::Folder);
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("plimsoll-artifact-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(plimsoll_testkit::Folder::new())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -37,12 +32,6 @@ impl Folder {
 
     pub(crate) fn store(&self, name: &str) -> Store {
         Store::at(&self.path(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
     }
 }
 
@@ -118,7 +107,7 @@ pub(crate) fn taking(trust: &Trust) -> Taking<'_> {
 /// What an error says, without the paths of this run.
 pub(crate) fn show(folder: &Folder, result: Result<Received, plimsoll_artifact::Error>) -> String {
     let Err(error) = result else { return "taken".to_owned() };
-    error.to_string().replace(&folder.0.display().to_string(), "FOLDER")
+    error.to_string().replace(&folder.0.path().display().to_string(), "FOLDER")
 }
 
 /// All files below a folder, without those that were never finished.

@@ -1,0 +1,248 @@
+//! What the registry says to requests, before a fault spoils it.
+//!
+//! Source: OCI distribution-spec 1.1; Docker's "Token Authentication Specification".
+
+use std::net::SocketAddr;
+
+use super::{Auth, Request, State};
+use crate::image::sha256;
+use crate::loopback::{Answer, header, start_of};
+
+/// The realm that stands for the registry's own token server.
+const TOKEN_PATH: &str = "/token";
+
+/// An answer of a media type.
+pub(super) fn typed(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+    Answer::new(status, vec![header("Content-Type", media_type)], body)
+}
+
+/// A redirect.
+pub(super) fn elsewhere(place: &str) -> Answer {
+    typed(307, "text/html", "elsewhere").with("Location", place)
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    let body = format!(r#"{{"errors":[{{"code":"{code}","message":"as the test wants it"}}]}}"#);
+    typed(status, "application/json", body)
+}
+
+impl State {
+    /// The answer to a request; `address` is the registry's own.
+    pub(super) fn answer(&mut self, request: &Request, body: Vec<u8>, address: SocketAddr) -> Answer {
+        let path = request.path.split('?').next().unwrap_or_default();
+        if path == TOKEN_PATH {
+            return self.token(request);
+        }
+        if let Some(bytes) = self.files.get(path) {
+            return self.bytes(bytes, request);
+        }
+        let Some(below) = path.strip_prefix("/v2/") else {
+            return typed(404, "text/plain", "no such page");
+        };
+        if let Some(refusal) = self.refuse(request, below, address) {
+            return refusal;
+        }
+        if matches!(request.method.as_str(), "POST" | "PUT") {
+            let query = request.path.split_once('?').map_or("", |(_, query)| query);
+            return self.take(&request.method, below, query, request.content_type.as_deref(), body);
+        }
+        if below.is_empty() {
+            return typed(200, "application/json", "{}")
+                .with("Docker-Distribution-Api-Version", "registry/2.0");
+        }
+        if below == "_catalog" {
+            let mut names: Vec<&str> =
+                self.manifests.keys().filter_map(|key| key.split(['@', ':']).next()).collect();
+            names.dedup();
+            return typed(
+                200,
+                "application/json",
+                format!(r#"{{"repositories":["{}"]}}"#, names.join("\",\"")),
+            );
+        }
+        if let Some(name) = below.strip_suffix("/tags/list") {
+            let tags: Vec<&str> =
+                self.manifests.keys().filter_map(|key| key.strip_prefix(name)?.strip_prefix(':')).collect();
+            let body = format!(r#"{{"name":"{name}","tags":["{}"]}}"#, tags.join("\",\""));
+            return typed(200, "application/json", body);
+        }
+        if let Some((name, reference)) = below.split_once("/manifests/") {
+            let mark = if reference.contains(':') { '@' } else { ':' };
+            return match self.manifests.get(&format!("{name}{mark}{reference}")) {
+                Some((media_type, bytes)) => {
+                    let digest = self.announced.clone().unwrap_or_else(|| sha256(bytes));
+                    typed(200, media_type, bytes.clone()).with("Docker-Content-Digest", &digest)
+                }
+                None => error(404, "MANIFEST_UNKNOWN"),
+            };
+        }
+        if let Some((name, digest)) = below.split_once("/blobs/") {
+            let Some(bytes) = self.blobs.get(&format!("{name}@{digest}")) else {
+                return error(404, "BLOB_UNKNOWN");
+            };
+            if let Some(place) = &self.blobs_elsewhere {
+                let place = format!("{place}/{digest}?signature=secret");
+                return elsewhere(&place);
+            }
+            return self.bytes(bytes, request);
+        }
+        error(404, "UNSUPPORTED")
+    }
+
+    /// Source: OCI distribution-spec 1.1, "Push".
+    fn take(
+        &mut self,
+        method: &str,
+        below: &str,
+        query: &str,
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let field = |name: &str| {
+            let value = query.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+            value.map(|value| value.replace("%3A", ":").replace("%2F", "/"))
+        };
+        if let Some(name) = below.strip_suffix("/blobs/uploads/").filter(|_| method == "POST") {
+            if let (Some(digest), Some(from)) = (field("mount"), field("from"))
+                && let Some(bytes) = self.blobs.get(&format!("{from}@{digest}")).cloned()
+            {
+                self.blobs.insert(format!("{name}@{digest}"), bytes);
+                return typed(201, "application/json", "");
+            }
+            self.begun += 1;
+            let upload = format!("/v2/{name}/blobs/uploads/{}", self.begun);
+            self.uploads.insert(upload.clone(), name.to_owned());
+            return typed(202, "application/json", "").with("Location", &format!("{upload}?_state=held"));
+        }
+        if let Some(name) = self.uploads.get(&format!("/v2/{below}")).cloned().filter(|_| method == "PUT") {
+            let digest = sha256(&body);
+            if field("digest").as_ref() != Some(&digest) || field("_state").as_deref() != Some("held") {
+                return error(400, "DIGEST_INVALID");
+            }
+            self.uploads.remove(&format!("/v2/{below}"));
+            self.blobs.insert(format!("{name}@{digest}"), body);
+            return typed(201, "application/json", "").with("Docker-Content-Digest", &digest);
+        }
+        if let Some((name, reference)) = below.split_once("/manifests/").filter(|_| method == "PUT") {
+            let digest = sha256(&body);
+            if reference.contains(':') && reference != digest {
+                return error(400, "DIGEST_INVALID");
+            }
+            let Ok(json) = serde_json::from_slice::<serde_json::Value>(&body) else {
+                return error(400, "MANIFEST_INVALID");
+            };
+            let layers = json["layers"].as_array().cloned().unwrap_or_default();
+            let named = layers.iter().chain([&json["config"]]).filter_map(|blob| blob["digest"].as_str());
+            for blob in named {
+                if !self.blobs.contains_key(&format!("{name}@{blob}")) {
+                    return error(400, "MANIFEST_BLOB_UNKNOWN");
+                }
+            }
+            let held = (content_type.unwrap_or_default().to_owned(), body);
+            self.manifests.insert(format!("{name}@{digest}"), held.clone());
+            if !reference.contains(':') {
+                self.manifests.insert(format!("{name}:{reference}"), held);
+            }
+            return typed(201, "application/json", "").with("Docker-Content-Digest", &digest);
+        }
+        error(404, "BLOB_UPLOAD_UNKNOWN")
+    }
+
+    fn bytes(&self, bytes: &[u8], request: &Request) -> Answer {
+        let range = request.range.as_deref().filter(|_| !self.ignore_range);
+        match range.and_then(start_of) {
+            None => typed(200, "application/octet-stream", bytes),
+            Some(start) if start < bytes.len() => {
+                let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
+                typed(206, "application/octet-stream", &bytes[start..]).with("Content-Range", &range)
+            }
+            Some(_) => error(416, "RANGE_INVALID"),
+        }
+    }
+
+    fn refuse(&mut self, request: &Request, below: &str, address: SocketAddr) -> Option<Answer> {
+        let given = request.authorization.as_deref().unwrap_or_default();
+        match &self.auth {
+            Auth::Open => None,
+            Auth::Basic { user, password } => {
+                let good = given == basic(user, password);
+                (!good).then(|| {
+                    error(401, "UNAUTHORIZED")
+                        .with("WWW-Authenticate", "Basic realm=\"test, \\\"quoted\\\"\"")
+                })
+            }
+            Auth::Bearer { .. } => {
+                let pushes = matches!(request.method.as_str(), "POST" | "PUT");
+                if given == format!("Bearer token-{}", self.tokens)
+                    && self.tokens > 0
+                    && self.token_uses > 0
+                    && (!pushes || self.token_pushes)
+                {
+                    self.token_uses -= 1;
+                    return None;
+                }
+                let name = below.split("/manifests/").next().and_then(|name| name.split("/blobs/").next());
+                let challenge = format!(
+                    r#"Bearer realm="http://{address}{TOKEN_PATH}",service="test",scope="repository:{}:{}""#,
+                    name.unwrap_or_default(),
+                    if pushes { "pull,push" } else { "pull" }
+                );
+                Some(error(401, "UNAUTHORIZED").with("WWW-Authenticate", &challenge))
+            }
+        }
+    }
+
+    fn token(&mut self, request: &Request) -> Answer {
+        let Auth::Bearer { user, identity, uses } = &self.auth else {
+            return error(404, "UNSUPPORTED");
+        };
+        let by_post = identity.as_ref().is_some_and(|identity| {
+            request.method == "POST"
+                && request.body.split('&').any(|field| field == "grant_type=refresh_token")
+                && request.body.split('&').any(|field| field == format!("refresh_token={identity}"))
+        });
+        let by_user = match user {
+            Some((user, password)) => {
+                request.authorization.as_deref() == Some(basic(user, password).as_str())
+            }
+            None => identity.is_none(),
+        };
+        if !by_post && !by_user {
+            return typed(401, "application/json", r#"{"details":"incorrect username or password"}"#);
+        }
+        self.token_uses = *uses;
+        let scopes = format!("{} {}", request.path, request.body);
+        self.token_pushes =
+            !self.read_only && (scopes.contains("pull%2Cpush") || scopes.contains("pull,push"));
+        self.tokens += 1;
+        let name = if by_post { "access_token" } else { "token" };
+        typed(200, "application/json", format!(r#"{{"{name}":"token-{}","expires_in":300}}"#, self.tokens))
+    }
+}
+
+/// The header of HTTP Basic.
+fn basic(user: &str, password: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = "Basic ".to_owned();
+    for group in format!("{user}:{password}").as_bytes().chunks(3) {
+        let bytes = [group[0], group.get(1).copied().unwrap_or(0), group.get(2).copied().unwrap_or(0)];
+        let bits = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
+        for (place, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let sextet = (bits >> shift) & 63;
+            let sextet = usize::try_from(sextet).expect("six bits are a small number");
+            out.push(if place <= group.len() { char::from(ALPHABET[sextet]) } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_is_base64_of_the_pair() {
+        assert_eq!(basic("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(basic("u", "p"), "Basic dTpw");
+    }
+}
