@@ -40,6 +40,7 @@ mod osv_source;
 mod oval;
 mod parallel;
 mod photon;
+mod photon_oval;
 mod purl_text;
 mod rating;
 mod raw;

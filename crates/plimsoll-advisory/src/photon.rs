@@ -1,10 +1,11 @@
 //! Photon OS: which build of which package fixed which CVE, one file for each release.
 //!
-//! Rows are gathered by flaw, one advisory each, whose ID ends in the release, `PHOTON-CVE-2024-1000/5.0`: the files speak
-//! of the same flaws, and none must take another's place. Of several fixes of one flaw in one package the last counts, and
-//! one that is said to be fixed and not to be affected counts as fixed.
-//!
-//! Source: <https://packages.broadcom.com/photon/photon_cve_metadata/>.
+//! What is fetched are OVAL definitions ([`crate::photon_oval`]). Until March 2026 there were lists of flaws as JSON
+//! besides, at <https://packages.broadcom.com/photon/photon_cve_metadata/>, which told of packages that are not affected, and
+//! of flaws without a fix; what stands there since then names neither releases nor scores. Copies of those lists are still
+//! read from files: rows are gathered by flaw, one advisory each, whose ID ends in the release,
+//! `PHOTON-CVE-2024-1000/5.0`: the files speak of the same flaws, and none must take another's place. Of several fixes of
+//! one flaw in one package the last counts, and one that is said to be fixed and not to be affected counts as fixed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::entry::{PackageFixes, quoted};
 use crate::erratum::{is_cve, is_id, is_word};
 use crate::error::InvalidRecord;
 use crate::loose::Loose;
+use crate::photon_oval;
 use crate::rating;
 use crate::raw::object;
 use crate::seam::{About, Feed, FeedFile, FeedKind, Sink, Source};
@@ -27,19 +29,20 @@ pub(crate) struct Photon;
 
 static ABOUT: About = About {
     name: "photon",
-    title: "Photon OS CVE metadata",
+    title: "Photon OS security advisories",
     home: "https://github.com/vmware/photon/wiki/Security-Advisories",
     licence: "not stated",
-    base: "https://packages.broadcom.com/photon/photon_cve_metadata/",
-    brings: "Photon OS, which is in no other source: fixes, CVSS scores without vectors, and packages that are not \
-             affected; no dates and no descriptions.",
+    base: "https://packages.broadcom.com/photon/photon_oval_definitions/",
+    brings: "Fixed versions and severities of Photon OS, which is in no other source; nothing of flaws without a fix.",
     ecosystems: &[Ecosystem::PhotonOs],
     by_default: true,
     max_file_bytes: 512 << 20,
 };
 
-const RELEASES: &[&str] = &["1.0", "2.0", "3.0", "4.0", "5.0"];
+/// Releases, by their major version; each has had one minor version, 0.
+const RELEASES: &[u8] = &[1, 2, 3, 4, 5];
 
+/// How the names of lists begin.
 const FILE_START: &str = "cve_data_photon";
 
 impl Source for Photon {
@@ -51,10 +54,10 @@ impl Source for Photon {
         if ecosystems.is_some_and(|wanted| !wanted.contains(&Ecosystem::PhotonOs)) {
             return Vec::new();
         }
-        let feed = |release: &&str| Feed {
+        let feed = |release: &u8| Feed {
             source: ABOUT.name,
-            path: format!("{FILE_START}{release}.json"),
-            scope: Namespace::release(Ecosystem::PhotonOs, release).to_string(),
+            path: format!("com.vmware.phsa-photon{release}.xml.gz"),
+            scope: Namespace::release(Ecosystem::PhotonOs, &format!("{release}.0")).to_string(),
             kind: FeedKind::File,
         };
         RELEASES.iter().map(feed).collect()
@@ -63,11 +66,15 @@ impl Source for Photon {
     fn claims(&self, path: &str, head: &[u8]) -> bool {
         let has = |text: &str| head.windows(text.len()).any(|window| window == text.as_bytes());
         let is_list = head.trim_ascii_start().starts_with(b"[");
-        is_list && release_of(path).is_some() && has("\"cve_id\"") && has("\"res_ver\"")
+        let is_rows = is_list && release_of(path).is_some() && has("\"cve_id\"") && has("\"res_ver\"");
+        is_rows || photon_oval::claims(head)
     }
 
     fn read(&self, file: &FeedFile<'_>, sink: &mut Sink<'_>) -> Result<(), InvalidRecord> {
         const EXPECTED: &str = "a list of rows with `cve_id` and `res_ver`";
+        if file.bytes.trim_ascii_start().first() == Some(&b'<') {
+            return photon_oval::read(file, sink);
+        }
         let named = Namespace::parse(file.scope).map(|namespace| namespace.release);
         let release = named.filter(|release| is_release(release));
         let Some(release) = release.or_else(|| release_of(file.path).map(str::to_owned)) else {
@@ -275,8 +282,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Photon.feeds(None)[4].path, NAME);
-        assert_eq!(Photon.feeds(None)[4].scope, "Photon OS:5.0");
     }
 
     #[test]

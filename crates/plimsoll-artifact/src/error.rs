@@ -76,6 +76,18 @@ pub enum Error {
         /// What there is.
         found: String,
     },
+    /// It is older than what is here.
+    #[error(
+        "cannot take over `{place}`: expected a database at least as new as the one here, of {held}, found one of {found}"
+    )]
+    Older {
+        /// File or reference.
+        place: String,
+        /// When what is here was last compared with its sources.
+        held: String,
+        /// When the other was.
+        found: String,
+    },
     /// A name that is asked for something it cannot be.
     #[error("cannot push to `{reference}`: expected a tag, found a digest")]
     NoTag {
@@ -97,6 +109,7 @@ impl Error {
             Self::Content { .. } | Self::Missing { .. } | Self::Archive { .. } => {
                 Some("nothing was changed here; fetch it anew, or ask who published it")
             }
+            Self::Older { .. } => Some("to go back to it, say `--allow-older`; nothing was changed here"),
             Self::NoTag { .. } => Some("name a tag, as in `oci://registry.example/db:latest`"),
             _ => None,
         }

@@ -7,7 +7,8 @@
 //!
 //! [`export`] and [`import`] use a file, [`push`] and [`pull`] a registry. A signature speaks of the manifest's digest,
 //! and with it of every byte. Where a key is to be believed, nothing is read before a signature of it was found; where
-//! none is, [`Received::verified`] says so. Whatever fails, the store's generations are as they were.
+//! none is, [`Received::verified`] says so. What is older than what is here is refused where the caller says how new that
+//! is ([`Taking::not_before`]). Whatever fails, the store's generations are as they were.
 //!
 //! It fetches no feeds, makes no keys, and does not decide how old a database may be.
 //!
@@ -23,7 +24,8 @@
 //! export(&generation, "database.tar".as_ref(), &packing)?;
 //!
 //! let trust = Trust::keys(vec![key.public()]);
-//! let received = import("database.tar".as_ref(), &there, &Taking { trust: &trust, wanted: None, progress: None })?;
+//! let taking = Taking { trust: &trust, wanted: None, not_before: None, progress: None };
+//! let received = import("database.tar".as_ref(), &there, &taking)?;
 //! assert_eq!(received.generation.digest(), generation.digest());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

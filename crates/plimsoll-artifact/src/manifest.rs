@@ -227,6 +227,14 @@ pub(crate) fn is_moment(text: &str) -> bool {
     text.len() <= 40 && text.parse::<jiff::Timestamp>().is_ok()
 }
 
+/// Whether a moment is before another. One that is none is before nothing.
+pub(crate) fn is_before(one: &str, other: &str) -> bool {
+    match (one.parse::<jiff::Timestamp>(), other.parse::<jiff::Timestamp>()) {
+        (Ok(one), Ok(other)) => one < other,
+        _ => false,
+    }
+}
+
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     Digest::sha256(&Sha256::digest(bytes).into())
 }

@@ -15,7 +15,7 @@ use plimsoll_model::{Digest, Namespace};
 
 use crate::Error;
 use crate::chunk;
-use crate::manifest::{ArtifactManifest, Chunk, clip, sha256};
+use crate::manifest::{ArtifactManifest, Chunk, clip, is_before, sha256};
 use crate::package::{Progress, blocks_of, bytes_of, ranges};
 
 /// The most chunks that are fetched at once.
@@ -37,6 +37,10 @@ pub struct Taking<'a> {
     pub trust: &'a Trust,
     /// The namespaces whose partitions are wanted; `None`: all.
     pub wanted: Option<&'a [Namespace]>,
+    /// The moment of the database that is here, RFC 3339: one that its publisher last compared with the sources before it
+    /// is refused, unless it is the very same. A signature does not tell the newest from one that was signed once.
+    /// `None`: any age is taken.
+    pub not_before: Option<&'a str>,
     /// Told of bytes as they come.
     pub progress: Option<&'a dyn Progress>,
 }
@@ -95,6 +99,10 @@ pub(crate) fn receive(shelf: &dyn Shelf, store: &Store, taking: &Taking<'_>) -> 
     let manifest = Manifest::parse(&config, &place)?;
     let plan = plan(&manifest, &artifact.chunks, &place)?;
     let current = store.current()?;
+    let is_same = current.as_ref().is_some_and(|current| current.digest() == config_digest);
+    if let Some(held) = taking.not_before.filter(|held| !is_same && is_before(&artifact.created, held)) {
+        return Err(Error::Older { place, held: held.to_owned(), found: artifact.created });
+    }
     let missing: Vec<(&PartitionInfo, &[Chunk])> = plan
         .into_iter()
         .filter(|(info, _)| taking.wanted.is_none_or(|wanted| serves(&info.name, wanted)))

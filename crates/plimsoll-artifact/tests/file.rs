@@ -77,6 +77,32 @@ fn of_a_changed_database_little_is_read() {
 }
 
 #[test]
+fn what_is_older_than_what_is_here_is_refused_before_any_of_it_is_read() {
+    let folder = Folder::new();
+    let (here, there) = (folder.store("here"), folder.store("there"));
+    let (old, new) = (folder.path("old.tar"), folder.path("new.tar"));
+    let key = PrivateKey::generate().unwrap();
+    export(&fill(&here, 20), &old, &packing(Some(&key))).unwrap();
+    let later = Packing { created: "2026-01-03T01:00:00+01:00", ..packing(Some(&key)) };
+    let newer = export(&change(&here, 7), &new, &later).unwrap();
+    let trust = Trust::keys(vec![key.public()]);
+    let held = "2026-01-03T00:00:00Z";
+    let taking = Taking { not_before: Some(held), ..taking(&trust) };
+    // The same moment is not older, in whatever zone it is written.
+    assert_eq!(import(&new, &there, &taking).unwrap().generation.digest(), &newer.database);
+    let error = import(&old, &there, &taking).unwrap_err();
+    assert!(error.hint().unwrap().contains("--allow-older"));
+    expect!["cannot take over `FOLDER/old.tar`: expected a database at least as new as the one here, of 2026-01-03T00:00:00Z, found one of 2026-01-02T03:04:05Z"]
+        .assert_eq(&show(&folder, Err(error)));
+    assert_eq!(there.current().unwrap().unwrap().digest(), &newer.database);
+    // It is taken where it is asked for, and then it is what is here.
+    import(&old, &there, &Taking { not_before: None, ..taking }).unwrap();
+    assert!(import(&old, &there, &taking).unwrap().unchanged);
+    // Where nothing is known of what is here, nothing is older.
+    assert!(import(&old, &there, &Taking { not_before: Some("unknown"), ..taking }).is_ok());
+}
+
+#[test]
 fn a_partition_that_is_damaged_is_read_anew() {
     let folder = Folder::new();
     let file = folder.path("db.tar");

@@ -1,7 +1,7 @@
 //! Where a feed lies: at its source, or at the mirrors that stand in for it.
 
 use plimsoll_advisory::{About, Feed};
-use plimsoll_http::{Scheme, Url};
+use plimsoll_http::{Scheme, Url, without_credentials};
 
 use crate::{Error, UpdateOptions};
 
@@ -10,27 +10,31 @@ use crate::{Error, UpdateOptions};
 pub(crate) struct Bases {
     /// The source's own.
     own: String,
-    bases: Vec<String>,
+    bases: Vec<Base>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Base {
+    /// Without credentials.
+    address: String,
+    /// The same, with those that a mirror's address bears: they are sent to its origin alone.
+    url: Option<Url>,
 }
 
 impl Bases {
     pub(crate) fn of(about: &About, options: &UpdateOptions) -> Result<Self, Error> {
         let given = options.mirrors.get(about.name).filter(|mirrors| !mirrors.is_empty());
         let bases = match given {
-            None => vec![with_slash(about.base)],
+            None => vec![Base { address: with_slash(about.base), url: None }],
             Some(mirrors) => {
-                for mirror in mirrors {
-                    let bad = |found| Error::Address {
+                let base = |mirror: &String| {
+                    Base::of(mirror).map_err(|found| Error::Address {
                         name: about.name.to_owned(),
-                        address: mirror.clone(),
+                        address: without_credentials(mirror),
                         found,
-                    };
-                    let url = Url::parse(mirror).map_err(bad)?;
-                    if url.path.contains('?') {
-                        return Err(bad("an address with a query"));
-                    }
-                }
-                mirrors.iter().map(|mirror| with_slash(mirror)).collect()
+                    })
+                };
+                mirrors.iter().map(base).collect::<Result<_, _>>()?
             }
         };
         Ok(Self { own: with_slash(about.base), bases })
@@ -43,7 +47,7 @@ impl Bases {
 
     /// Whether the base of that number is the source's own, and no mirror.
     pub(crate) fn is_own(&self, number: usize) -> bool {
-        self.bases[number] == self.own
+        self.bases[number].address == self.own
     }
 
     /// The address of a feed under the base of that number. `Err` is what is wrong with its path.
@@ -52,7 +56,7 @@ impl Bases {
             let path: String = feed.path.chars().take(100).flat_map(char::escape_debug).collect();
             format!("cannot fetch `{path}`: expected a path below the source's address, found {found}")
         };
-        let base = &self.bases[number];
+        let Base { address: base, url: with } = &self.bases[number];
         let own = base == &self.own;
         let path = if feed.path.contains("://") {
             let whole = Url::parse(&feed.path).map_err(bad)?;
@@ -72,7 +76,21 @@ impl Bases {
         if path.split(['/', '?', '#']).any(|part| part == "..") {
             return Err(bad("`..`"));
         }
-        Url::parse(&format!("{base}{}", path.trim_start_matches('/'))).map_err(bad)
+        let url = Url::parse(&format!("{base}{}", path.trim_start_matches('/'))).map_err(bad)?;
+        Ok(match with {
+            Some(with) => url.with_credentials_of(with),
+            None => url,
+        })
+    }
+}
+
+impl Base {
+    fn of(mirror: &str) -> Result<Self, &'static str> {
+        let url = Url::parse_with_credentials(mirror)?;
+        if url.path.contains('?') {
+            return Err("an address with a query");
+        }
+        Ok(Self { address: with_slash(&url.expose()), url: Some(url) })
     }
 }
 
@@ -92,7 +110,20 @@ mod tests {
 
     fn bases(own: &str, mirrors: &[&str]) -> Bases {
         let bases = if mirrors.is_empty() { &[own][..] } else { mirrors };
-        Bases { own: own.to_owned(), bases: bases.iter().map(|base| with_slash(base)).collect() }
+        Bases { own: own.to_owned(), bases: bases.iter().map(|base| Base::of(base).unwrap()).collect() }
+    }
+
+    #[test]
+    fn credentials_of_a_mirror_are_its_own_and_not_printed() {
+        let mirrored = bases("https://own.example/a/", &["https://user:hush@mirror.example/m"]);
+        let url = mirrored.address(0, &feed("x")).unwrap();
+        assert!(url.authorization().is_some());
+        assert_eq!(url.expose(), "https://mirror.example/m/x");
+        assert!(!format!("{mirrored:?} {url}").contains("hush"));
+        let own = bases("https://own.example/a/", &["https://user:hush@own.example/a/"]);
+        assert!(own.is_own(0));
+        assert!(own.address(0, &feed("x")).unwrap().authorization().is_some());
+        assert!(own.address(0, &feed("https://cdn.example/x")).unwrap().authorization().is_none());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum Error {
         found: &'static str,
     },
     /// No feed could be fetched.
-    #[error("cannot update the advisory database: expected at least one of {} feeds, found none{}", failures.len(), first(failures))]
+    #[error("cannot update the advisory database: expected {}, found none{}", wanted(failures.len()), first(failures))]
     Nothing {
         /// Feed and reason, of each.
         failures: Vec<(String, String)>,
@@ -45,6 +45,14 @@ pub enum Error {
         /// The failure.
         #[source]
         source: io::Error,
+    },
+    /// What is known of the feeds cannot be read.
+    #[error("cannot read `{}`: expected what is known of the feeds, found {found}", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What was there.
+        found: String,
     },
     /// The database cannot be read or written.
     #[error(transparent)]
@@ -62,6 +70,7 @@ impl Error {
                 Some("check the network, the proxy (HTTPS_PROXY) and the mirrors; the database is as it was")
             }
             Self::Database(error) => error.hint(),
+            Self::State { .. } => Some("run `plimsoll db update`, which writes it anew"),
             Self::UnknownSource { .. } | Self::Address { .. } | Self::File { .. } => None,
         }
     }
@@ -69,6 +78,11 @@ impl Error {
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { path: path.to_owned(), source }
     }
+}
+
+/// What was to be had of so many feeds.
+fn wanted(feeds: usize) -> String {
+    if feeds == 1 { "its feed".to_owned() } else { format!("at least one of {feeds} feeds") }
 }
 
 fn first(failures: &[(String, String)]) -> String {

@@ -9,7 +9,7 @@ use plimsoll_http::{Client, Request, Response, Scheme, Url, read_up_to};
 
 use crate::error::Trouble;
 use crate::part::{Part, Validators};
-use crate::{Error, UpdateOptions};
+use crate::{Error, UpdateOptions, size};
 
 /// The most bytes of one file, as it is sent.
 pub const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -274,7 +274,8 @@ impl Fetcher {
         let before = self.received.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > MAX_UPDATE_BYTES {
             return Err(Trouble::Answer(format!(
-                "cannot read `{url}`: expected at most {MAX_UPDATE_BYTES} bytes in one update, found more"
+                "cannot read `{url}`: expected at most {} in one update, found more",
+                size(MAX_UPDATE_BYTES)
             )));
         }
         Ok(())
@@ -314,7 +315,7 @@ impl Read for Timed {
 }
 
 fn too_long(url: &Url, limit: u64) -> Trouble {
-    Trouble::Answer(format!("cannot read `{url}`: expected at most {limit} bytes, found more"))
+    Trouble::Answer(format!("cannot read `{url}`: expected at most {}, found more", size(limit)))
 }
 
 fn too_slow(url: &Url) -> Trouble {

@@ -24,6 +24,7 @@
 
 mod address;
 mod error;
+mod facts;
 mod fetch;
 mod group;
 mod listing;
@@ -37,11 +38,12 @@ mod state;
 mod update;
 
 pub use error::Error;
+pub use facts::missing_facts;
 pub use fetch::{MAX_FILE_BYTES, MAX_UPDATE_BYTES};
 pub use options::{Progress, UpdateOptions};
 pub use plan::MAX_FEEDS;
-pub use report::{FeedReport, Outcome, UpdateReport};
-pub use state::{FeedState, Feeds};
+pub use report::{FeedReport, Outcome, UpdateReport, size};
+pub use state::{FeedState, Feeds, Missed};
 pub use update::{ensure, update};
 
 /// Gives foreign bytes to every parser of this crate, for fuzzing: none may panic or take without end.

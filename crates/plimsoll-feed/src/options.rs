@@ -30,7 +30,9 @@ pub struct UpdateOptions {
     pub without: Vec<String>,
     /// By a source's name, the addresses that stand in for its own, in the order they are tried: the first that gives
     /// the feed wins. Its own address is asked only if it is among them. A file that the source has at an address of
-    /// another host is looked for below the mirror, under that host's name: `mirror/host/path`.
+    /// another host is looked for below the mirror, under that host's name: `mirror/host/path`. One that asks for a name
+    /// and a password bears them, percent-encoded: `https://user:pass@mirror.example/osv/`. They are sent to that origin
+    /// alone, and written nowhere.
     pub mirrors: BTreeMap<String, Vec<String>>,
     /// How hosts are reached.
     pub http: plimsoll_http::Options,

@@ -91,14 +91,14 @@ impl fmt::Display for FeedReport {
             Outcome::Unchanged => f.write_str("unchanged"),
             Outcome::Fetched { bytes, report } => {
                 let entries = report.records + report.kev_entries + report.scores + report.epss;
-                write!(f, "{entries} records in {bytes} bytes")?;
+                write!(f, "{} in {}", records(entries), size(*bytes))?;
                 if report.failed > 0 {
                     write!(f, ", {} failed", report.failed)?;
                 }
                 Ok(())
             }
             Outcome::Patched { changed, removed, failed } => {
-                write!(f, "{changed} records changed, {removed} removed")?;
+                write!(f, "{} changed, {removed} removed", records(*changed))?;
                 if *failed > 0 {
                     write!(f, ", {failed} failed")?;
                 }
@@ -123,11 +123,77 @@ impl fmt::Display for UpdateReport {
                 writeln!(f, "  {note}")?;
             }
         }
-        writeln!(
-            f,
-            "{unchanged} of {} feeds unchanged; {} bytes received",
-            self.feeds.len(),
-            self.received_bytes
-        )
+        let feeds = self.feeds.len();
+        let plural = if feeds == 1 { "" } else { "s" };
+        writeln!(f, "{unchanged} of {feeds} feed{plural} unchanged; {} received", size(self.received_bytes))
+    }
+}
+
+fn records(count: u64) -> String {
+    format!("{count} record{}", if count == 1 { "" } else { "s" })
+}
+
+/// Bytes in the unit that fits, for people, cut off behind one digit: `12.3 MB`.
+pub fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        1_000_000_000.. => format!("{} GB", tenths(1_000_000_000)),
+        1_000_000.. => format!("{} MB", tenths(1_000_000)),
+        1000.. => format!("{} kB", tenths(1000)),
+        _ => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(scope: &str, outcome: Outcome) -> FeedReport {
+        FeedReport {
+            source: "osv".to_owned(),
+            path: String::new(),
+            scope: scope.to_owned(),
+            outcome,
+            notes: Vec::new(),
+        }
+    }
+
+    fn fetched(records: u64, failed: u64, bytes: u64) -> Outcome {
+        Outcome::Fetched { bytes, report: Box::new(ReadReport { records, failed, ..ReadReport::default() }) }
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1500, "1.5 kB"),
+            (12_345_678, "12.3 MB"),
+            (2 << 30, "2.1 GB"),
+            (u64::MAX, "18446744073.7 GB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_for_people() {
+        for (outcome, text) in [
+            (fetched(1, 0, 950), "osv: 1 record in 950 B"),
+            (fetched(41_234, 2, 1_449_000), "osv: 41234 records in 1.4 MB, 2 failed"),
+            (
+                Outcome::Patched { changed: 1, removed: 0, failed: 1 },
+                "osv: 1 record changed, 0 removed, 1 failed",
+            ),
+            (Outcome::Patched { changed: 0, removed: 3, failed: 0 }, "osv: 0 records changed, 3 removed"),
+        ] {
+            assert_eq!(feed("", outcome).to_string(), text);
+        }
+        let one = UpdateReport {
+            feeds: vec![feed("Debian", Outcome::Unchanged)],
+            received_bytes: 12_345,
+            ..UpdateReport::default()
+        };
+        assert_eq!(one.to_string(), "1 of 1 feed unchanged; 12.3 kB received\n");
     }
 }

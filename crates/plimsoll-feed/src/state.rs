@@ -6,17 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::Path;
+use std::io;
 
 use plimsoll_advisory::{Feed, FeedKind};
-use plimsoll_db::{Generation, Manifest, Store};
+use plimsoll_db::{Generation, Manifest, SourceInfo, Store};
 use plimsoll_http::read_up_to;
 use plimsoll_model::{Ecosystem, Namespace};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::Error;
 use crate::part::{Validators, hex, replace};
+use crate::{Error, size};
 
 /// The most bytes of the file. An entry has some 600.
 const MAX_STATE_BYTES: u64 = 64 << 20;
@@ -33,6 +33,21 @@ pub struct Feeds {
     states: BTreeMap<String, FeedState>,
     #[serde(default)]
     indexes: BTreeMap<String, IndexState>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    missed: BTreeMap<String, Missed>,
+}
+
+/// A feed that could not be fetched, and of which nothing was read before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Name of the source.
+    pub source: String,
+    /// The feed's path, as its source gives it.
+    pub path: String,
+    /// When it was last tried, RFC 3339 UTC.
+    pub tried_at: String,
+    /// Why it could not be fetched.
+    pub failure: String,
 }
 
 /// One feed that was read into the database.
@@ -144,8 +159,8 @@ pub(crate) struct Done {
     pub(crate) carried: Vec<FeedState>,
     /// The indexes that were followed.
     pub(crate) indexes: Vec<IndexState>,
-    /// Source, path and reason of those that failed.
-    pub(crate) failures: Vec<(String, String, String)>,
+    /// Those that failed.
+    pub(crate) failures: Vec<Missed>,
 }
 
 impl Done {
@@ -160,14 +175,30 @@ impl Done {
 impl Feeds {
     /// What is known. A file that is not there, or is damaged, says nothing.
     pub fn read(store: &Store) -> Self {
-        Self::of_file(&store.feeds_path())
+        Self::open(store).unwrap_or_default()
     }
 
-    fn of_file(path: &Path) -> Self {
-        let read = File::open(path).and_then(|file| read_up_to(file, MAX_STATE_BYTES)).ok();
-        read.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
-            .filter(|feeds| feeds.schema == SCHEMA)
-            .unwrap_or_default()
+    /// What is known; nothing where no feed was ever fetched.
+    ///
+    /// # Errors
+    /// [`Error::State`] for a file that is there and cannot be read, or is of another version.
+    pub fn open(store: &Store) -> Result<Self, Error> {
+        let path = store.feeds_path();
+        let bad = |found: String| Error::State { path: path.clone(), found };
+        let read = File::open(&path).and_then(|file| read_up_to(file, MAX_STATE_BYTES + 1));
+        let bytes = match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            read => read.map_err(|error| bad(error.to_string()))?,
+        };
+        if bytes.len() as u64 > MAX_STATE_BYTES {
+            return Err(bad(format!("more than {}", size(MAX_STATE_BYTES))));
+        }
+        let feeds: Self =
+            serde_json::from_slice(&bytes).map_err(|error| bad(format!("damaged JSON: {error}")))?;
+        if feeds.schema != SCHEMA {
+            return Err(bad(format!("that of another version, in form {}", feeds.schema)));
+        }
+        Ok(feeds)
     }
 
     /// All of them, sorted by source and path.
@@ -179,13 +210,32 @@ impl Feeds {
     /// of them, or of flaws alone; of all feeds where `namespaces` is `None`. This is the age of a scan's advisories.
     /// `None` where nothing was ever fetched, as in a database that was imported.
     pub fn checked_at(&self, namespaces: Option<&[Namespace]>) -> Option<&str> {
-        let speaks = |feed: &&FeedState| {
-            namespaces.is_none_or(|wanted| match ecosystem_of(&feed.scope) {
-                Some(ecosystem) => wanted.iter().any(|namespace| namespace.ecosystem == ecosystem),
-                None => true,
-            })
+        let feeds = self.states.values().filter(|feed| speaks_of(&feed.scope, namespaces));
+        feeds.map(|feed| feed.checked_at.as_str()).min()
+    }
+
+    /// As [`Feeds::checked_at`], of a database that was taken over whole, and was compared at `carried` then: what it holds
+    /// of a source is of that time, or of a later one if the same was found at the source itself. What is remembered of
+    /// feeds whose records it does not hold says nothing.
+    pub fn checked_at_since<'a>(
+        &'a self,
+        carried: &'a str,
+        manifest: &Manifest,
+        namespaces: Option<&[Namespace]>,
+    ) -> &'a str {
+        let of_source = |info: &SourceInfo| {
+            let feeds = self.states.values();
+            let feeds = feeds.filter(|feed| feed.source == info.source && feed.scope == info.scope);
+            let held = feeds.filter(|feed| feed.is_held_by(manifest));
+            held.map(|feed| feed.checked_at.as_str()).min().unwrap_or(carried).max(carried)
         };
-        self.states.values().filter(speaks).map(|feed| feed.checked_at.as_str()).min()
+        let sources = manifest.sources.iter().filter(|info| speaks_of(&info.scope, namespaces));
+        sources.map(of_source).min().unwrap_or(carried)
+    }
+
+    /// The feeds that could not be fetched and of which nothing is held, sorted by source and path.
+    pub fn missed(&self) -> impl Iterator<Item = &Missed> {
+        self.missed.values()
     }
 
     /// How many records were read out of a source's scope.
@@ -228,7 +278,7 @@ impl Feeds {
         known: &Self,
     ) -> Result<(), Error> {
         let path = store.feeds_path();
-        let mut feeds = Self::of_file(&path);
+        let mut feeds = Self::read(store);
         feeds.schema = SCHEMA;
         let before = match base {
             Some(base) if now.number() > base.number() + 1 => {
@@ -249,11 +299,19 @@ impl Feeds {
                 state.content = content(state);
             }
         }
-        for (source, path, reason) in done.failures {
-            if let Some(state) = feeds.states.get_mut(&key(&source, &path)) {
-                state.failure = reason;
+        for missed in done.failures {
+            let key = key(&missed.source, &missed.path);
+            match feeds.states.get_mut(&key) {
+                Some(state) => state.failure = missed.failure,
+                None => {
+                    feeds.missed.insert(key, missed);
+                }
             }
         }
+        let got = done.indexes.iter().map(|index| key(&index.source, &index.path));
+        let got: BTreeSet<String> =
+            got.chain(done.replaced.iter().chain(&done.carried).map(|s| key(&s.source, &s.path))).collect();
+        feeds.missed.retain(|key, _| !got.contains(key));
         feeds.indexes.extend(done.indexes.into_iter().map(|state| (key(&state.source, &state.path), state)));
         // A file that is now found under another name takes the place of the one before.
         let all = || done.replaced.iter().chain(&done.carried);
@@ -274,16 +332,28 @@ impl Feeds {
 }
 
 impl FeedState {
-    fn is_trusted(&self, manifest: &Manifest) -> bool {
-        self.reader == READER
-            && manifest.source(&self.source, &self.scope).is_some()
+    /// Whether a database holds what was read of this feed, and not something else of the same source.
+    fn is_held_by(&self, manifest: &Manifest) -> bool {
+        manifest.source(&self.source, &self.scope).is_some()
             && self.content == fingerprint(manifest, &self.source, &self.scope)
+    }
+
+    fn is_trusted(&self, manifest: &Manifest) -> bool {
+        self.reader == READER && self.is_held_by(manifest)
     }
 }
 
 /// The ecosystem that a scope is of: `Debian`, `Amazon Linux:2/docker`, `Alpine:v3.20/main`.
 pub(crate) fn ecosystem_of(scope: &str) -> Option<Ecosystem> {
     Ecosystem::from_name(scope.split([':', '/']).next().unwrap_or_default())
+}
+
+/// Whether what is said under a scope is of these namespaces, or of flaws alone.
+fn speaks_of(scope: &str, namespaces: Option<&[Namespace]>) -> bool {
+    namespaces.is_none_or(|wanted| match ecosystem_of(scope) {
+        Some(ecosystem) => wanted.iter().any(|namespace| namespace.ecosystem == ecosystem),
+        None => true,
+    })
 }
 
 fn key(source: &str, path: &str) -> String {
@@ -320,7 +390,7 @@ mod tests {
             ..FeedState::default()
         };
         let feeds = entries.iter().map(|entry| (key(entry.0, entry.1), state(entry))).collect();
-        Feeds { schema: SCHEMA, states: feeds, indexes: BTreeMap::new() }
+        Feeds { schema: SCHEMA, states: feeds, ..Feeds::default() }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::listing::{Listing, is_older};
 use crate::osv::{self, Patch};
 use crate::part::{Validators, sweep};
 use crate::plan::{self, Group, Wanted, report, resolve};
-use crate::state::{Done, FeedState, Feeds, ListingState, ecosystem_of};
+use crate::state::{Done, FeedState, Feeds, ListingState, Missed, ecosystem_of};
 use crate::{Error, FeedReport, Outcome, UpdateOptions, UpdateReport};
 
 /// Bytes of feeds, unpacked, after which what was read is published before more is read. Bounds memory.
@@ -62,6 +62,15 @@ pub fn ensure(store: &Store, wanted: &[Namespace], options: &UpdateOptions) -> R
         }
     }
     run.run(wanted, true)
+}
+
+fn missed(report: &FeedReport, reason: &str, now: &str) -> Missed {
+    Missed {
+        source: report.source.clone(),
+        path: report.path.clone(),
+        tried_at: now.to_owned(),
+        failure: reason.to_owned(),
+    }
 }
 
 /// One update.
@@ -121,6 +130,11 @@ impl<'a> Run<'a> {
         let threads = self.options.downloads.max(1);
         let mut groups =
             resolve(&self.fetcher, wanted, threads, &self.known, &mut self.done.indexes, &mut result.feeds)?;
+        let failed = result.feeds.iter().filter_map(|feed| match &feed.outcome {
+            Outcome::Failed { reason } => Some(missed(feed, reason, &self.options.now)),
+            _ => None,
+        });
+        self.done.failures.extend(failed);
         if only_missing {
             groups.retain(|group| {
                 group.feeds.first().is_some_and(|first| !self.holds(first.feed.source, &first.feed.scope))
@@ -256,7 +270,7 @@ impl<'a> Run<'a> {
         for (number, (wanted, outcome)) in group.feeds.iter().zip(outcomes).enumerate() {
             let mut report = report(wanted, outcome);
             if let Outcome::Failed { reason } = &report.outcome {
-                self.done.failures.push((report.source.clone(), report.path.clone(), reason.clone()));
+                self.done.failures.push(missed(&report, reason, &self.options.now));
             }
             if number == 0 {
                 report.notes.append(&mut notes);

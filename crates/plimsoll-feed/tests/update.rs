@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use plimsoll_feed::{Error, FeedReport, Feeds, Outcome, Progress, UpdateOptions, ensure, update};
+use plimsoll_feed::{
+    Error, FeedReport, Feeds, Outcome, Progress, UpdateOptions, ensure, missing_facts, update,
+};
 use plimsoll_model::{AdvisoryLookup as _, Ecosystem, Namespace};
 use plimsoll_testkit::{FileServer, WebFault};
 use support::{Record, Setting, epss, feed, kev, listing, many, reason, zip_of};
@@ -481,16 +483,90 @@ fn only_what_a_scan_lacks_is_fetched() {
 }
 
 #[test]
+fn facts_of_flaws_that_could_not_be_fetched_are_asked_for_again_but_not_each_time() {
+    let mut setting = Setting::new("facts");
+    setting.publish("PyPI", &[Record::new("PYSEC-1", 1, "flask")]);
+    let wanted = [Namespace::whole(Ecosystem::PyPi)];
+    assert_eq!(missing_facts(&setting.store, &setting.options).unwrap(), [""; 0], "nothing is there at all");
+    let report = ensure(&setting.store, &wanted, &setting.options).unwrap();
+    assert_eq!(report.failed().count(), 2, "{report}");
+    let missed: Vec<_> = Feeds::read(&setting.store).missed().map(|feed| feed.source.clone()).collect();
+    assert_eq!(missed, ["epss", "kev"]);
+    let mut at = |now: &str| {
+        setting.options.now = now.to_owned();
+        missing_facts(&setting.store, &setting.options).unwrap()
+    };
+    assert_eq!(at("2026-01-02T03:59:00Z"), [""; 0]);
+    assert_eq!(at("2026-01-02T04:04:05Z"), ["kev", "epss"]);
+    assert_eq!(at("2025-01-01T00:00:00Z"), ["kev", "epss"], "a clock that was put back");
+    assert_eq!(at("today"), ["kev", "epss"]);
+    setting.options.without = vec!["epss".to_owned()];
+    assert_eq!(missing_facts(&setting.store, &setting.options).unwrap(), ["kev"]);
+    setting.options.without.clear();
+
+    // One of them still cannot be had; the hour begins anew for that one.
+    setting.options.now = "2026-01-02T05:00:00Z".to_owned();
+    setting.server.put("kev/known_exploited_vulnerabilities.json", kev(&["CVE-2024-0001"]).as_bytes());
+    setting.asked();
+    let report = ensure(&setting.store, &wanted, &setting.options).unwrap();
+    assert_eq!((report.feeds.len(), report.failed().count()), (2, 1), "{report}");
+    assert!(setting.asked().iter().all(|asked| !asked.starts_with("osv")));
+    assert!(matches!(feed(&report, "kev").outcome, Outcome::Fetched { .. }), "{report}");
+    let missed: Vec<_> = Feeds::read(&setting.store).missed().cloned().collect();
+    assert_eq!((missed.len(), missed[0].tried_at.as_str()), (1, "2026-01-02T05:00:00Z"), "{missed:?}");
+    assert_eq!(missing_facts(&setting.store, &setting.options).unwrap(), [""; 0]);
+    setting.options.now = "2026-01-02T07:00:00Z".to_owned();
+    setting.server.put("epss/epss_scores-current.csv.gz", &epss(&[("CVE-2024-0001", "0.5")]));
+    assert_eq!(missing_facts(&setting.store, &setting.options).unwrap(), ["epss"]);
+    ensure(&setting.store, &wanted, &setting.options).unwrap();
+    assert_eq!(Feeds::read(&setting.store).missed().count(), 0);
+    assert_eq!(missing_facts(&setting.store, &setting.options).unwrap(), [""; 0]);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "reads a small file that it had written")]
+fn credentials_of_a_mirror_are_sent_and_written_nowhere() {
+    let mut setting = Setting::with("secret", &[Record::new("PYSEC-1", 1, "flask")]);
+    for urls in setting.options.mirrors.values_mut() {
+        urls[0] = urls[0].replace("://", "://user:hush-hush@");
+    }
+    setting.server.fail_next("epss", WebFault::Status(403, Vec::new()));
+    let report = setting.update();
+    assert_eq!(report.failed().count(), 1, "{report}");
+    let requests = setting.requests();
+    let basic = Some("Basic dXNlcjpodXNoLWh1c2g=");
+    assert!(requests.iter().all(|request| request.header("authorization") == basic), "{requests:?}");
+    let said = format!("{report} {report:?}");
+    let known = std::fs::read(setting.store.feeds_path()).unwrap();
+    for text in [said, String::from_utf8_lossy(&known).into_owned()] {
+        assert!(!text.contains("hush") && !text.contains("aHVza") && !text.contains('@'), "{text}");
+    }
+    setting.options.mirrors.insert("kev".to_owned(), vec!["https://user:hush@x/?q".to_owned()]);
+    let error = setting.try_update().unwrap_err().to_string();
+    assert!(error.contains("https://[redacted]@x/") && !error.contains("hush"), "{error}");
+}
+
+#[test]
 fn a_database_that_was_put_back_is_brought_up_to_date() {
-    let setting = Setting::with("back", &[Record::new("PYSEC-1", 1, "flask")]);
+    let mut setting = Setting::with("back", &[Record::new("PYSEC-1", 1, "flask")]);
     setting.update();
+    setting.options.now = "2026-01-03T00:00:00Z".to_owned();
     let old = setting.store.current().unwrap().unwrap();
     setting.publish("PyPI", &[Record::new("PYSEC-1", 2, "flask")]);
     setting.server.put("epss/epss_scores-current.csv.gz", &epss(&[("CVE-2024-0001", "0.75")]));
     setting.update();
     setting.store.adopt(old.manifest_bytes(), false).unwrap();
     assert_eq!(setting.advisories("flask"), ["PYSEC-1 2025-01-01T00:00:00Z"]);
+    // What is remembered of its feeds makes it no newer than it was, nor older than it was said to be.
+    let feeds = Feeds::read(&setting.store);
+    assert_eq!(feeds.checked_at(None), Some("2026-01-03T00:00:00Z"));
+    for carried in ["2026-01-02T03:04:05Z", "2026-01-05T00:00:00Z"] {
+        assert_eq!(feeds.checked_at_since(carried, old.manifest(), None), carried);
+    }
     let report = setting.update();
+    let (feeds, now) = (Feeds::read(&setting.store), setting.store.current().unwrap().unwrap());
+    let since = feeds.checked_at_since("2026-01-02T03:04:05Z", now.manifest(), None);
+    assert_eq!(since, "2026-01-03T00:00:00Z", "all of it was fetched here");
     assert_eq!(feed(&report, "kev").outcome, Outcome::Unchanged);
     assert_eq!(setting.advisories("flask"), ["PYSEC-1 2025-01-02T00:00:00Z"]);
     assert_eq!(setting.snapshot().known("CVE-2024-0001").unwrap().epss.unwrap().probability, 75_000);
@@ -538,6 +614,8 @@ fn a_damaged_memory_only_costs_a_download() {
     let first = setting.update();
     for bytes in [&b""[..], b"{", b"[]", b"{\"schema\":9,\"feeds\":{}}", &[0xff; 100]] {
         std::fs::write(setting.store.feeds_path(), bytes).unwrap();
+        let error = Feeds::open(&setting.store).unwrap_err().to_string();
+        assert!(error.contains("feeds.json`: expected what is known of the feeds, found "), "{error}");
         let report = setting.update();
         assert_eq!((report.failed().count(), &report.after), (0, &first.after), "{report}");
         assert!(report.received_bytes > 0);

@@ -11,7 +11,9 @@ use crate::certificates::{complaint, tls};
 use crate::paced::Paced;
 use crate::proxy::{proxy, proxy_for};
 use crate::retry::{Policy, is_passing, retry_after};
-use crate::{Body, ConnectionFailure, Error, Method, Options, Request, Response, Scheme, Url, is_loopback};
+use crate::{
+    Body, ConnectionFailure, Error, Method, Options, Request, Response, Scheme, Secret, Url, is_loopback,
+};
 
 /// The most redirects that are followed for one request.
 const MAX_REDIRECTS: usize = 8;
@@ -64,6 +66,7 @@ impl Client {
 
     /// Asks, follows redirects, and asks again where that may help. The answer has any status, save those of
     /// redirects and, behind the last attempt, those that pass (408, 429, 500, 502, 503, 504). 304 is no redirect.
+    /// Credentials, the request's own or else the address's, go to the origin of `url` alone.
     ///
     /// # Errors
     /// [`Error`]: no connection, no trust, a redirect that is not followed, or the last of those statuses.
@@ -109,7 +112,8 @@ impl Client {
             found,
         };
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.once(&url, request, url.same_origin(first))?;
+            let own = request.authorization.as_ref().or(first.authorization());
+            let response = self.once(&url, request, own.filter(|_| url.same_origin(first)))?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
@@ -130,12 +134,23 @@ impl Client {
             if url.scheme == Scheme::Https && next.scheme == Scheme::Http {
                 return Err(refused(&url, "an https address", format!("`{next}`")));
             }
+            // Who let one host be asked without TLS did not mean every host that it names.
+            if next.scheme == Scheme::Http && !next.same_origin(&url) && !self.plain_allowed(&next) {
+                let expected =
+                    "an https address, or a host that may be asked without TLS (`--insecure-http`)";
+                return Err(refused(&url, expected, format!("`{next}`")));
+            }
             url = next;
         }
         Err(refused(first, "at most 8 redirects", "more".to_owned()))
     }
 
-    fn once(&self, url: &Url, request: &Request<'_>, with_credentials: bool) -> Result<Response, Error> {
+    fn once(
+        &self,
+        url: &Url,
+        request: &Request<'_>,
+        authorization: Option<&Secret>,
+    ) -> Result<Response, Error> {
         let agent = self.agent(url)?;
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(url.expose());
         for (name, value) in &request.headers {
@@ -147,7 +162,7 @@ impl Client {
             }
             builder = builder.header(*name, value.as_ref());
         }
-        if let Some(authorization) = request.authorization.as_ref().filter(|_| with_credentials) {
+        if let Some(authorization) = authorization {
             builder = builder.header("authorization", authorization.expose());
         }
         let sent = match &request.body {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The other side asks to wait for longer than is allowed, or again and again.
-    #[error("cannot read `{subject}`: expected an answer, found {answer}, after {attempts} attempts")]
+    #[error("cannot read `{subject}`: expected an answer, found {answer}, after {attempts} attempt{}", if *attempts == 1 { "" } else { "s" })]
     Busy {
         /// Address, without its query.
         subject: String,

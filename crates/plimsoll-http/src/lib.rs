@@ -1,7 +1,8 @@
 //! Requests over HTTP, for registries and for feeds of advisories.
 //!
 //! A [`Client`] sends a [`Request`] and gives a [`Response`] whose body is a stream. It follows redirects (never from
-//! `https` to `http`, never with credentials to another origin), goes through the proxies that are set, trusts the
+//! `https` to `http`, from `http` to another host without TLS only if that one may be asked so, never with credentials to
+//! another origin), goes through the proxies that are set, trusts the
 //! system's certificates and the user's own, and tries again where that may help, as long as the other side asks for.
 //!
 //! It knows no registry and no feed, keeps no cookies, caches nothing, decompresses nothing, and reads no clock. An
@@ -39,12 +40,14 @@ pub use request::{Body, Method, Request};
 pub use response::Response;
 pub use retry::Policy;
 pub use secret::Secret;
-pub use url::{Scheme, Url, encode, is_loopback};
+pub use url::{Scheme, Url, encode, is_loopback, without_credentials};
 
 /// Gives foreign text to every parser of this crate, for fuzzing: none may panic or take without end.
 #[doc(hidden)]
 pub fn fuzz_parsers(text: &str) {
     let _ = retry::retry_after(text, Some(text));
     let _ = Url::parse(text).map(|base| base.join(text));
+    let _ = Url::parse_with_credentials(text);
+    let _ = without_credentials(text);
     response::range_start(text);
 }

@@ -58,7 +58,7 @@ pub struct Request<'a> {
     pub method: Method,
     /// Headers, under their names in lower case. None of them is secret.
     pub headers: Vec<(&'a str, Cow<'a, str>)>,
-    /// `Authorization`, only for the origin that is asked first.
+    /// `Authorization`, only for the origin that is asked first; in place of the address's own credentials.
     pub authorization: Option<Secret>,
     /// What is sent with it.
     pub body: Body<'a>,

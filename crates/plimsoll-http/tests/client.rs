@@ -100,7 +100,7 @@ fn what_passes_is_asked_again_and_what_may_have_been_done_is_not() {
     assert!(matches!(error, Error::Connection { failure: ConnectionFailure::Transport, .. }), "{error}");
     server.fail_next("a", WebFault::Status(429, vec![("Retry-After".to_owned(), "3600".to_owned())]));
     let error = client.send(&url(&server, "a"), &Request::get()).err().unwrap();
-    assert!(error.to_string().ends_with("found status 429, which asks to wait for 3600 s, after 1 attempts"));
+    assert!(error.to_string().ends_with("found status 429, which asks to wait for 3600 s, after 1 attempt"));
 }
 
 #[test]
@@ -123,6 +123,40 @@ fn redirects_end_and_take_no_credentials_along() {
     server.fail_next("a", WebFault::Redirect("a".to_owned()));
     let posted = client.send(&url(&server, "a"), &Request::new(Method::Put).bytes(&b"x"[..]));
     assert!(matches!(posted, Err(Error::Redirect { .. })));
+}
+
+#[test]
+fn credentials_of_an_address_go_to_its_origin_alone() {
+    let (server, other) = (FileServer::start(), FileServer::start());
+    server.put("a", b"a");
+    other.put("b", b"b");
+    let with = server.base().replace("://", "://user:pass@");
+    let address = Url::parse_with_credentials(&format!("{with}a")).unwrap();
+    server.fail_next("a", WebFault::Redirect("a".to_owned()));
+    server.fail_next("a", WebFault::Redirect(format!("{}b", other.base())));
+    assert_eq!(text(client().send(&address, &Request::get()).unwrap()), "b");
+    let sent: Vec<_> =
+        server.take_requests().iter().map(|asked| asked.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(sent, vec![Some("Basic dXNlcjpwYXNz".to_owned()); 2]);
+    assert_eq!(other.take_requests()[0].header("authorization"), None);
+    let own = Request::get().authorization(Some(Secret::new("Bearer x")));
+    client().send(&address, &own).unwrap();
+    assert_eq!(server.take_requests()[0].header("authorization"), Some("Bearer x"));
+    server.fail_next("a", WebFault::Status(404, Vec::new()));
+    server.fail_next("a", WebFault::Redirect("http://user:word@mirror.example/x".to_owned()));
+    client().send(&address, &Request::get()).unwrap();
+    let error = client().send(&address, &Request::get()).err().unwrap().to_string();
+    assert!(error.contains("malformed host") && !error.contains("word"), "{error}");
+}
+
+#[test]
+fn one_host_without_tls_does_not_lead_to_others() {
+    let server = FileServer::start();
+    for to in ["http://elsewhere.example/a", "http://10.0.0.1:80/"] {
+        server.fail_next("a", WebFault::Redirect(to.to_owned()));
+        let error = client().send(&url(&server, "a"), &Request::get()).err().unwrap();
+        assert!(error.to_string().contains(&format!("(`--insecure-http`), found `{to}`")), "{error}");
+    }
 }
 
 /// A server that sends `head` at once, and then `trickle` byte by byte for as long as somebody listens.

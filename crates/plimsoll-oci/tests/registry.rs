@@ -309,7 +309,7 @@ fn failures_that_do_not_pass_end() {
     setting.registry.fail_next("manifests", Fault::Status(429, vec![("Retry-After".into(), "3600".into())]));
     assert_eq!(
         setting.error(),
-        "cannot read `http://HOST/v2/team/app/manifests/1`: expected an answer, found status 429, which asks to wait for 3600 s, after 1 attempts"
+        "cannot read `http://HOST/v2/team/app/manifests/1`: expected an answer, found status 429, which asks to wait for 3600 s, after 1 attempt"
     );
     setting.registry.fail_next("manifests", Fault::Status(418, Vec::new()));
     assert!(setting.error().contains("expected an answer with status 200, found status 418"));

@@ -8,6 +8,11 @@ use plimsoll_model::Severity;
 /// Columns of the help: a terminal's, or a page's.
 const HELP_WIDTH: usize = 80;
 
+/// What is said of taking over a database.
+const HELP_OF_TRUST: &str = "\
+Say whom to believe: --public-key FILE, or --unsigned. What cannot be taken over
+leaves the database as it is.";
+
 /// Scans container images and decides which may sail.
 #[derive(Debug, Parser)]
 #[command(
@@ -153,6 +158,13 @@ pub(crate) struct DbArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbAction {
     /// Fetch what has changed at the sources since last time.
+    #[command(after_help = "\
+What the database has is brought up to date. It begins empty: an ecosystem comes
+with the first scan that needs it, or is named.
+
+  plimsoll db update --ecosystem Debian,PyPI
+  plimsoll db update
+  plimsoll db update --mirror osv=https://mirror.example/osv/")]
     Update(UpdateArgs),
     /// Build a database from files: OSV records, and the documents of every other source.
     Build {
@@ -163,9 +175,9 @@ pub(crate) enum DbAction {
         #[arg(long, short, value_name = "PATH")]
         output: PathBuf,
     },
-    /// Say what a database holds: sources, dates, counts, sizes, licences, and what was left out.
+    /// Say what a database holds: dates, sources, counts, sizes, what is missing.
     Info {
-        /// How it is written.
+        /// How the answer is written.
         #[arg(long, short, value_name = "FORMAT", default_value = "text")]
         format: DbFormat,
         #[command(flatten)]
@@ -220,8 +232,9 @@ pub(crate) enum DbAction {
         db: DbPath,
     },
     /// Take over a database from a file that `db export` wrote.
+    #[command(after_help = HELP_OF_TRUST)]
     Import {
-        /// The file.
+        /// The file, as `plimsoll db export` wrote it.
         #[arg(value_name = "FILE")]
         file: PathBuf,
         #[command(flatten)]
@@ -241,7 +254,8 @@ pub(crate) enum DbAction {
         #[command(flatten)]
         db: DbPath,
     },
-    /// Take over a database from a registry; what is there already is not fetched again.
+    /// Take over a database from a registry; only what has changed is fetched.
+    #[command(after_help = HELP_OF_TRUST)]
     Pull {
         /// `oci://registry.example/security/plimsoll-db:latest`, or `…@sha256:…`.
         #[arg(value_name = "REFERENCE")]
@@ -264,7 +278,8 @@ pub(crate) enum DbAction {
 /// The database of a `db` call.
 #[derive(Debug, Args)]
 pub(crate) struct DbPath {
-    /// The database: a folder; what only reads takes a file of `db build`, too.
+    /// The database: a folder, `~/.local/share/plimsoll` by default. Commands that only read take one file of
+    /// `db build` as well.
     #[arg(long = "db", value_name = "PATH", env = "PLIMSOLL_DB")]
     pub(crate) path: Option<PathBuf>,
 }
@@ -286,7 +301,7 @@ pub(crate) struct DatabaseArgs {
 /// What is fetched, from where.
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
-    /// Fetch advisories of these ecosystems: `Debian`, `PyPI`, … By default those that the database has.
+    /// Fetch advisories of these ecosystems, as in `Debian,PyPI`, instead of those that the database has.
     #[arg(long = "ecosystem", value_name = "NAME", value_delimiter = ',')]
     pub(crate) ecosystems: Vec<String>,
     /// Fetch advisories of all ecosystems there are.
@@ -298,10 +313,17 @@ pub(crate) struct UpdateArgs {
     /// Take these sources besides the default ones.
     #[arg(long = "with-source", value_name = "NAME", value_delimiter = ',', conflicts_with = "sources")]
     pub(crate) with_sources: Vec<String>,
-    /// Fetch a source from this address; of several for one source the first that answers is taken.
-    #[arg(long = "mirror", value_name = "SOURCE=URL", env = "PLIMSOLL_MIRRORS", value_delimiter = ',')]
+    /// Fetch a source from this address instead of its own; of several for one source the first that answers counts.
+    #[arg(
+        long = "mirror",
+        value_name = "SOURCE=URL",
+        env = "PLIMSOLL_MIRRORS",
+        // An address may bear a password, and help prints what a variable holds.
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     pub(crate) mirrors: Vec<String>,
-    /// Fetch everything anew, changed or not.
+    /// Fetch everything anew, changed or not, and take feeds that have shrunk to less than half.
     #[arg(long)]
     pub(crate) force: bool,
     /// Feeds that are fetched at once.
@@ -313,7 +335,7 @@ pub(crate) struct UpdateArgs {
     /// PEM file with certificates to trust besides the system's.
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_CERT", value_delimiter = ',')]
     pub(crate) ca_cert: Vec<PathBuf>,
-    /// Use no network: an error, for settings that forbid it everywhere.
+    /// Fail instead of using the network.
     #[arg(long, env = "PLIMSOLL_OFFLINE")]
     pub(crate) offline: bool,
     #[command(flatten)]
@@ -342,12 +364,15 @@ pub(crate) struct SigningKey {
 /// Whose signature a database must bear.
 #[derive(Debug, Args)]
 pub(crate) struct Trust {
-    /// Take over only what was signed with the private key of this public one. May be given several times.
+    /// Take over only what the owner of this public key has signed; of several keys any will do.
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_PUBLIC_KEY", value_delimiter = ',')]
     pub(crate) public_key: Vec<PathBuf>,
-    /// Take over what nobody signed, or whose signature nobody checked.
+    /// Check no signature.
     #[arg(long, conflicts_with = "public_key")]
     pub(crate) unsigned: bool,
+    /// Take over a database though it is older than the one that is there.
+    #[arg(long)]
+    pub(crate) allow_older: bool,
 }
 
 /// A span of time: `90m`, `24h`, `5d`, `2w`.

@@ -1,7 +1,7 @@
 //! Where a database came from that was taken over whole: `carried.json` in its folder.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 
 use plimsoll_db::Store;
 use serde::{Deserialize, Serialize};
@@ -27,15 +27,19 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    /// What is known; nothing where the file is missing or damaged.
-    pub(crate) fn read(store: &Store) -> Self {
+    /// What is known; nothing where nothing was taken over. `Err` says why the file cannot be read.
+    pub(crate) fn read(store: &Store) -> Result<Self, String> {
+        let path = store.path().join(FILE);
+        let bad = |found: String| {
+            let path = path.display();
+            format!("cannot read `{path}`: expected where the database was taken from, found {found}")
+        };
         let mut text = String::new();
-        let read =
-            File::open(store.path().join(FILE)).map(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-        match read {
-            Ok(Ok(_)) => serde_json::from_str(&text).unwrap_or_default(),
-            _ => Self::default(),
-        }
+        match File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            read => read.map_err(|error| bad(error.to_string()))?,
+        };
+        serde_json::from_str(&text).map_err(|error| bad(format!("damaged JSON: {error}")))
     }
 
     /// Writes it down.

@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
 use crate::settings::Settings;
 use crate::update;
+use crate::updated::{Updated, updated};
 
 /// The database of the flag, the variable, the settings, or the default place.
 pub(crate) fn path(flag: Option<&Path>, settings: &Settings, environment: &Environment) -> PathBuf {
@@ -96,19 +97,19 @@ impl<'a> ScanDatabase<'a> {
         wanted: &[Namespace],
         bars: &Bars,
     ) -> Result<(Snapshot, DatabaseInfo), Failure> {
-        let mut notes = Vec::new();
+        let mut note = None;
         if !self.path.is_file() && self.digest.is_none() && !self.offline {
             let store = Store::at(&self.path);
-            notes = update::ensure(&store, wanted, self.ca_cert, self.settings, self.environment, bars)?;
+            note = update::ensure(&store, wanted, self.ca_cert, self.settings, self.environment, bars)?;
         }
         if self.is_new()? {
             let mut failure = missing(&self.path);
-            if !notes.is_empty() {
-                failure.error = anyhow!(notes.join("; ")).context(failure.error.to_string());
+            if let Some(note) = note {
+                failure.error = anyhow!(note).context(failure.error.to_string());
             }
             return Err(failure);
         }
-        for note in &notes {
+        if let Some(note) = note {
             bars.note(&format!("note: {note}"));
         }
         // All of it: a flaw's other names, its severity and its words may stand in another ecosystem's records. What was
@@ -121,7 +122,11 @@ impl<'a> ScanDatabase<'a> {
         let mut info = snapshot.database_info().map_err(damaged)?;
         // What is pinned says the same for ever, also of its age.
         if self.digest.is_none() {
-            info.updated = update::updated(&self.path, Some(wanted));
+            let updated = updated(&self.path, Some(wanted));
+            if let Updated::Unknown(reason) = &updated {
+                bars.note(&format!("note: it is not known when the database was last updated: {reason}"));
+            }
+            updated.time().clone_into(&mut info.updated);
         }
         Ok((snapshot, info))
     }

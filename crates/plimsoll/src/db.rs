@@ -45,12 +45,14 @@ pub(crate) fn run(
             diff::run(&path(db), old, new.as_deref(), limit.map(count), *format)
         }
         DbAction::Export { file, key, db } => carry::export(&path(db), file, key, settings, bars),
-        DbAction::Import { file, trust, db } => carry::import(&path(db), file, trust, settings, bars),
+        DbAction::Import { file, trust, db } => {
+            carry::import(&path(db), file, trust, settings, environment, bars)
+        }
         DbAction::Push { reference, key, registry, db } => {
             carry::push(&path(db), reference, key, registry, settings, bars)
         }
         DbAction::Pull { reference, trust, registry, db } => {
-            carry::pull(&path(db), reference, trust, registry, settings, bars)
+            carry::pull(&path(db), reference, trust, registry, settings, environment, bars)
         }
         DbAction::Keygen { output } => carry::keygen(output),
     }

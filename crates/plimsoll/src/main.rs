@@ -15,6 +15,7 @@ mod scan;
 mod settings;
 mod target;
 mod update;
+mod updated;
 
 use std::process::ExitCode;
 

@@ -74,6 +74,8 @@ impl Settings {
             .with_context(|| format!("cannot read settings `{}`", path.display()))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         let mut settings = Self::parse(&text).map_err(|reason| {
+            // The reason quotes the line, and a mirror's address may bear a password.
+            let reason = plimsoll_http::without_credentials(&reason);
             Failure::new(Exit::Usage, anyhow!("cannot read settings `{}`: {reason}", path.display()))
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));

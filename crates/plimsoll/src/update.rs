@@ -1,14 +1,15 @@
 //! `plimsoll db update`, and what a scan fetches because it is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use plimsoll_db::Store;
-use plimsoll_feed::{Feeds, UpdateOptions, UpdateReport};
+use plimsoll_feed::{FeedReport, Outcome, UpdateOptions, UpdateReport};
+use plimsoll_http::without_credentials;
 use plimsoll_model::{Ecosystem, Namespace};
 
 use crate::args::UpdateArgs;
@@ -19,6 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::{Bars, FeedBars};
 use crate::settings::Settings;
+use crate::updated::in_one_line;
 
 /// Generations that are kept besides the current one, for scans that run, and for `db diff`.
 const KEPT_GENERATIONS: usize = 3;
@@ -28,6 +30,10 @@ const SWEPT_AFTER: Duration = Duration::from_hours(24);
 const MAX_RETRIES_OF_A_SCAN: u32 = 1;
 /// How long a scan waits for a connection to fetch what it lacks.
 const CONNECT_TIMEOUT_OF_A_SCAN: Duration = Duration::from_secs(5);
+/// How long a scan waits for facts of flaws alone: they decide nothing about what is found.
+const TIMEOUT_OF_FACTS: Duration = Duration::from_secs(30);
+/// Feeds that are named in a note.
+const MAX_NAMED_FEEDS: usize = 5;
 
 pub(crate) fn run(
     arguments: &UpdateArgs,
@@ -63,7 +69,8 @@ pub(crate) fn run(
     for mirror in &arguments.mirrors {
         let (source, url) = mirror.split_once('=').ok_or_else(|| {
             usage(format!(
-                "cannot read --mirror `{mirror}`: expected SOURCE=URL as in `osv=https://mirror.example/osv/`"
+                "cannot read --mirror `{}`: expected SOURCE=URL as in `osv=https://mirror.example/osv/`",
+                without_credentials(mirror)
             ))
         })?;
         check_mirror(source, url)?;
@@ -91,15 +98,20 @@ pub(crate) fn run(
         return Ok(Exit::Passed);
     }
     for feed in &failed {
-        eprintln!("{}", plimsoll_report::printable(&format!("error: {feed}")));
+        let reason = match &feed.outcome {
+            Outcome::Failed { reason } => reason.as_str(),
+            _ => "failed",
+        };
+        eprintln!("{}", plimsoll_report::printable(&format!("error: {}: {reason}", feed.name())));
         for note in &feed.notes {
             eprintln!("{}", plimsoll_report::printable(&format!("  {note}")));
         }
     }
     let what = format!(
-        "cannot update {} of {} feeds: what the database held of {} stays",
+        "cannot update {} of {} feed{}: what the database held of {} stays",
         failed.len(),
         report.feeds.len(),
+        if report.feeds.len() == 1 { "" } else { "s" },
         if failed.len() == 1 { "it" } else { "them" }
     );
     let failure = Failure::new(Exit::NoAdvisories, anyhow!(what));
@@ -122,7 +134,7 @@ fn is_damaged(store: &Store, bars: &Bars) -> Result<bool, Failure> {
     }
 }
 
-fn hint(feed: &plimsoll_feed::FeedReport) -> Option<&'static str> {
+fn hint(feed: &FeedReport) -> Option<&'static str> {
     of_certificates(&feed.to_string())
 }
 
@@ -133,8 +145,16 @@ fn of_certificates(said: &str) -> Option<&'static str> {
 
 fn described(report: &UpdateReport) -> String {
     let digest = if report.after == report.before { "digest unchanged" } else { "digest" };
+    // What failed is an error, and told as such.
+    let failed = |feed: &FeedReport| {
+        iter::once(feed.to_string())
+            .chain(feed.notes.iter().map(|note| format!("  {note}")))
+            .collect::<Vec<_>>()
+    };
+    let failed: BTreeSet<String> = report.failed().flat_map(failed).collect();
     let lines = report.to_string();
-    let lines: Vec<_> = lines.lines().map(plimsoll_report::printable).collect();
+    let lines: Vec<_> =
+        lines.lines().filter(|line| !failed.contains(*line)).map(plimsoll_report::printable).collect();
     let digest = match report.after.as_str() {
         // Of an empty folder from which nothing was asked.
         "" => "no database yet".to_owned(),
@@ -143,8 +163,9 @@ fn described(report: &UpdateReport) -> String {
     format!("{}\n{digest}\n", lines.join("\n"))
 }
 
-/// Fetches what a scan needs of ecosystems that the store lacks, and nothing else. Gives notes on what could not be
-/// fetched: that fails no scan, it leaves a gap.
+/// Fetches what a scan needs of ecosystems that the store lacks, and what is known of flaws alone (KEV, EPSS) where an
+/// earlier update could not fetch that; nothing else. Gives a note of what could not be fetched: that fails no scan, and
+/// what is missing of an ecosystem leaves a gap.
 pub(crate) fn ensure(
     store: &Store,
     wanted: &[Namespace],
@@ -152,29 +173,54 @@ pub(crate) fn ensure(
     settings: &Settings,
     environment: &Environment,
     bars: &Bars,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Option<String>, Failure> {
     let lacking = lacking(store, wanted)?;
-    if lacking.is_empty() {
-        return Ok(Vec::new());
+    let mut names: Vec<&str> = lacking.iter().map(|ecosystem| ecosystem.name()).collect();
+    // What was taken over is as its publisher made it.
+    if Carried::read(store).is_ok_and(|carried| carried.created.is_empty()) {
+        let chosen = chosen(settings, environment)?;
+        names.extend(plimsoll_feed::missing_facts(store, &chosen).map_err(feed_failure)?);
     }
-    let names: Vec<&str> = lacking.iter().map(|ecosystem| ecosystem.name()).collect();
-    bars.say(format!("fetching advisories of {}", names.join(", ")));
+    if names.is_empty() {
+        return Ok(None);
+    }
     let mut options = options(ca_cert, settings, environment, bars)?;
+    if lacking.is_empty() {
+        let facts: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        only(&mut options, &facts)?;
+    }
+    let names = names.join(", ");
+    bars.say(format!("fetching {names}"));
     // Somebody waits, and a gap says as much as a long wait.
     options.http.retries = MAX_RETRIES_OF_A_SCAN;
     options.http.connect_timeout = CONNECT_TIMEOUT_OF_A_SCAN;
+    if lacking.is_empty() {
+        options.http.retries = 0;
+        options.http.stall_timeout = CONNECT_TIMEOUT_OF_A_SCAN;
+        options.file_timeout = TIMEOUT_OF_FACTS;
+    }
     Ok(match plimsoll_feed::ensure(store, wanted, &options) {
-        Ok(report) => report.failed().map(ToString::to_string).collect(),
-        Err(error) => {
-            let mut text = format!("cannot fetch advisories of {}: {error}", names.join(", "));
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                write!(text, "; {error}").expect("a string takes every text");
-                cause = error.source();
-            }
-            vec![text]
+        Ok(report) => {
+            let failed = report.failed().map(|feed| match &feed.outcome {
+                Outcome::Failed { reason } => (feed.name(), reason.clone()),
+                _ => (feed.name(), String::new()),
+            });
+            not_fetched(&failed.collect::<Vec<_>>())
         }
+        Err(plimsoll_feed::Error::Nothing { failures }) => not_fetched(&failures),
+        Err(error) => Some(format!("cannot fetch {names}: {}", in_one_line(&error))),
     })
+}
+
+/// What could not be fetched, in one line: the feeds, and the first reason.
+fn not_fetched(failures: &[(String, String)]) -> Option<String> {
+    let (_, reason) = failures.first()?;
+    let names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).take(MAX_NAMED_FEEDS).collect();
+    let more = match failures.len().saturating_sub(names.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more feeds"),
+    };
+    Some(format!("cannot fetch {}{more}: {reason}", names.join(", ")))
 }
 
 /// The ecosystems of which a store has nothing, though no source was ever found to have nothing of them.
@@ -194,30 +240,6 @@ fn lacking(store: &Store, wanted: &[Namespace]) -> Result<Vec<Ecosystem>, Failur
     Ok(ecosystems.into_iter().filter(|ecosystem| !has(*ecosystem)).collect())
 }
 
-/// When what a scan of these namespaces asks was last compared with its sources, RFC 3339 UTC: of its parts the one that
-/// was looked after least; of the whole database where `wanted` is `None`. Empty where that is not known, as of a
-/// database that was built from files.
-pub(crate) fn updated(path: &Path, wanted: Option<&[Namespace]>) -> String {
-    if path.is_file() {
-        return String::new();
-    }
-    let store = Store::at(path);
-    let Ok(Some(generation)) = store.current() else { return String::new() };
-    let feeds = Feeds::read(&store);
-    let is_held_by_feeds = |source: &plimsoll_db::SourceInfo| {
-        feeds.feeds().any(|feed| feed.source == source.source && feed.scope == source.scope)
-    };
-    // What was taken over whole is as old as its publisher said, until everything in it was fetched here.
-    let carried = Carried::read(&store).created;
-    let all_fetched = generation.manifest().sources.iter().all(is_held_by_feeds);
-    match feeds.checked_at(wanted) {
-        Some(checked) if all_fetched => checked.to_owned(),
-        Some(checked) if !carried.is_empty() => carried.min(checked.to_owned()),
-        None if !carried.is_empty() => carried,
-        _ => String::new(),
-    }
-}
-
 /// What settings and surroundings say of fetching.
 fn options(
     ca_cert: &[PathBuf],
@@ -225,7 +247,7 @@ fn options(
     environment: &Environment,
     bars: &Bars,
 ) -> Result<UpdateOptions, Failure> {
-    let mut options = UpdateOptions::new(environment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let mut options = chosen(settings, environment)?;
     options.http = plimsoll_http::Options::from_env();
     options.http.ca_certificates.extend(settings.certificates(ca_cert)?);
     options.http.insecure_http.clone_from(&settings.insecure_http);
@@ -234,11 +256,17 @@ fn options(
         urls.iter().try_for_each(|url| check_mirror(source, url))?;
         options.mirrors.insert(source.clone(), urls.clone());
     }
+    options.progress = Some(Arc::new(FeedBars::new(bars)));
+    Ok(options)
+}
+
+/// The sources that settings choose.
+fn chosen(settings: &Settings, environment: &Environment) -> Result<UpdateOptions, Failure> {
+    let mut options = UpdateOptions::new(environment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     if !settings.update.sources.is_empty() {
         only(&mut options, &settings.update.sources)?;
     }
     with(&mut options, &settings.update.with_sources)?;
-    options.progress = Some(Arc::new(FeedBars::new(bars)));
     Ok(options)
 }
 
@@ -276,7 +304,8 @@ fn check_mirror(source: &str, url: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(usage(format!(
-        "cannot use mirror `{url}` of source `{source}`: expected an address that begins with http:// or https://"
+        "cannot use mirror `{}` of source `{source}`: expected an address that begins with http:// or https://",
+        without_credentials(url)
     )))
 }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+use plimsoll_testkit::FileServer;
 use plimsoll_testkit::registry::Registry;
 use support::{Run, Stage, image, push};
 
@@ -285,7 +286,10 @@ fn a_first_scan_without_a_network_says_what_it_tried() {
     assert_eq!((run.status, run.stdout.as_str()), (5, ""), "{run:?}");
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert!(lines[0].starts_with("error: cannot open advisory database `new`"), "{run:?}");
-    assert!(lines[1].starts_with("  because: cannot fetch advisories of Debian"), "{run:?}");
+    assert!(
+        lines[1].starts_with("  because: cannot fetch osv Debian, osv PyPI, osv npm: cannot read"),
+        "{run:?}"
+    );
     assert!(run.stderr.contains("\nhint: fetch one with"), "{run:?}");
 }
 
@@ -312,9 +316,156 @@ fn a_mirror_of_the_command_line_goes_before_that_of_the_settings() {
 }
 
 #[test]
+fn credentials_of_a_mirror_are_never_printed() {
+    let stage = Stage::empty("mirror-secret");
+    let update = |mirror: &str| {
+        stage.run(&["db", "update", "--db", "new", "--source", "kev", "--retries", "0", "--mirror", mirror])
+    };
+    for (mirror, status) in [
+        ("kev=http://user:hush@127.0.0.1:9/", 5),
+        ("kev=http://user:hush%4@127.0.0.1:9/", 5),
+        ("kev=ftp://user:hush@127.0.0.1/", 2),
+        ("http://user:hush@127.0.0.1:9/", 2),
+    ] {
+        let run = update(mirror);
+        assert_eq!(run.status, status, "{run:?}");
+        assert!(!format!("{run:?}").contains("hush"), "{run:?}");
+    }
+    // As a text where a list is expected, and as no TOML at all: both errors would quote the line.
+    for line in
+        ["kev = \"https://user:hush@mirror.example/\"", "kev = [\"https://user:hush@mirror.example/\""]
+    {
+        stage.write("plimsoll.toml", format!("[update.mirrors]\n{line}\n").as_bytes());
+        let run = stage.run(&["db", "update", "--db", "new"]);
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stderr.contains("[redacted]@mirror.example") && !run.stderr.contains("hush"), "{run:?}");
+    }
+}
+
+#[test]
+fn an_older_database_is_taken_over_only_where_that_is_asked() {
+    let stage = stage("older");
+    assert_eq!(stage.run(&["db", "export", "old.tar", "--db", "store"]).status, 0);
+    let import = |file: &str, more: &[&str]| {
+        stage.run(&[&["db", "import", file, "--unsigned", "--db", "far"][..], more].concat())
+    };
+    assert_eq!(import("old.tar", &[]).status, 0);
+    stage.write(
+        "advisories/DSA-9.json",
+        br#"{"id": "DSA-9", "modified": "2024-02-02T00:00:00Z", "upstream": ["CVE-2024-9"], "affected": [{"package":
+            {"ecosystem": "Debian:11", "name": "openssl"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}]}"#,
+    );
+    assert_eq!(stage.run(&["db", "build", "--from", "advisories", "--output", "store/"]).status, 0);
+    assert_eq!(stage.run(&["db", "export", "new.tar", "--db", "store"]).status, 0);
+    assert_eq!(import("new.tar", &[]).status, 0);
+    let info = || stage.run(&["db", "info", "--db", "far"]).stdout;
+    assert!(info().contains("updated: 2024-02-02T00:00:00Z"), "{}", info());
+    let run = import("old.tar", &[]);
+    assert_eq!(run.status, 3, "{run:?}");
+    assert!(
+        run.stderr.contains("2024-02-02T00:00:00Z") && run.stderr.contains("2024-01-02T00:00:00Z"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("hint: to go back to it, say `--allow-older`"), "{run:?}");
+    assert!(info().contains("updated: 2024-02-02T00:00:00Z"), "{}", info());
+    assert_eq!(import("new.tar", &[]).status, 0, "the very same is not older");
+    assert_eq!(import("old.tar", &["--allow-older"]).status, 0);
+    assert!(info().contains("updated: 2024-01-02T00:00:00Z"), "{}", info());
+}
+
+#[test]
+fn never_updated_is_told_from_what_cannot_be_read() {
+    let stage = stage("never");
+    let info = || {
+        let run = stage.run(&["db", "info", "--db", "store"]);
+        assert_eq!(run.status, 0, "{run:?}");
+        run.stdout.lines().find(|line| line.starts_with("updated: ")).expect("a line").to_owned()
+    };
+    assert_eq!(info(), "updated: never as a whole; it was built from files");
+    stage.write("store/feeds.json", b"<html>");
+    assert!(
+        info().starts_with("updated: not known: cannot read `store/feeds.json`: expected what is known"),
+        "{}",
+        info()
+    );
+    let json = stage.run(&["db", "info", "--db", "store", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json["UpdatedAt"], "");
+    assert!(json["UpdateProblem"].as_str().is_some_and(|text| text.contains("feeds.json")), "{json}");
+    let run = scan(&stage, &["--db", "store", "--offline"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stderr.contains("note: it is not known when the database was last updated"), "{run:?}");
+    stage.write("store/feeds.json", b"{\"schema\": 1, \"feeds\": {}}");
+    stage.write("store/carried.json", b"{");
+    assert!(info().contains("not known: cannot read `store/carried.json`"), "{}", info());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "reads a small file that it had written")]
+fn facts_of_flaws_that_an_update_missed_come_with_a_later_scan() {
+    let stage = stage("facts");
+    std::fs::remove_file(stage.folder.join("advisories/kev.json")).expect("it is there");
+    assert_eq!(stage.run(&["db", "build", "--from", "advisories", "--output", "facts/"]).status, 0);
+    let server = FileServer::start();
+    let settings = format!(
+        "[update]\nsources = [\"kev\", \"epss\"]\nmirrors = {{ kev = [\"{0}\"], epss = [\"{0}\"] }}\n",
+        server.base()
+    );
+    stage.write("plimsoll.toml", settings.as_bytes());
+    // What was built from files is left as it is.
+    let run = scan(&stage, &["--db", "facts"]);
+    assert_eq!((run.status, server.take_requests().len()), (0, 0), "{run:?}");
+    server.put(
+        "known_exploited_vulnerabilities.json",
+        br#"{"title": "t", "catalogVersion": "1", "count": 1, "vulnerabilities": [{"cveID": "CVE-2021-3711",
+            "vulnerabilityName": "x", "dateAdded": "2022-01-01", "dueDate": "2022-02-01"}]}"#,
+    );
+    let run = stage.run(&["db", "update", "--db", "facts", "--retries", "0"]);
+    assert_eq!(run.status, 5, "{run:?}");
+    assert!(run.stderr.contains("cannot update 1 of 2 feeds"), "{run:?}");
+    let info = stage.run(&["db", "info", "--db", "facts"]).stdout;
+    assert!(info.contains("missing: epss: tried "), "{info}");
+    server.take_requests();
+    let run = scan(&stage, &["--db", "facts"]);
+    assert_eq!((run.status, run.stderr.as_str(), server.take_requests().len()), (0, "", 0), "{run:?}");
+
+    // An hour later.
+    let feeds = std::fs::read_to_string(stage.folder.join("facts/feeds.json")).expect("a file");
+    let mut feeds: serde_json::Value = serde_json::from_str(&feeds).expect("JSON");
+    for missed in feeds["missed"].as_object_mut().expect("those that were missed").values_mut() {
+        missed["tried_at"] = "2024-01-01T00:00:00Z".into();
+    }
+    stage.write("facts/feeds.json", feeds.to_string().as_bytes());
+    let run = scan(&stage, &["--db", "facts"]);
+    assert_eq!((run.status, run.stderr.lines().count()), (0, 1), "{run:?}");
+    assert!(run.stderr.starts_with("note: cannot fetch epss: cannot read `http://"), "{run:?}");
+    assert_eq!(scan(&stage, &["--db", "facts"]).stderr, "");
+    stage.write("facts/feeds.json", feeds.to_string().as_bytes());
+    server.put(
+        "epss_scores-current.csv.gz",
+        b"#model_version:v2025.03.14,score_date:2026-01-02T00:00:00+0000\ncve,epss,percentile\nCVE-2021-3711,0.5,0.9\n",
+    );
+    let run = scan(&stage, &["--db", "facts"]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert!(run.stdout.contains("\"EPSS\""), "{run:?}");
+    server.take_requests();
+    scan(&stage, &["--db", "facts"]);
+    assert_eq!(server.take_requests().len(), 0);
+}
+
+#[test]
 fn help_fits_a_terminal() {
     let stage = Stage::empty("help");
-    for words in [&["--help"][..], &["scan", "--help"], &["db", "update", "--help"], &["db", "diff", "-h"]] {
+    for words in [
+        &["--help"][..],
+        &["scan", "--help"],
+        &["db", "--help"],
+        &["db", "update", "--help"],
+        &["db", "pull", "--help"],
+        &["db", "import", "-h"],
+        &["db", "info", "--help"],
+        &["db", "diff", "-h"],
+    ] {
         let run = stage.run(words);
         assert_eq!(run.status, 0, "{run:?}");
         assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{run:?}");

@@ -101,7 +101,7 @@ pub(crate) fn packing(key: Option<&PrivateKey>) -> Packing<'_> {
 }
 
 pub(crate) fn taking(trust: &Trust) -> Taking<'_> {
-    Taking { trust, wanted: None, progress: None }
+    Taking { trust, wanted: None, not_before: None, progress: None }
 }
 
 /// What an error says, without the paths of this run.

@@ -209,9 +209,10 @@ impl Read for BlobReader<'_> {
                         self.failed = true;
                         let error = if source.kind() == io::ErrorKind::UnexpectedEof {
                             self.size_error(format!(
-                                "{} bytes, after {} attempts",
+                                "{} bytes, after {} attempt{}",
                                 self.offset,
-                                self.failures + 1
+                                self.failures + 1,
+                                if self.failures == 0 { "" } else { "s" }
                             ))
                         } else {
                             HttpError::Connection {

@@ -224,10 +224,9 @@ impl Client {
     /// needs no certificates. Hosts the user named as insecure are asked without.
     fn send(&self, path: &str, request: &Request<'_>) -> Result<Response, Error> {
         let authority = self.reference.registry_host().to_owned();
-        let address = |plain: bool| Url {
-            scheme: if plain { Scheme::Http } else { Scheme::Https },
-            authority: authority.clone(),
-            path: path.to_owned(),
+        let address = |plain: bool| {
+            let scheme = if plain { Scheme::Http } else { Scheme::Https };
+            Url::of(scheme, authority.clone(), path.to_owned())
         };
         let known = self.state().plain;
         let plain = known.unwrap_or_else(|| self.http.plain_allowed(&address(true)));

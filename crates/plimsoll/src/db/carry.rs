@@ -6,17 +6,18 @@ use anyhow::anyhow;
 use plimsoll_artifact::{Packing, Received, Taking};
 use plimsoll_attest::{PrivateKey, Trust, Verified, read_private_key, read_public_keys, write_key_pair};
 use plimsoll_db::{Generation, Store};
+use plimsoll_feed::size;
 use plimsoll_oci::Reference;
 
-use super::info::size;
 use crate::args::{RegistryArgs, SigningKey, Trust as TrustArgs};
 use crate::carried::Carried;
 use crate::database::current;
+use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::{Bars, CarryBar};
 use crate::settings::Settings;
-use crate::update;
+use crate::updated::{Updated, updated};
 
 pub(super) fn export(
     path: &Path,
@@ -25,7 +26,7 @@ pub(super) fn export(
     settings: &Settings,
     bars: &Bars,
 ) -> Result<Exit, Failure> {
-    let (generation, created) = carriable(path)?;
+    let (generation, created) = carriable(path, bars)?;
     let key = signing_key(key, settings, bars)?;
     bars.say(format!("writing {}", file.display()));
     let progress = CarryBar::new(bars);
@@ -34,10 +35,10 @@ pub(super) fn export(
     finish(bars);
     let signed = if exported.signed { "signed" } else { "not signed" };
     say(&format!(
-        "{}: {} in {} chunks, {}, {signed}\n",
+        "{}: {} in {}, {}, {signed}\n",
         file.display(),
         exported.database,
-        exported.chunks,
+        chunks(exported.chunks),
         size(exported.size_bytes)
     ))
 }
@@ -47,13 +48,16 @@ pub(super) fn import(
     file: &Path,
     trust: &TrustArgs,
     settings: &Settings,
+    environment: &Environment,
     bars: &Bars,
 ) -> Result<Exit, Failure> {
+    let held = held(path, trust, environment);
     let trust = trusted(trust, settings, &file.display().to_string())?;
     let store = Store::at(path);
     bars.say(format!("reading {}", file.display()));
     let progress = CarryBar::new(bars);
-    let taking = Taking { trust: &trust, wanted: None, progress: Some(&progress) };
+    let taking =
+        Taking { trust: &trust, wanted: None, not_before: held.as_deref(), progress: Some(&progress) };
     let received = plimsoll_artifact::import(file, &store, &taking).map_err(failure)?;
     taken(&store, &received, &file.display().to_string(), bars)
 }
@@ -68,7 +72,7 @@ pub(super) fn push(
 ) -> Result<Exit, Failure> {
     let target = read_reference(reference)?;
     let reach = reach(registry, settings)?;
-    let (generation, created) = carriable(path)?;
+    let (generation, created) = carriable(path, bars)?;
     let key = signing_key(key, settings, bars)?;
     bars.say(format!("sending to {target}"));
     let progress = CarryBar::new(bars);
@@ -77,10 +81,10 @@ pub(super) fn push(
     finish(bars);
     let signed = if pushed.signed { "signed" } else { "not signed" };
     say(&format!(
-        "{target}: {}, {signed}\nartifact: {}\nsent: {} chunks, {}; {} were there\n",
+        "{target}: {}, {signed}\nartifact: {}\nsent: {}, {}; {} were there\n",
         pushed.database,
         pushed.digest,
-        pushed.sent_chunks,
+        chunks(pushed.sent_chunks),
         size(pushed.sent_bytes),
         pushed.known_chunks
     ))
@@ -92,15 +96,18 @@ pub(super) fn pull(
     trust: &TrustArgs,
     registry: &RegistryArgs,
     settings: &Settings,
+    environment: &Environment,
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     let source = read_reference(reference)?;
+    let held = held(path, trust, environment);
     let trust = trusted(trust, settings, reference)?;
     let reach = reach(registry, settings)?;
     let store = Store::at(path);
     bars.say(format!("asking for {source}"));
     let progress = CarryBar::new(bars);
-    let taking = Taking { trust: &trust, wanted: None, progress: Some(&progress) };
+    let taking =
+        Taking { trust: &trust, wanted: None, not_before: held.as_deref(), progress: Some(&progress) };
     let received = plimsoll_artifact::pull(&source, &store, &taking, &reach).map_err(failure)?;
     taken(&store, &received, reference, bars)
 }
@@ -117,7 +124,7 @@ pub(super) fn keygen(file: &Path) -> Result<Exit, Failure> {
 }
 
 /// The current generation, and when it was last compared with its sources, or what is nearest to that.
-fn carriable(path: &Path) -> Result<(Generation, String), Failure> {
+fn carriable(path: &Path, bars: &Bars) -> Result<(Generation, String), Failure> {
     if path.is_file() {
         let what =
             format!("cannot carry `{}`: expected a folder of partitions, found one file", path.display());
@@ -126,7 +133,11 @@ fn carriable(path: &Path) -> Result<(Generation, String), Failure> {
         ));
     }
     let generation = current(&Store::at(path))?;
-    let mut created = update::updated(path, None);
+    let updated = updated(path, None);
+    if let Updated::Unknown(reason) = &updated {
+        bars.note(&format!("note: {reason}: the database is said to be of its newest advisory"));
+    }
+    let mut created = updated.time().to_owned();
     if created.is_empty() {
         created.clone_from(&generation.manifest().newest_advisory);
     }
@@ -136,12 +147,37 @@ fn carriable(path: &Path) -> Result<(Generation, String), Failure> {
     Ok((generation, created))
 }
 
+/// The moment that what is taken over must not be before: when what is here was last compared with its sources, or else
+/// that of its newest advisory. `None` where there is nothing here, or any age is taken; nor does a moment count that has
+/// not come yet, or a clock that once went wrong would keep out all that is published after.
+fn held(path: &Path, arguments: &TrustArgs, environment: &Environment) -> Option<String> {
+    if arguments.allow_older {
+        return None;
+    }
+    let held = match updated(path, None) {
+        Updated::At(time) => time,
+        // What is damaged is best replaced: where its manifest can be read, that tells.
+        Updated::Never | Updated::Unknown(_) => {
+            Store::at(path).current().ok().flatten()?.manifest().newest_advisory.clone()
+        }
+    };
+    held.parse::<jiff::Timestamp>().is_ok_and(|moment| moment <= environment.now).then_some(held)
+}
+
 fn taken(store: &Store, received: &Received, from: &str, bars: &Bars) -> Result<Exit, Failure> {
     let signed_by = match &received.verified {
         Verified::By { key, .. } => key.to_string(),
         Verified::NotAsked => String::new(),
     };
-    let carried = Carried { created: received.created.clone(), from: from.to_owned(), signed_by };
+    let mut carried = Carried { created: received.created.clone(), from: from.to_owned(), signed_by };
+    if received.unchanged {
+        // The same was published before as well: it is as new as it was.
+        let before = Carried::read(store).unwrap_or_default().created;
+        let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        if moment(&before) > moment(&carried.created) {
+            carried.created = before;
+        }
+    }
     carried.write(store)?;
     finish(bars);
     let signed = match carried.signed_by.as_str() {
@@ -149,13 +185,16 @@ fn taken(store: &Store, received: &Received, from: &str, bars: &Bars) -> Result<
         key => format!("signed by {key}"),
     };
     let what = if received.unchanged { "was here already" } else { "is now the current generation" };
+    let read = match (received.fetched_chunks, received.known_chunks) {
+        (0, 0) => "nothing was read: all of it was here".to_owned(),
+        (fetched, known) => {
+            format!("read: {}, {}; {known} were here", chunks(fetched), size(received.fetched_bytes))
+        }
+    };
     say(&format!(
-        "{}: {what}\n{signed}; last compared with its sources {}\nread: {} chunks, {}; {} were here\n",
+        "{}: {what}\n{signed}; last compared with its sources {}\n{read}\n",
         received.generation.digest(),
-        received.created,
-        received.fetched_chunks,
-        size(received.fetched_bytes),
-        received.known_chunks
+        carried.created
     ))
 }
 
@@ -208,6 +247,10 @@ fn reach(arguments: &RegistryArgs, settings: &Settings) -> Result<plimsoll_oci::
     options.http.insecure_http.clone_from(insecure);
     options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
     Ok(options)
+}
+
+fn chunks(count: usize) -> String {
+    format!("{count} chunk{}", if count == 1 { "" } else { "s" })
 }
 
 fn finish(bars: &Bars) {

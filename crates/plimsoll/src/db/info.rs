@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use plimsoll_db::{Generation, Manifest, Snapshot};
+use plimsoll_db::{Generation, Manifest, Snapshot, SourceInfo};
+use plimsoll_feed::{Feeds, size};
+use plimsoll_model::Ecosystem;
 use plimsoll_report::printable;
 
 use super::json;
@@ -13,7 +15,7 @@ use crate::database::{damaged, spoken};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::update;
+use crate::updated::{Updated, updated};
 
 /// Records that were left out and are listed one by one, in all.
 const MAX_SHOWN_FAILURES: usize = 20;
@@ -29,7 +31,7 @@ pub(super) fn run(path: &Path, format: DbFormat, environment: &Environment) -> R
             of_store(path, &snapshot, manifest, &kept, environment).into_bytes()
         }
         (Some(manifest), DbFormat::Json) => {
-            json::bytes(&json::of_store(&snapshot, manifest, &update::updated(path, None), &kept))?
+            json::bytes(&json::of_store(&snapshot, manifest, &updated(path, None), &kept))?
         }
         (None, DbFormat::Json) => json::bytes(&json::of_file(&snapshot, &snapshot.info().map_err(damaged)?))?,
         (None, DbFormat::Text) => format!(
@@ -59,13 +61,17 @@ fn of_store(
     };
     line(format!("database: {}", path.display()));
     line(format!("digest: {}", snapshot.digest()));
-    line(format!("updated: {}", when(&update::updated(path, None), environment)));
+    line(match updated(path, None) {
+        Updated::At(time) => format!("updated: {}", when(&time, environment)),
+        Updated::Never => "updated: never as a whole; it was built from files".to_owned(),
+        Updated::Unknown(reason) => format!("updated: not known: {reason}"),
+    });
     line(format!("newest advisory: {}", when(&manifest.newest_advisory, environment)));
     let download: u64 = manifest.partitions.iter().map(|partition| partition.size_bytes).sum();
     line(format!(
-        "{} advisories in {} partitions; {} on disk, {} to carry",
-        manifest.advisories,
-        manifest.partitions.len(),
+        "{} in {}; {} on disk, {} to carry",
+        counted(manifest.advisories, "advisory", "advisories"),
+        counted(manifest.partitions.len() as u64, "partition", "partitions"),
         size(snapshot.size_bytes()),
         size(download)
     ));
@@ -73,8 +79,11 @@ fn of_store(
     partitions(manifest, &mut line);
     line(String::new());
     sources(manifest, &mut line);
+    if let Ok(feeds) = snapshot.generation().map_or(Ok(Feeds::default()), |kept| Feeds::open(kept.store())) {
+        behind(&feeds, &mut line);
+    }
     for generation in kept.iter().filter(|generation| *generation.digest() != snapshot.digest()) {
-        line(format!("kept besides: {}", generation.digest()));
+        line(format!("kept: {}", generation.digest()));
     }
     text
 }
@@ -101,7 +110,10 @@ fn partitions(manifest: &Manifest, line: &mut impl FnMut(String)) {
         row.bytes += partition.size_bytes;
         row.newest = row.newest.max(partition.newest_advisory.as_str());
     }
-    line(format!("{:<22} {:>9} {:>9} {:>9}  {:<10}", "partition", "packages", "ranges", "size", "newest"));
+    line(format!(
+        "{:<22} {:>9} {:>9} {:>9}  {:<10}",
+        "partition", "packages", "ranges", "to carry", "newest"
+    ));
     for (ecosystem, row) in rows {
         let newest: String = row.newest.chars().take(10).collect();
         line(format!(
@@ -130,8 +142,9 @@ fn sources(manifest: &Manifest, line: &mut impl FnMut(String)) {
     let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
     for source in &manifest.sources {
         let row = rows.entry(&source.source).or_default();
-        row.records += source.records;
-        row.usable += source.usable;
+        let facts = facts_of(manifest, source);
+        row.records += source.records + facts;
+        row.usable += source.usable + facts;
         row.failed += source.failed;
         row.newest = row.newest.max(source.newest.as_str());
         row.licence = &source.licence;
@@ -147,7 +160,7 @@ fn sources(manifest: &Manifest, line: &mut impl FnMut(String)) {
     ));
     for (name, row) in rows {
         let newest: String = row.newest.chars().take(10).collect();
-        let licence: String = row.licence.chars().take(22).collect();
+        let licence = cut(row.licence, 22);
         line(format!(
             "{name:<18} {:>8} {:>8} {:>6}  {newest:<10}  {licence}",
             row.records, row.usable, row.failed
@@ -171,6 +184,37 @@ fn sources(manifest: &Manifest, line: &mut impl FnMut(String)) {
     }
 }
 
+fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// How many facts of flaws alone (KEV, EPSS) there are of a source's scope: they are no records of packages.
+fn facts_of(manifest: &Manifest, source: &SourceInfo) -> u64 {
+    let ecosystem = |name: &str| Ecosystem::from_name(name.split(':').next().unwrap_or_default());
+    let of_flaws = manifest.partitions.iter().filter(|partition| ecosystem(&partition.name).is_none());
+    let origins = of_flaws.flat_map(|partition| &partition.origins);
+    let of_source = origins.filter(|origin| origin.source == source.source && origin.scope == source.scope);
+    of_source.fold(0, |sum, origin| sum.saturating_add(origin.records))
+}
+
+/// A text of at most so many characters, with a mark where it was cut.
+fn cut(text: &str, length: usize) -> String {
+    if text.chars().count() <= length {
+        return text.to_owned();
+    }
+    text.chars().take(length.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The feeds that could not be brought up to date when that was last tried.
+fn behind(feeds: &Feeds, line: &mut impl FnMut(String)) {
+    for feed in feeds.feeds().filter(|feed| !feed.failure.is_empty()) {
+        line(format!("behind: {} {}: as of {}: {}", feed.source, feed.scope, feed.checked_at, feed.failure));
+    }
+    for missed in feeds.missed() {
+        line(format!("missing: {}: tried {}: {}", missed.source, missed.tried_at, missed.failure));
+    }
+}
+
 /// `plimsoll db sources`: what is read, whose it is, under which licence.
 pub(super) fn sources_text(width: usize) -> String {
     let mut text = String::new();
@@ -178,10 +222,12 @@ pub(super) fn sources_text(width: usize) -> String {
         let about = source.about();
         let taken = if about.by_default { "" } else { ", not by default" };
         writeln!(text, "{}: {}{taken}", about.name, about.title).expect("a string takes every text");
-        for words in wrapped(&about.brings.split_whitespace().collect::<Vec<_>>(), width.clamp(40, 120) - 4) {
-            writeln!(text, "    {words}").expect("a string takes every text");
+        let licence = format!("licence: {}", about.licence);
+        let width = width.clamp(40, 120) - 4;
+        let lines = |words: &str| wrapped(&words.split_whitespace().collect::<Vec<_>>(), width);
+        for line in [lines(about.brings), vec![about.home.to_owned()], lines(&licence)].concat() {
+            writeln!(text, "    {line}").expect("a string takes every text");
         }
-        writeln!(text, "    {} ({})", about.home, about.licence).expect("a string takes every text");
     }
     text
 }
@@ -214,24 +260,16 @@ fn when(time: &str, environment: &Environment) -> String {
     }
 }
 
-/// Bytes in the unit that fits: `12.3 MB`.
-pub(super) fn size(bytes: u64) -> String {
-    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
-    match bytes {
-        1_000_000.. => format!("{} MB", tenths(1_000_000)),
-        1000.. => format!("{} kB", tenths(1000)),
-        _ => format!("{bytes} B"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_a_unit() {
-        for (bytes, text) in [(7, "7 B"), (1500, "1.5 kB"), (12_345_678, "12.3 MB")] {
-            assert_eq!(size(bytes), text);
+    fn a_text_that_is_cut_says_so() {
+        for (text, expected) in
+            [("CC0-1.0", "CC0-1.0"), ("MITX", "MITX"), ("free to use", "free to…"), ("äöüßéèêñ", "äöüßéèêñ")]
+        {
+            assert_eq!(cut(text, 8), expected);
         }
     }
 

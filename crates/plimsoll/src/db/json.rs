@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::diff::Counts;
 use super::search::{Found, FoundAdvisory};
 use crate::exit::{Exit, Failure};
+use crate::updated::Updated;
 
 /// A value as it is printed, with a line end.
 pub(super) fn bytes(value: &Value) -> Result<Vec<u8>, Failure> {
@@ -23,7 +24,7 @@ pub(super) fn bytes(value: &Value) -> Result<Vec<u8>, Failure> {
 pub(super) fn of_store(
     snapshot: &Snapshot,
     manifest: &Manifest,
-    updated: &str,
+    updated: &Updated,
     kept: &[Generation],
 ) -> Value {
     let partitions: Vec<Value> = manifest
@@ -69,7 +70,11 @@ pub(super) fn of_store(
     let generations: Vec<String> = kept.iter().map(|generation| generation.digest().to_string()).collect();
     json!({
         "Digest": snapshot.digest().to_string(),
-        "UpdatedAt": updated,
+        "UpdatedAt": updated.time(),
+        "UpdateProblem": match updated {
+            Updated::Unknown(reason) => reason.as_str(),
+            Updated::At(_) | Updated::Never => "",
+        },
         "NewestAdvisory": manifest.newest_advisory,
         "Advisories": manifest.advisories,
         "SizeBytes": snapshot.size_bytes(),
