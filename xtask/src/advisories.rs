@@ -131,6 +131,7 @@ fn record(
         package_name(share, one.min(two).min(random.below(share.packages)))
     };
     let stem = of_package(&mut random);
+    let mut built = version(share, &mut random);
     for part in 0..named {
         // An erratum names the packages that were built of one source, which are always the same ones.
         let name = if part == 0 {
@@ -142,7 +143,13 @@ fn record(
             let ecosystem =
                 if release.is_empty() { share.name.to_owned() } else { format!("{}:{release}", share.name) };
             let mut events = vec![json!({"introduced": "0"})];
-            if share.kind != Kind::Malicious && random.below(10) > 2 {
+            if share.kind == Kind::Erratum {
+                // An erratum is of builds: each has a version, and some four packages share it, as AlmaLinux's do.
+                if random.below(4) == 0 {
+                    built = version(share, &mut random);
+                }
+                events.push(json!({"fixed": built}));
+            } else if share.kind != Kind::Malicious && random.below(10) > 2 {
                 events.push(json!({"fixed": version(share, &mut random)}));
             }
             let mut ranges = vec![json!({"type": "ECOSYSTEM", "events": events})];

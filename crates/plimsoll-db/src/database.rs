@@ -403,7 +403,17 @@ impl AdvisoryLookup for Database {
     }
 
     fn candidates(&self, namespace: &Namespace, name: &str) -> Result<Vec<Candidate>, LookupError> {
-        self.entries(namespace, name)?.map(|entry| entry?.to_candidate(namespace, name)).collect()
+        self.entries(namespace, name)?.map(|entry| entry?.to_candidate(namespace, name, None)).collect()
+    }
+
+    fn candidates_for(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        version: &str,
+    ) -> Result<Vec<Candidate>, LookupError> {
+        let entries = self.entries(namespace, name)?;
+        entries.map(|entry| entry?.to_candidate(namespace, name, Some(version))).collect()
     }
 
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {

@@ -4,7 +4,7 @@ use plimsoll_model::{
     Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, EventKind, LookupError, Namespace,
     Rating,
 };
-use plimsoll_version::Event;
+use plimsoll_version::{Event, surely_differ};
 
 use crate::bytes::{MAX_RESERVE, Put as _, Reader};
 use crate::record::{event_kind, event_tag, read_status, status_tag};
@@ -191,8 +191,14 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// All of it, owned. `namespace` and `name` are what it was found under.
-    pub fn to_candidate(self, namespace: &Namespace, name: &str) -> Result<Candidate, LookupError> {
+    /// All of it, owned. `namespace` and `name` are what it was found under. Of versions that are listed, those that
+    /// surely differ from `version` are left out, where it is given.
+    pub fn to_candidate(
+        self,
+        namespace: &Namespace,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Candidate, LookupError> {
         if let Some(short) = self.short()? {
             let owned =
                 |event: Event<'_>| AffectedEvent { kind: event.kind, version: event.version.to_owned() };
@@ -214,9 +220,12 @@ impl<'a> Entry<'a> {
             ranges.push(AffectedRange { events });
         }
         let version_count = reader.count()?;
-        let mut versions = Vec::with_capacity(version_count.min(MAX_RESERVE));
+        let mut versions = Vec::new();
         for _ in 0..version_count {
-            versions.push(self.strings.get(reader.number()?)?.to_owned());
+            let listed = self.strings.get(reader.number()?)?;
+            if version.is_none_or(|version| !surely_differ(listed, version)) {
+                versions.push(listed.to_owned());
+            }
         }
         let ratings = read_ratings(&mut reader, self.strings)?;
         let mut affected =

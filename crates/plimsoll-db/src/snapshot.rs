@@ -279,6 +279,20 @@ impl Snapshot {
         }
     }
 
+    /// What the namespace's partition says, with the numbers of all.
+    fn candidates_of(
+        &self,
+        namespace: &Namespace,
+        ask: impl FnOnce(&Database) -> Result<Vec<Candidate>, LookupError>,
+    ) -> Result<Vec<Candidate>, LookupError> {
+        let Some((first, database)) = self.database_of(namespace)? else { return Ok(Vec::new()) };
+        let mut candidates = ask(database)?;
+        for candidate in &mut candidates {
+            candidate.advisory = candidate.advisory.saturating_add(*first);
+        }
+        Ok(candidates)
+    }
+
     fn database_of(&self, namespace: &Namespace) -> Result<Option<&(u32, Database)>, LookupError> {
         if let Some(&place) = self.namespaces.get(namespace) {
             return Ok(self.databases.get(place));
@@ -311,12 +325,16 @@ impl AdvisoryLookup for Snapshot {
     }
 
     fn candidates(&self, namespace: &Namespace, name: &str) -> Result<Vec<Candidate>, LookupError> {
-        let Some((first, database)) = self.database_of(namespace)? else { return Ok(Vec::new()) };
-        let mut candidates = database.candidates(namespace, name)?;
-        for candidate in &mut candidates {
-            candidate.advisory = candidate.advisory.saturating_add(*first);
-        }
-        Ok(candidates)
+        self.candidates_of(namespace, |database| database.candidates(namespace, name))
+    }
+
+    fn candidates_for(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        version: &str,
+    ) -> Result<Vec<Candidate>, LookupError> {
+        self.candidates_of(namespace, |database| database.candidates_for(namespace, name, version))
     }
 
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 
 use plimsoll_model::{
     AdvisoryLookup, Gap, Inventory, LookupError, NotAffected, Package, PackageKind, Undetermined,
@@ -14,6 +17,14 @@ use crate::flaw::{best_name, is_cve};
 use crate::hit::{Answers, Denial, Earlier, Hit};
 use crate::plan::Plan;
 use crate::records::{Records, by_name};
+use crate::severity::Scores;
+
+/// Threads that judge.
+const MAX_THREADS: usize = 16;
+/// Groups of packages for each of which there is a thread: fewer are judged before another one has begun.
+const GROUPS_OF_THREAD: usize = 64;
+/// Groups that a thread takes at once.
+const GROUPS_AT_ONCE: usize = 16;
 
 /// What becomes of one flaw in one group of packages.
 pub(crate) enum Judged {
@@ -22,35 +33,78 @@ pub(crate) enum Judged {
     Undetermined(Undetermined),
 }
 
-/// The state of one evaluation.
-pub(crate) struct Evaluation<'a> {
+/// Judges all packages of an inventory, on all processors: what becomes of each flaw, in the order of packages, and the
+/// packages that nobody could judge and ratings that could not be read.
+pub(crate) fn judge_all(
+    inventory: &Inventory,
+    database: &dyn AdvisoryLookup,
+    options: &Options,
+) -> Result<(Vec<Judged>, BTreeSet<Gap>), LookupError> {
+    let plan = Plan::new(inventory, database);
+    let groups = groups(inventory);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(MAX_THREADS).min(groups.len() / GROUPS_OF_THREAD);
+    // Neighbours share sources and records, so they are judged together.
+    let next = AtomicUsize::new(0);
+    let judge = || {
+        let mut evaluation = Evaluation::new(inventory, database, options, &plan);
+        let mut judged = Vec::new();
+        loop {
+            let start = next.fetch_add(GROUPS_AT_ONCE, Relaxed).min(groups.len());
+            let of_thread = &groups[start..groups.len().min(start + GROUPS_AT_ONCE)];
+            if of_thread.is_empty() {
+                return Ok((judged, evaluation.gaps));
+            }
+            let mut of_groups = Vec::new();
+            for packages in of_thread {
+                evaluation.judge(packages, &mut |one| of_groups.push(one))?;
+            }
+            judged.push((start, of_groups));
+        }
+    };
+    let mut gaps: BTreeSet<Gap> = plan.gaps.iter().cloned().collect();
+    let mut judged = Vec::new();
+    let done: Vec<_> = if threads <= 1 {
+        vec![judge()]
+    } else {
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(judge)).collect();
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            running.into_iter().map(join).collect()
+        })
+    };
+    for done in done {
+        let (mut more, more_gaps) = done?;
+        judged.append(&mut more);
+        gaps.extend(more_gaps);
+    }
+    judged.sort_unstable_by_key(|(start, _)| *start);
+    Ok((judged.into_iter().flat_map(|(_, of_groups)| of_groups).collect(), gaps))
+}
+
+/// The state of one thread's evaluation.
+struct Evaluation<'a> {
     inventory: &'a Inventory,
     options: &'a Options,
-    plan: Plan,
+    plan: &'a Plan,
     answers: Answers<'a>,
     records: Records<'a>,
-    /// Packages that nobody could judge, and ratings that could not be read.
-    pub(crate) gaps: BTreeSet<Gap>,
+    scores: Scores,
+    gaps: BTreeSet<Gap>,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(crate) fn new(
+    fn new(
         inventory: &'a Inventory,
         database: &'a dyn AdvisoryLookup,
         options: &'a Options,
+        plan: &'a Plan,
     ) -> Self {
-        let plan = Plan::new(inventory, database);
-        let gaps = plan.gaps.iter().cloned().collect();
         let (answers, records) = (Answers::new(database), Records::new(database));
-        Self { inventory, options, plan, answers, records, gaps }
-    }
-
-    /// Judges all packages and hands out what becomes of each flaw.
-    pub(crate) fn run(&mut self, mut take: impl FnMut(Judged)) -> Result<(), LookupError> {
-        for packages in groups(self.inventory) {
-            self.judge(&packages, &mut take)?;
-        }
-        Ok(())
+        let (scores, gaps) = (Scores::default(), BTreeSet::new());
+        Self { inventory, options, plan, answers, records, scores, gaps }
     }
 
     fn judge(&mut self, packages: &[usize], take: &mut impl FnMut(Judged)) -> Result<(), LookupError> {
@@ -70,9 +124,9 @@ impl<'a> Evaluation<'a> {
             take(if holding.is_empty() {
                 Judged::Undetermined(undetermined(&names, of_flaw[0], packages[0]))
             } else {
-                let (records, gaps) = (&mut self.records, &mut self.gaps);
+                let (records, scores, gaps) = (&mut self.records, &mut self.scores, &mut self.gaps);
                 let packages = packages.to_owned();
-                let made = finding::finding(&names, &holding, packages, self.options, records, gaps)?;
+                let made = finding::finding(&names, &holding, packages, self.options, records, scores, gaps)?;
                 Judged::Affected(Box::new(made))
             });
         }
@@ -92,7 +146,7 @@ impl<'a> Evaluation<'a> {
                 continue;
             }
             for term in &terms {
-                let answer = self.answers.answer(&self.plan, term, &mut self.records)?;
+                let answer = self.answers.answer(self.plan, term, &mut self.records)?;
                 for (number, hit) in &answer.hits {
                     if !spoken.names(*number, &mut self.records)? {
                         hits.entry(*number).or_insert_with(|| Rc::clone(hit));

@@ -6,7 +6,7 @@ use plimsoll_model::{
 };
 use plimsoll_version::{Affectedness, Scheme, Version, compare};
 
-use crate::evaluation::{Evaluation, Judged};
+use crate::evaluation::{Judged, judge_all};
 use crate::explained::{
     Comparison, EntryExplained, Explained, Explanation, Holds, Outcome, RangeExplained, RatingExplained,
     Speaks,
@@ -55,9 +55,9 @@ pub fn explain(
         }
     }
 
-    let mut evaluation = Evaluation::new(inventory, database, options);
-    evaluation.run(|judged| asked.take(judged, &mut explained))?;
-    explained.gaps = evaluation.gaps.into_iter().collect();
+    let (judged, gaps) = judge_all(inventory, database, options)?;
+    judged.into_iter().for_each(|judged| asked.take(judged, &mut explained));
+    explained.gaps = gaps.into_iter().collect();
     let nobody_asked = explained.advisories.is_empty() && !plan.gaps.is_empty();
     explained.outcome = if !explained.findings.is_empty() {
         Outcome::Affected

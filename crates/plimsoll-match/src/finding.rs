@@ -14,7 +14,7 @@ use crate::flaw::{best_name, is_collected, is_cve};
 use crate::hit::Hit;
 use crate::records::{Identity, Record, Records, identity};
 use crate::risk::risk;
-use crate::severity::{self, By, Said};
+use crate::severity::{self, By, Said, Scores};
 use crate::text::{Written, text};
 
 /// CVEs of one flaw that are looked up in the tables; a record rarely takes more than one for one flaw.
@@ -36,6 +36,7 @@ pub(crate) fn finding(
     packages: Vec<usize>,
     options: &Options,
     records: &mut Records<'_>,
+    scores: &mut Scores,
     gaps: &mut BTreeSet<Gap>,
 ) -> Result<Made, LookupError> {
     let id = best_name(names).expect("a flaw has a name: its record's ID where no other is given").clone();
@@ -52,7 +53,7 @@ pub(crate) fn finding(
 
     let own = hits.iter().map(|hit| &hit.record.advisory);
     let malicious = own.clone().any(Advisory::is_malicious);
-    let said = said(names, hits, &others, records)?;
+    let said = said(names, hits, &others, records, scores)?;
     tell_unreadable(&said, gaps);
     let (severity, step) = if malicious {
         (SeverityChoice { severity: Severity::Critical, source: SeveritySource::Malicious }, None)
@@ -144,10 +145,15 @@ fn said(
     hits: &[&Hit],
     others: &[Rc<Record>],
     records: &mut Records<'_>,
+    scores: &mut Scores,
 ) -> Result<Vec<Said>, LookupError> {
     let mut said = Vec::new();
     let mut say = |origin: &str, rating: &Rating, by: By, of_distribution: bool| {
-        said.push(Said { rating: rating.clone(), by, of_distribution, origin: origin.to_owned() });
+        let scored = match &rating.scale {
+            RatingScale::Cvss(vector) => Some(scores.score(vector)),
+            _ => None,
+        };
+        said.push(Said { rating: rating.clone(), by, of_distribution, origin: origin.to_owned(), scored });
     };
     for hit in hits {
         let advisory = &hit.record.advisory;
@@ -175,9 +181,7 @@ fn said(
 /// Vectors that cannot be read are gaps.
 fn tell_unreadable(said: &[Said], gaps: &mut BTreeSet<Gap>) {
     for said in said {
-        if let RatingScale::Cvss(vector) = &said.rating.scale
-            && let Err(why) = plimsoll_cvss::score(vector)
-        {
+        if let Some(Err(why)) = &said.scored {
             gaps.insert(crate::gap(format!("{why} (given by `{}`)", said.origin)));
         }
     }

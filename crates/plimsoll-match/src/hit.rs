@@ -92,7 +92,7 @@ impl<'a> Answers<'a> {
         let mut answer = Answer::default();
         let mut earlier = Earlier::default();
         for (position, namespace) in namespaces.iter().enumerate() {
-            let mut candidates = self.database.candidates(namespace, &term.name)?;
+            let mut candidates = self.database.candidates_for(namespace, &term.name, &term.version)?;
             candidates.retain(|candidate| answer.spoken.binary_search(&candidate.advisory).is_err());
             candidates.sort_by_key(|candidate| candidate.advisory);
             let mut rest = candidates.into_iter().peekable();

@@ -67,7 +67,7 @@ pub use plan::needed;
 pub use risk::{MAX_RISK_TENTHS, risk};
 pub use severity::{InvalidSeverityOrder, SeverityOrder};
 
-use evaluation::{Evaluation, Judged};
+use evaluation::{Judged, judge_all};
 
 /// Name under which the matcher reports its gaps.
 const REPORTER: &str = "match";
@@ -109,14 +109,16 @@ pub fn evaluate(
     options: &Options,
 ) -> Result<Matches, LookupError> {
     let mut matches = Matches::default();
-    let mut evaluation = Evaluation::new(inventory, database, options);
-    evaluation.run(|judged| match judged {
-        Judged::Affected(made) => matches.findings.push(made.finding),
-        Judged::NotAffected(not) => matches.not_affected.push(not),
-        Judged::Undetermined(doubt) => matches.undetermined.push(doubt),
-    })?;
+    let (judged, gaps) = judge_all(inventory, database, options)?;
+    for judged in judged {
+        match judged {
+            Judged::Affected(made) => matches.findings.push(made.finding),
+            Judged::NotAffected(not) => matches.not_affected.push(not),
+            Judged::Undetermined(doubt) => matches.undetermined.push(doubt),
+        }
+    }
     sort(&mut matches, inventory);
-    matches.gaps = evaluation.gaps.into_iter().collect();
+    matches.gaps = gaps.into_iter().collect();
     Ok(matches)
 }
 

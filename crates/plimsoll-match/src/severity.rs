@@ -12,9 +12,10 @@
 //! - Whom the order does not list comes after all that it lists, so that a short order hides nothing.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fmt;
 
-use plimsoll_cvss::{Band, CvssScore, CvssVersion};
+use plimsoll_cvss::{Band, CvssScore, CvssVersion, Scored};
 use plimsoll_model::{Rating, RatingScale, Severity, SeverityChoice, SeveritySource};
 
 /// One step of an order of trust: a source by its name, or a group.
@@ -177,6 +178,23 @@ pub(crate) struct Said {
     pub(crate) of_distribution: bool,
     /// The document or table that says it.
     pub(crate) origin: String,
+    /// What its vector comes to, where it is one; the reason where that cannot be read.
+    pub(crate) scored: Option<Result<Scored, String>>,
+}
+
+/// What vectors come to, each read once: a few hundred different ones are said over and over.
+#[derive(Default)]
+pub(crate) struct Scores(HashMap<String, Result<Scored, String>>);
+
+impl Scores {
+    pub(crate) fn score(&mut self, vector: &str) -> Result<Scored, String> {
+        if let Some(scored) = self.0.get(vector) {
+            return scored.clone();
+        }
+        let scored = plimsoll_cvss::score(vector).map_err(|why| why.to_string());
+        self.0.insert(vector.to_owned(), scored.clone());
+        scored
+    }
 }
 
 /// Who said it, the nearest first.
@@ -237,12 +255,12 @@ pub(crate) fn worth(scale: &RatingScale) -> Option<(Severity, Option<u8>)> {
 /// Reads one scale of what was said by one of them.
 type Read = fn(&[&Said], By) -> Option<SeverityChoice>;
 
-fn of<'s>(said: &'s [&Said], by: By) -> impl Iterator<Item = &'s Rating> {
-    said.iter().filter(move |said| said.by == by).map(|said| &said.rating)
+fn of<'s>(said: &'s [&Said], by: By) -> impl Iterator<Item = &'s Said> {
+    said.iter().copied().filter(move |said| said.by == by)
 }
 
 fn word(said: &[&Said], by: By) -> Option<SeverityChoice> {
-    let words = of(said, by).filter_map(|rating| match rating.scale {
+    let words = of(said, by).map(|said| &said.rating).filter_map(|rating| match rating.scale {
         RatingScale::Word(word) if word != Severity::Unknown => Some((word, &rating.source)),
         _ => None,
     });
@@ -251,10 +269,8 @@ fn word(said: &[&Said], by: By) -> Option<SeverityChoice> {
 }
 
 fn vector(said: &[&Said], by: By) -> Option<SeverityChoice> {
-    let vectors = of(said, by).filter_map(|rating| match &rating.scale {
-        RatingScale::Cvss(vector) => {
-            plimsoll_cvss::score(vector).ok().map(|scored| (scored, &rating.source, vector))
-        }
+    let vectors = of(said, by).filter_map(|said| match (&said.rating.scale, &said.scored) {
+        (RatingScale::Cvss(vector), Some(Ok(scored))) => Some((*scored, &said.rating.source, vector)),
         _ => None,
     });
     let (scored, source, vector) = vectors.max_by_key(|&(scored, source, vector)| {
@@ -268,7 +284,7 @@ fn vector(said: &[&Said], by: By) -> Option<SeverityChoice> {
 }
 
 fn score(said: &[&Said], by: By) -> Option<SeverityChoice> {
-    let scores = of(said, by).filter_map(|rating| match rating.scale {
+    let scores = of(said, by).map(|said| &said.rating).filter_map(|rating| match rating.scale {
         RatingScale::Score(tenths) => Some((tenths, &rating.source)),
         _ => None,
     });

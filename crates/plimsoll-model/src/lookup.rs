@@ -13,6 +13,20 @@ pub trait AdvisoryLookup: Sync {
     /// [`LookupError`] where the database is damaged.
     fn candidates(&self, namespace: &Namespace, name: &str) -> Result<Vec<Candidate>, LookupError>;
 
+    /// The same for one version of the package: of affected versions that are listed one by one, those that
+    /// [`plimsoll_version::surely_differ`] from it may be left out.
+    ///
+    /// # Errors
+    /// [`LookupError`] where the database is damaged.
+    fn candidates_for(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        _version: &str,
+    ) -> Result<Vec<Candidate>, LookupError> {
+        self.candidates(namespace, name)
+    }
+
     /// The document behind a [`Candidate::advisory`], without its packages and without its texts. Called for what
     /// matched, and for what else bears its names.
     ///

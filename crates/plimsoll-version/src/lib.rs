@@ -39,5 +39,5 @@ mod rpm;
 mod scheme;
 mod semver;
 
-pub use range::{Affectedness, Event, EventKind, affectedness, affectedness_of_text};
+pub use range::{Affectedness, Event, EventKind, affectedness, affectedness_of_text, surely_differ};
 pub use scheme::{InvalidVersion, MAX_VERSION_BYTES, Scheme, Version, compare};

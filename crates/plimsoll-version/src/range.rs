@@ -83,6 +83,7 @@ pub fn affectedness(installed: &Version, ranges: &[&[Event<'_>]], versions: &[&s
     let listed = versions.iter().find(|&&version| version == installed.as_str()).or_else(|| {
         versions
             .iter()
+            .filter(|version| !surely_differ(version, installed.as_str()))
             .find(|version| Place::read(scheme, version).is_ok_and(|listed| place.cmp(&listed).is_eq()))
     });
     match (listed, undetermined) {
@@ -90,6 +91,37 @@ pub fn affectedness(installed: &Version, ranges: &[&[Event<'_>]], versions: &[&s
         (None, Some(error)) => Affectedness::Undetermined { reason: error.to_string() },
         (None, None) => Affectedness::NotAffected,
     }
+}
+
+/// Whether two versions cannot be equal, whatever the scheme: both begin with numbers between dots, and one of these
+/// differs. `1.2` and `1.10.0` do; of `1.2` and `1.2.0`, and of what has an epoch or begins with a letter, nothing is
+/// said. Cheap: for lists of versions, of which hardly one is equal.
+pub fn surely_differ(one: &str, two: &str) -> bool {
+    let has_epoch = |text: &str| text.bytes().any(|byte| matches!(byte, b'!' | b':'));
+    let (mut left, mut right) = (one.as_bytes(), two.as_bytes());
+    loop {
+        let (Some((number, behind)), Some((other, other_behind))) =
+            (leading_number(left), leading_number(right))
+        else {
+            return false;
+        };
+        if number != other {
+            return !has_epoch(one) && !has_epoch(two);
+        }
+        let (Some(behind), Some(other_behind)) = (behind.strip_prefix(b"."), other_behind.strip_prefix(b"."))
+        else {
+            return false;
+        };
+        (left, right) = (behind, other_behind);
+    }
+}
+
+/// The digits at the front without leading zeros, and what follows.
+fn leading_number(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, behind) = text.split_at(end);
+    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+    (end > 0).then(|| (&digits[zeros..], behind))
 }
 
 /// As [`affectedness`], of a version that is still a text.
@@ -270,6 +302,25 @@ fn highest<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Option<Mark<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_that_surely_differ() {
+        for (one, two, differ) in [
+            ("1.2", "1.3", true),
+            ("1.2", "1.10.0", true),
+            ("10", "9-1", true),
+            ("1.2", "1.2.0", false),
+            ("1.02", "1.2", false),
+            ("1:1.2", "2:1.2", false),
+            ("1.2", "2!1.2", false),
+            ("v1.2", "1.3", false),
+            ("1.2a", "1.2b", false),
+            ("", "1", false),
+        ] {
+            assert_eq!(surely_differ(one, two), differ, "{one} {two}");
+            assert_eq!(surely_differ(two, one), differ, "{two} {one}");
+        }
+    }
 
     /// Events as in `introduced 0, fixed 1.2; introduced 2`, ranges parted by `;`, and listed versions behind `|`.
     fn answer(scheme: Scheme, installed: &str, text: &str) -> String {

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use plimsoll_version::{Affectedness, Event, EventKind, Scheme, Version, affectedness, compare};
+use plimsoll_version::{
+    Affectedness, Event, EventKind, Scheme, Version, affectedness, compare, surely_differ,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -143,6 +145,13 @@ proptest! {
     fn turning_a_comparison_around_reverses_it(scheme in scheme(), left in text(), right in text()) {
         if let (Ok(there), Ok(back)) = (compare(scheme, &left, &right), compare(scheme, &right, &left)) {
             prop_assert_eq!(there, back.reverse());
+        }
+    }
+
+    #[test]
+    fn what_surely_differs_is_not_equal(scheme in scheme(), left in text(), right in text()) {
+        if surely_differ(&left, &right) {
+            prop_assert!(!compare(scheme, &left, &right).is_ok_and(Ordering::is_eq), "{} {}", left, right);
         }
     }
 

@@ -125,7 +125,7 @@ fn add_affected(snapshot: &Snapshot, advisories: &mut [FoundAdvisory]) -> Result
             for entry in entries {
                 let candidate = match entry {
                     Ok(entry) if !wanted.contains_key(&entry.advisory) => continue,
-                    entry => entry.and_then(|entry| entry.to_candidate(namespace, name)),
+                    entry => entry.and_then(|entry| entry.to_candidate(namespace, name, None)),
                 };
                 match candidate {
                     Ok(candidate) => {
