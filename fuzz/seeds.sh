@@ -145,7 +145,7 @@ printf '{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":["%s"]},"histo
     "$digest" | seed oci config
 printf '[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l/layer.tar"]}]' | seed oci docker-manifest
 printf 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n' | seed oci answer
-printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.plimsoll.database.v1","config":{"mediaType":"application/vnd.plimsoll.database.manifest.v1+json","digest":"%s","size":7},"layers":[{"mediaType":"application/vnd.plimsoll.database.chunk.v1","digest":"%s","size":9,"annotations":{"vnd.plimsoll.partition":"PyPI","vnd.plimsoll.chunk":"0","vnd.plimsoll.first-block":"0","vnd.plimsoll.blocks":"1"}}],"annotations":{"org.opencontainers.image.created":"2026-01-02T03:04:05Z"}}' \
+printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.plimsoll.database.v2","config":{"mediaType":"application/vnd.plimsoll.database.manifest.v1+json","digest":"%s","size":7},"layers":[{"mediaType":"application/vnd.plimsoll.database.chunk.v2","digest":"%s","size":9,"annotations":{"vnd.plimsoll.partition":"PyPI","vnd.plimsoll.chunk":"0","vnd.plimsoll.first-block":"0","vnd.plimsoll.blocks":"1"}}],"annotations":{"org.opencontainers.image.created":"2026-01-02T03:04:05Z"}}' \
     "$digest" "$digest" | seed artifact manifest
 printf '{"critical":{"identity":{"docker-reference":"a/b"},"image":{"docker-manifest-digest":"%s"},"type":"cosign container image signature"},"optional":null}' \
     "$digest" | seed artifact claim

@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_db::{Builder, Database, Manifest};
 use plimsoll_model::{AdvisoryLookup, Namespace};
 
-/// Length of a header of format 3, in bytes.
-const HEADER_BYTES: usize = 56 + 10 * 56 + 32;
+/// Length of a header of format 4, in bytes.
+const HEADER_BYTES: usize = 56 + 12 * 56 + 32;
 /// The most bytes of a block of so small a database, in the form that is packed.
 const MAX_BLOCK_BYTES: usize = 1 << 20;
 
@@ -35,19 +35,32 @@ static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     builder.to_bytes().expect("a small database can be built")
 });
 
-/// What the blocks of the database unpack to is changed as the input says, and packed again.
+/// One frame, whose bytes are changed as the input says, packed again.
+fn changed(frame: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    if frame.is_empty() {
+        return Some(Vec::new());
+    }
+    let mut unpacked = zstd::bulk::decompress(frame, MAX_BLOCK_BYTES).ok()?;
+    for change in data.chunks_exact(3) {
+        let place = usize::from(u16::from_le_bytes([change[0], change[1]]));
+        let room = unpacked.len();
+        unpacked[place % room] = change[2];
+    }
+    zstd::bulk::compress(&unpacked, 1).ok()
+}
+
+/// What the blocks of the database unpack to is changed: the first frames by one half of the input, texts by the other.
 fn blocks(data: &[u8]) {
     let database = Database::from_bytes(WHOLE.clone()).expect("it was just built");
+    assert!(database.dictionary_bytes().is_empty(), "it is too small for one");
+    let (for_first, for_texts) = data.split_at(data.len() / 2);
     let frames = database.blocks().flatten().filter_map(|block| {
-        let mut unpacked = zstd::bulk::decompress(block.frame, MAX_BLOCK_BYTES).ok()?;
-        for change in data.chunks_exact(3) {
-            let place = usize::from(u16::from_le_bytes([change[0], change[1]]));
-            let room = unpacked.len();
-            unpacked[place % room] = change[2];
-        }
-        zstd::bulk::compress(&unpacked, 1).ok()
+        let (length, frames) = block.frame.split_first_chunk()?;
+        let (first, texts) = frames.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        let (first, texts) = (changed(first, for_first)?, changed(texts, for_texts)?);
+        Some([&u32::try_from(first.len()).ok()?.to_le_bytes()[..], &first, &texts].concat())
     });
-    if let Ok(file) = Builder::from_blocks("npm", frames.collect::<Vec<_>>()) {
+    if let Ok(file) = Builder::from_blocks("npm", &[], frames.collect::<Vec<_>>()) {
         let database = Database::from_bytes(file).expect("what was built can be opened");
         database.verify().expect("what was built is whole");
         for block in database.blocks().flatten() {
@@ -59,7 +72,10 @@ fn blocks(data: &[u8]) {
 fuzz_target!(|data: &[u8]| {
     let _ = Database::from_bytes(data.to_vec());
     let _ = Manifest::parse(data, "the input");
-    let _ = Builder::from_blocks("npm", [data.to_vec()]);
+    let _ = Builder::from_blocks("npm", &[], [data.to_vec()]);
+    let (dictionary, block) = data.split_at(data.len() / 2);
+    let _ = Builder::from_blocks("npm", dictionary, [block.to_vec()]);
+    let _ = plimsoll_db::declared_bytes(data);
     blocks(data);
     let mut bytes = WHOLE.clone();
     for change in data.chunks_exact(3) {

@@ -2,7 +2,7 @@
 //!
 //! An artifact is an OCI manifest of the type [`ARTIFACT_TYPE`]. Its config is the manifest of a generation, so that the
 //! digest of the config is the digest of the database; its layers are *chunks*, blocks of one partition put together
-//! until they are worth a request. Where a chunk ends decide the blocks, so that a registry keeps once what two days
+//! until they are worth a request, and before those of a partition the dictionary they are packed with. Where a chunk ends decide the blocks, so that a registry keeps once what two days
 //! have in common, and a reader fetches what it does not have.
 //!
 //! [`export`] and [`import`] use a file, [`push`] and [`pull`] a registry. A signature speaks of the manifest's digest,
@@ -40,7 +40,7 @@ mod remote;
 
 pub use error::Error;
 pub use layout::{Exported, export, import};
-pub use manifest::{ARTIFACT_TYPE, CHUNK_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
+pub use manifest::{ARTIFACT_TYPE, CHUNK_MEDIA_TYPE, CONFIG_MEDIA_TYPE, DICTIONARY_MEDIA_TYPE};
 pub use package::{Packing, Progress};
 pub use receive::{Received, Taking};
 pub use remote::{Pushed, pull, push};

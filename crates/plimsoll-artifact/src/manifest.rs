@@ -1,12 +1,13 @@
 //! The manifest of a database as an artifact.
 //!
-//! Its config is the manifest of the generation, whose digest is the digest of the database. Its layers are chunks, in
-//! the order of the partitions in that manifest and of their blocks.
+//! Its config is the manifest of the generation, whose digest is the digest of the database. Its layers are, for each
+//! partition in the order of that manifest, its dictionary if it has one, and its chunks in the order of their blocks.
 //!
 //! Source: OCI image-spec 1.1, `manifest.md`, "Guidelines for Artifact Usage".
 
 use std::collections::BTreeMap;
 
+use plimsoll_db::MAX_DICTIONARY_BYTES;
 use plimsoll_model::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,11 +16,13 @@ use crate::Error;
 use crate::chunk::{FULL_BYTES, MAX_CHUNK_BYTES};
 
 /// What an artifact says that it is.
-pub const ARTIFACT_TYPE: &str = "application/vnd.plimsoll.database.v1";
+pub const ARTIFACT_TYPE: &str = "application/vnd.plimsoll.database.v2";
 /// The media type of its config: the manifest of a generation.
 pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.plimsoll.database.manifest.v1+json";
-/// The media type of its layers.
-pub const CHUNK_MEDIA_TYPE: &str = "application/vnd.plimsoll.database.chunk.v1";
+/// The media type of its layers that are chunks.
+pub const CHUNK_MEDIA_TYPE: &str = "application/vnd.plimsoll.database.chunk.v2";
+/// The media type of its layers that are dictionaries, with which the blocks of a partition are packed.
+pub const DICTIONARY_MEDIA_TYPE: &str = "application/vnd.plimsoll.database.dictionary.v1";
 /// The media type of its manifest.
 pub(crate) const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -27,7 +30,7 @@ pub(crate) const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest
 pub(crate) const MAX_MANIFEST_BYTES: usize = 4 << 20;
 /// The most bytes of the manifest of a generation.
 pub(crate) const MAX_CONFIG_BYTES: u64 = plimsoll_db::MAX_MANIFEST_BYTES;
-/// The most chunks of an artifact.
+/// The most layers of an artifact.
 pub(crate) const MAX_CHUNKS: usize = 50_000;
 /// The most bytes of all chunks together.
 pub(crate) const MAX_TOTAL_BYTES: u64 = 16 << 30;
@@ -68,15 +71,24 @@ impl Descriptor {
     }
 }
 
-/// A chunk, as the manifest names it.
+/// A layer, as the manifest names it: a chunk of blocks, or a dictionary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
+    pub(crate) kind: ChunkKind,
     pub(crate) digest: Digest,
     pub(crate) size: u64,
     pub(crate) partition: String,
+    /// The number of a chunk in its partition; this and what follows is 0 of a dictionary.
     pub(crate) index: u64,
     pub(crate) first_block: u64,
     pub(crate) blocks: u64,
+}
+
+/// What a layer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChunkKind {
+    Dictionary,
+    Blocks,
 }
 
 /// The manifest of an artifact.
@@ -105,20 +117,26 @@ struct Raw {
 impl ArtifactManifest {
     /// The bytes. The same content gives the same.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let layers = self.chunks.iter().map(|chunk| Descriptor {
-            media_type: CHUNK_MEDIA_TYPE.to_owned(),
-            digest: chunk.digest.clone(),
-            size: chunk.size,
-            artifact_type: String::new(),
-            annotations: [
-                (PARTITION, chunk.partition.clone()),
-                (INDEX, chunk.index.to_string()),
-                (FIRST_BLOCK, chunk.first_block.to_string()),
-                (BLOCKS, chunk.blocks.to_string()),
-            ]
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        let layers = self.chunks.iter().map(|chunk| {
+            let mut annotations = vec![(PARTITION, chunk.partition.clone())];
+            let media_type = match chunk.kind {
+                ChunkKind::Dictionary => DICTIONARY_MEDIA_TYPE,
+                ChunkKind::Blocks => {
+                    annotations.extend([
+                        (INDEX, chunk.index.to_string()),
+                        (FIRST_BLOCK, chunk.first_block.to_string()),
+                        (BLOCKS, chunk.blocks.to_string()),
+                    ]);
+                    CHUNK_MEDIA_TYPE
+                }
+            };
+            Descriptor {
+                media_type: media_type.to_owned(),
+                digest: chunk.digest.clone(),
+                size: chunk.size,
+                artifact_type: String::new(),
+                annotations: annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            }
         });
         let raw = Raw {
             schema_version: 2,
@@ -174,7 +192,7 @@ impl ArtifactManifest {
             ));
         }
         if raw.layers.len() > MAX_CHUNKS {
-            return Err(bad("at most 50,000 chunks", raw.layers.len().to_string()));
+            return Err(bad("at most 50,000 layers", raw.layers.len().to_string()));
         }
         let created = raw.annotations.get(CREATED).cloned().unwrap_or_default();
         if !is_moment(&created) {
@@ -191,26 +209,36 @@ impl ArtifactManifest {
             chunks.push(chunk);
         }
         if total > MAX_TOTAL_BYTES {
-            return Err(bad("chunks of at most 16 GiB in all", format!("{total} bytes")));
+            return Err(bad("layers of at most 16 GiB in all", format!("{total} bytes")));
         }
         Ok(Self { config_digest: raw.config.digest, config_size: raw.config.size, chunks, created })
     }
 }
 
 fn chunk(layer: Descriptor) -> Result<Chunk, (&'static str, String)> {
-    if layer.media_type != CHUNK_MEDIA_TYPE {
-        let found = format!("`{}`", clip(&layer.media_type));
-        return Err(("layers of type `application/vnd.plimsoll.database.chunk.v1`", found));
-    }
+    let kind = match layer.media_type.as_str() {
+        CHUNK_MEDIA_TYPE => ChunkKind::Blocks,
+        DICTIONARY_MEDIA_TYPE => ChunkKind::Dictionary,
+        other => {
+            let found = format!("`{}`", clip(other));
+            return Err(("layers of type `application/vnd.plimsoll.database.chunk.v2`", found));
+        }
+    };
     let number = |name: &'static str| {
         let text = layer.annotations.get(name).map(String::as_str).unwrap_or_default();
         let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse::<u64>().ok().filter(|_| plain);
         number.ok_or_else(|| ("layers whose annotations number their blocks", format!("`{}`", clip(text))))
     };
-    let (index, first_block, blocks) = (number(INDEX)?, number(FIRST_BLOCK)?, number(BLOCKS)?);
+    let (index, first_block, blocks) = match kind {
+        ChunkKind::Dictionary => (0, 0, 0),
+        ChunkKind::Blocks => (number(INDEX)?, number(FIRST_BLOCK)?, number(BLOCKS)?),
+    };
+    if kind == ChunkKind::Dictionary && layer.size > MAX_DICTIONARY_BYTES as u64 {
+        return Err(("dictionaries of at most 110 KiB", format!("{} bytes", layer.size)));
+    }
     let limit = if blocks == 1 { MAX_CHUNK_BYTES } else { FULL_BYTES };
-    if blocks == 0 || layer.size > limit as u64 {
+    if kind == ChunkKind::Blocks && (blocks == 0 || layer.size > limit as u64) {
         return Err((
             "chunks of at most 1 MiB, or of one block",
             format!("{} bytes of {blocks}", layer.size),
@@ -219,7 +247,7 @@ fn chunk(layer: Descriptor) -> Result<Chunk, (&'static str, String)> {
     let partition = layer.annotations.get(PARTITION).cloned();
     let partition = partition
         .ok_or_else(|| ("layers whose annotations name their partition", "one without".to_owned()))?;
-    Ok(Chunk { digest: layer.digest, size: layer.size, partition, index, first_block, blocks })
+    Ok(Chunk { kind, digest: layer.digest, size: layer.size, partition, index, first_block, blocks })
 }
 
 /// Whether a text is a moment of RFC 3339, of a length that can be shown.
@@ -260,6 +288,7 @@ mod tests {
 
     fn sample() -> ArtifactManifest {
         let chunk = |partition: &str, index: u64| Chunk {
+            kind: ChunkKind::Blocks,
             digest: sha256(partition.as_bytes()),
             size: 9 + index,
             partition: partition.to_owned(),
@@ -267,10 +296,19 @@ mod tests {
             first_block: index * 3,
             blocks: 3,
         };
+        let dictionary = Chunk {
+            kind: ChunkKind::Dictionary,
+            digest: sha256(b"dictionary"),
+            size: 5_000,
+            partition: "PyPI".to_owned(),
+            index: 0,
+            first_block: 0,
+            blocks: 0,
+        };
         ArtifactManifest {
             config_digest: sha256(b"config"),
             config_size: 6,
-            chunks: vec![chunk("Debian:12", 0), chunk("Debian:12", 1), chunk("PyPI", 0)],
+            chunks: vec![chunk("Debian:12", 0), chunk("Debian:12", 1), dictionary, chunk("PyPI", 0)],
             created: "2026-01-02T03:04:05Z".to_owned(),
         }
     }
@@ -278,7 +316,7 @@ mod tests {
     #[test]
     fn a_manifest_is_written_and_read_back() {
         let manifest = ArtifactManifest { chunks: sample().chunks[..1].to_vec(), ..sample() };
-        expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.plimsoll.database.v1","config":{"mediaType":"application/vnd.plimsoll.database.manifest.v1+json","digest":"sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910","size":6},"layers":[{"mediaType":"application/vnd.plimsoll.database.chunk.v1","digest":"sha256:611f3dda03c38e980240ded24065800dca8807dbd3fbb9156977f06caab2067f","size":9,"annotations":{"vnd.plimsoll.blocks":"3","vnd.plimsoll.chunk":"0","vnd.plimsoll.first-block":"0","vnd.plimsoll.partition":"Debian:12"}}],"annotations":{"org.opencontainers.image.created":"2026-01-02T03:04:05Z"}}"#]]
+        expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.plimsoll.database.v2","config":{"mediaType":"application/vnd.plimsoll.database.manifest.v1+json","digest":"sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910","size":6},"layers":[{"mediaType":"application/vnd.plimsoll.database.chunk.v2","digest":"sha256:611f3dda03c38e980240ded24065800dca8807dbd3fbb9156977f06caab2067f","size":9,"annotations":{"vnd.plimsoll.blocks":"3","vnd.plimsoll.chunk":"0","vnd.plimsoll.first-block":"0","vnd.plimsoll.partition":"Debian:12"}}],"annotations":{"org.opencontainers.image.created":"2026-01-02T03:04:05Z"}}"#]]
             .assert_eq(std::str::from_utf8(&manifest.to_bytes()).unwrap());
         assert_eq!(ArtifactManifest::parse(&sample().to_bytes(), "r").unwrap(), sample());
     }
@@ -299,9 +337,9 @@ mod tests {
                 expect!["expected an OCI image manifest, found `application/vnd.oci.image.index.v1+json`"],
             ),
             (
-                good.replace("plimsoll.database.v1", "plimsoll.database.v2"),
+                good.replace("plimsoll.database.v2", "plimsoll.database.v1"),
                 expect![
-                    "expected an artifact of type `application/vnd.plimsoll.database.v1`, found `application/vnd.plimsoll.database.v2`"
+                    "expected an artifact of type `application/vnd.plimsoll.database.v2`, found `application/vnd.plimsoll.database.v1`"
                 ],
             ),
             (
@@ -342,8 +380,12 @@ mod tests {
             (
                 good.replace("database.chunk", "database.lump"),
                 expect![
-                    "expected layers of type `application/vnd.plimsoll.database.chunk.v1`, found `application/vnd.plimsoll.database.lump.v1`"
+                    "expected layers of type `application/vnd.plimsoll.database.chunk.v2`, found `application/vnd.plimsoll.database.lump.v2`"
                 ],
+            ),
+            (
+                good.replace("\"size\":5000", "\"size\":112649"),
+                expect!["expected dictionaries of at most 110 KiB, found 112649 bytes"],
             ),
             (
                 good.replace("2026-01", "yesterday"),

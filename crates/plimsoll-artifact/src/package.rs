@@ -8,7 +8,9 @@ use plimsoll_model::Digest;
 
 use crate::Error;
 use crate::chunk::{self, group};
-use crate::manifest::{ArtifactManifest, Chunk, MAX_CHUNKS, MAX_MANIFEST_BYTES, is_moment, sha256};
+use crate::manifest::{
+    ArtifactManifest, Chunk, ChunkKind, MAX_CHUNKS, MAX_MANIFEST_BYTES, is_moment, sha256,
+};
 
 /// How an artifact is made.
 #[derive(Clone, Copy, Default)]
@@ -43,16 +45,17 @@ pub(crate) struct Package {
     pub(crate) digest: Digest,
 }
 
-/// A chunk, and where its blocks are.
+/// A layer, and where its bytes are.
 pub(crate) struct PlannedChunk {
     database: usize,
-    blocks: Range<usize>,
+    /// Of its blocks; `None` for the dictionary.
+    blocks: Option<Range<usize>>,
     pub(crate) digest: Digest,
     pub(crate) size: u64,
 }
 
-/// The blocks of all partitions of a package.
-pub(crate) struct Blocks<'a>(Vec<Vec<Block<'a>>>);
+/// The dictionaries and blocks of all partitions of a package.
+pub(crate) struct Blocks<'a>(Vec<(&'a [u8], Vec<Block<'a>>)>);
 
 impl Package {
     pub(crate) fn new(generation: &Generation, created: &str) -> Result<Self, Error> {
@@ -70,23 +73,37 @@ impl Package {
         for (number, (database, info)) in databases.iter().zip(infos).enumerate() {
             // What is given to others, and may be signed, is looked at as a whole before.
             database.verify()?;
+            let dictionary = database.dictionary_bytes();
             let blocks = blocks_of(database)?;
-            for (index, range) in ranges(&blocks).into_iter().enumerate() {
-                let bytes = bytes_of(&blocks[range.clone()]);
-                let (digest, size) = (sha256(&bytes), bytes.len() as u64);
+            let ranges = ranges(&blocks);
+            let mut add = |bytes: &[u8], range: Option<(usize, Range<usize>)>| {
+                let (digest, size) = (sha256(bytes), bytes.len() as u64);
+                let (index, blocks) = range.clone().unwrap_or_default();
                 chunks.push(Chunk {
+                    kind: if range.is_some() { ChunkKind::Blocks } else { ChunkKind::Dictionary },
                     digest: digest.clone(),
                     size,
                     partition: info.name.clone(),
                     index: index as u64,
-                    first_block: range.start as u64,
-                    blocks: range.len() as u64,
+                    first_block: blocks.start as u64,
+                    blocks: blocks.len() as u64,
                 });
-                planned.push(PlannedChunk { database: number, blocks: range, digest, size });
+                planned.push(PlannedChunk {
+                    database: number,
+                    blocks: range.map(|(_, range)| range),
+                    digest,
+                    size,
+                });
+            };
+            if !dictionary.is_empty() {
+                add(dictionary, None);
+            }
+            for (index, range) in ranges.into_iter().enumerate() {
+                add(&bytes_of(&blocks[range.clone()]), Some((index, range)));
             }
         }
         if planned.len() > MAX_CHUNKS {
-            return Err(too_large(format!("{} chunks", planned.len())));
+            return Err(too_large(format!("{} layers", planned.len())));
         }
         let config = generation.manifest_bytes().to_vec();
         let config_digest = sha256(&config);
@@ -105,7 +122,8 @@ impl Package {
     }
 
     pub(crate) fn blocks(&self) -> Result<Blocks<'_>, Error> {
-        Ok(Blocks(self.databases.iter().map(blocks_of).collect::<Result<_, _>>()?))
+        let of = |database| Ok((Database::dictionary_bytes(database), blocks_of(database)?));
+        Ok(Blocks(self.databases.iter().map(of).collect::<Result<_, Error>>()?))
     }
 
     /// The bytes of all chunks together.
@@ -116,7 +134,8 @@ impl Package {
 
 impl Blocks<'_> {
     pub(crate) fn chunk(&self, chunk: &PlannedChunk) -> Vec<u8> {
-        bytes_of(&self.0[chunk.database][chunk.blocks.clone()])
+        let (dictionary, blocks) = &self.0[chunk.database];
+        chunk.blocks.clone().map_or_else(|| dictionary.to_vec(), |range| bytes_of(&blocks[range]))
     }
 }
 
@@ -134,7 +153,7 @@ pub(crate) fn bytes_of(blocks: &[Block<'_>]) -> Vec<u8> {
 }
 
 fn too_large(found: String) -> Error {
-    Error::Unfit { expected: "a manifest of at most 4 MiB and 50,000 chunks".to_owned(), found }
+    Error::Unfit { expected: "a manifest of at most 4 MiB and 50,000 layers".to_owned(), found }
 }
 
 /// A signature of an artifact, and the manifest of it and of those that are there already.

@@ -10,12 +10,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll_attest::{MAX_CLAIM_BYTES, SignatureImage, SignedClaim, Trust, Verified};
-use plimsoll_db::{Block, Database, Generation, Manifest, PartitionInfo, PartitionWriter, Store};
+use plimsoll_db::{
+    Block, Database, Generation, Manifest, PartitionInfo, PartitionWriter, Store, declared_bytes,
+};
 use plimsoll_model::{Digest, Namespace};
 
 use crate::Error;
 use crate::chunk;
-use crate::manifest::{ArtifactManifest, Chunk, clip, is_before, sha256};
+use crate::manifest::{ArtifactManifest, Chunk, ChunkKind, clip, is_before, sha256};
 use crate::package::{Progress, blocks_of, bytes_of, ranges};
 
 /// The most chunks that are fetched at once.
@@ -188,7 +190,13 @@ fn plan<'a>(
         let (own, behind) = rest.split_at(count);
         rest = behind;
         let mut blocks = 0_u64;
-        for (index, chunk) in own.iter().enumerate() {
+        let is_dictionary = |chunk: &&Chunk| chunk.kind == ChunkKind::Dictionary;
+        let of_blocks = &own[own.iter().take(1).filter(is_dictionary).count()..];
+        for (index, chunk) in of_blocks.iter().enumerate() {
+            if chunk.kind == ChunkKind::Dictionary {
+                let expected = "one dictionary before its chunks".to_owned();
+                return Err(bad(&info.name, expected, format!("dictionary {} behind them", chunk.digest)));
+            }
             if chunk.index != index as u64 || chunk.first_block != blocks {
                 let expected = format!("chunk {index} with block {blocks} as its first");
                 return Err(bad(
@@ -223,6 +231,7 @@ struct Counts {
 
 /// Partitions of the store that are like those that are missing, cut into chunks.
 struct Known<'a> {
+    dictionaries: HashMap<Digest, &'a [u8]>,
     blocks: Vec<Vec<Block<'a>>>,
     chunks: HashMap<Digest, (usize, Range<usize>)>,
 }
@@ -237,7 +246,16 @@ impl<'a> Known<'a> {
                 chunks.insert(sha256(&bytes_of(&blocks[range.clone()])), (number, range));
             }
         }
-        Self { blocks, chunks }
+        let dictionaries = databases.iter().map(Database::dictionary_bytes);
+        let dictionaries = dictionaries.map(|dictionary| (sha256(dictionary), dictionary)).collect();
+        Self { dictionaries, blocks, chunks }
+    }
+
+    fn contains(&self, chunk: &Chunk) -> bool {
+        match chunk.kind {
+            ChunkKind::Dictionary => self.dictionaries.contains_key(&chunk.digest),
+            ChunkKind::Blocks => self.chunks.contains_key(&chunk.digest),
+        }
     }
 
     fn blocks(&self, digest: &Digest) -> Option<&[Block<'a>]> {
@@ -271,27 +289,31 @@ fn fetch(
     while !rest.is_empty() {
         let (batch, behind) = rest.split_at(batch(rest));
         rest = behind;
-        let wanted: Vec<&Chunk> = batch
-            .iter()
-            .map(|(_, chunk)| *chunk)
-            .filter(|chunk| known.blocks(&chunk.digest).is_none())
-            .collect();
+        let wanted: Vec<&Chunk> =
+            batch.iter().map(|(_, chunk)| *chunk).filter(|chunk| !known.contains(chunk)).collect();
         counts.fetched += wanted.len();
         counts.fetched_bytes += wanted.iter().map(|chunk| chunk.size).sum::<u64>();
         counts.known += batch.len() - wanted.len();
         let mut fetched = all(shelf, &wanted)?.into_iter();
         for (number, chunk) in batch {
             sink.reach(*number)?;
-            match known.blocks(&chunk.digest) {
-                Some(blocks) if blocks.len() as u64 == chunk.blocks => {
+            let mut fetched =
+                || fetched.next().expect("each chunk that is not known was fetched, in this order");
+            match (chunk.kind, known.blocks(&chunk.digest)) {
+                (ChunkKind::Dictionary, _) => match known.dictionaries.get(&chunk.digest) {
+                    Some(dictionary) => sink.dictionary(dictionary)?,
+                    None => sink.dictionary(&fetched())?,
+                },
+                (ChunkKind::Blocks, Some(blocks)) if blocks.len() as u64 == chunk.blocks => {
                     for block in blocks {
                         sink.push(block.frame)?;
                     }
                 }
-                Some(blocks) => return Err(sink.number_of_frames(chunk, blocks.len().to_string())),
-                None => {
-                    let bytes =
-                        fetched.next().expect("each chunk that is not known was fetched, in this order");
+                (ChunkKind::Blocks, Some(blocks)) => {
+                    return Err(sink.number_of_frames(chunk, blocks.len().to_string()));
+                }
+                (ChunkKind::Blocks, None) => {
+                    let bytes = fetched();
                     let frames = chunk::unpack(&bytes, chunk.blocks)
                         .map_err(|found| sink.number_of_frames(chunk, found))?;
                     for frame in frames {
@@ -327,7 +349,11 @@ fn all(shelf: &dyn Shelf, chunks: &[&Chunk]) -> Result<Vec<Vec<u8>>, Error> {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let (Some(chunk), Some(place)) = (chunks.get(index), results.get(index)) else { break };
-                    let result = shelf.blob(&chunk.digest, chunk.size, "chunk", "its manifest");
+                    let what = match chunk.kind {
+                        ChunkKind::Dictionary => "dictionary",
+                        ChunkKind::Blocks => "chunk",
+                    };
+                    let result = shelf.blob(&chunk.digest, chunk.size, what, "its manifest");
                     if result.is_err() {
                         // Those behind it are not worth their bytes.
                         next.store(chunks.len(), Ordering::Relaxed);
@@ -368,15 +394,21 @@ impl Sink<'_> {
                 }
             }
             let Some((info, _)) = self.missing.get(self.next) else { break };
-            self.open = Some(self.store.partition_writer(&info.name));
+            self.open = Some(self.store.partition_writer(&info.name, &[])?);
             self.next += 1;
         }
         Ok(())
     }
 
+    /// What the blocks of the partition that was reached are packed with: it comes before them.
+    fn dictionary(&mut self, dictionary: &[u8]) -> Result<(), Error> {
+        let (info, _) = self.missing[self.next - 1];
+        self.open = Some(self.store.partition_writer(&info.name, dictionary)?);
+        Ok(())
+    }
+
     fn push(&mut self, frame: &[u8]) -> Result<(), Error> {
-        let declared = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten().unwrap_or_default();
-        self.unpacked_bytes = self.unpacked_bytes.saturating_add(declared);
+        self.unpacked_bytes = self.unpacked_bytes.saturating_add(declared_bytes(frame));
         if self.unpacked_bytes > MAX_UNPACKED_BYTES {
             return Err(Error::Content {
                 what: "chunks".to_owned(),

@@ -12,7 +12,9 @@ use std::fs;
 use std::sync::Mutex;
 
 use expect_test::expect;
-use plimsoll_artifact::{Error, Packing, Progress, Taking, export, import};
+use plimsoll_artifact::{
+    CHUNK_MEDIA_TYPE, DICTIONARY_MEDIA_TYPE, Error, Packing, Progress, Taking, export, import,
+};
 use plimsoll_attest::{PrivateKey, Trust, Verified};
 use plimsoll_model::Namespace;
 use world::{CREATED, Folder, change, files, fill, forge, pack, packing, show, taking, unpack};
@@ -69,6 +71,11 @@ fn of_a_changed_database_little_is_read() {
     assert_eq!(received.partitions, 1);
     assert!(received.fetched_chunks <= 3, "{} of {}", received.fetched_chunks, exported.chunks);
     assert!(received.known_chunks > 0);
+    let dictionary = |generation: &plimsoll_db::Generation| {
+        generation.partition("PyPI").unwrap().dictionary_bytes().to_vec()
+    };
+    assert!(!dictionary(&generation).is_empty());
+    assert_eq!(dictionary(&generation), dictionary(&received.generation));
     there.verify().unwrap();
     // Back to the first: nothing of it was thrown away.
     let back = import(&first, &there, &taking(&trust)).unwrap();
@@ -280,7 +287,10 @@ fn what_is_forged_is_refused() {
     // Chunks in each other's place, under names that are right: who has no key can write such a manifest. With a key it is
     // refused for that, without one since the blocks make up another partition.
     let by_partition = |name: &str| {
-        layers.iter().position(|layer| layer["annotations"]["vnd.plimsoll.partition"] == name).unwrap()
+        let is_first = |layer: &serde_json::Value| {
+            layer["annotations"]["vnd.plimsoll.partition"] == name && layer["mediaType"] == CHUNK_MEDIA_TYPE
+        };
+        layers.iter().position(is_first).unwrap()
     };
     let (one, two) = (by_partition("PyPI"), by_partition("Debian"));
     for (first, second) in [(one, one + 1), (one, two)] {
@@ -332,10 +342,97 @@ fn what_is_forged_is_refused() {
     pack(&bad, &members);
     let said = show(&folder, import(&bad, &there, &taking(&trust)));
     assert!(
-        said.ends_with("expected one artifact of type `application/vnd.plimsoll.database.v1`, found 2"),
+        said.ends_with("expected one artifact of type `application/vnd.plimsoll.database.v2`, found 2"),
         "{said}"
     );
     assert!(there.current().unwrap().is_none());
+    assert!(files(&there.path().join("generations")).is_empty());
+}
+
+#[test]
+fn another_dictionary_is_refused() {
+    let folder = Folder::new();
+    let file = folder.path("db.tar");
+    let generation = fill(&folder.store("here"), 1_000);
+    let dictionary = generation.partition("PyPI").unwrap().dictionary_bytes().to_vec();
+    assert!(!dictionary.is_empty());
+    let key = PrivateKey::generate().unwrap();
+    export(&generation, &file, &packing(Some(&key))).unwrap();
+    let good = unpack(&file);
+    let (trust, anyone) = (Trust::keys(vec![key.public()]), Trust::anyone());
+    let (bad, there) = (folder.path("bad.tar"), folder.store("there"));
+    let digest = world::sha256(&dictionary);
+    let name = format!("blobs/{}", digest.replace(':', "/"));
+    assert_eq!(good[&name], dictionary);
+
+    // A byte of it is another, or it is not there.
+    for at in [0, 8, 100, dictionary.len() - 1] {
+        let mut members = good.clone();
+        members.get_mut(&name).unwrap()[at] ^= 1;
+        pack(&bad, &members);
+        for trust in [&trust, &anyone] {
+            let said = show(&folder, import(&bad, &there, &taking(trust)));
+            assert!(said.starts_with(&format!("cannot read dictionary {digest}")), "{said}");
+        }
+    }
+    let mut members = good.clone();
+    members.remove(&name);
+    pack(&bad, &members);
+    let said = show(&folder, import(&bad, &there, &taking(&trust)));
+    assert!(said.contains("since its manifest names it, found none"), "{said}");
+
+    // A manifest that names another: a damaged one, that of another partition, none, or the same behind its chunks.
+    let change = |change: &dyn Fn(&mut Vec<serde_json::Value>)| {
+        let mut members = good.clone();
+        let mut damaged = dictionary.clone();
+        damaged[60_000.min(dictionary.len() / 2)] ^= 1;
+        members.insert(format!("blobs/{}", world::sha256(&damaged).replace(':', "/")), damaged);
+        forge(&mut members, |text| {
+            let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            change(json["layers"].as_array_mut().unwrap());
+            json.to_string()
+        });
+        pack(&bad, &members);
+        let said = show(&folder, import(&bad, &there, &taking(&trust)));
+        assert!(said.contains("cannot trust `FOLDER/bad.tar`"), "{said}");
+        let said = show(&folder, import(&bad, &there, &taking(&anyone)));
+        assert_ne!(said, "taken");
+        assert!(there.current().unwrap().is_none());
+        said
+    };
+    let place =
+        |layers: &[serde_json::Value]| layers.iter().position(|layer| layer["digest"] == *digest).unwrap();
+    let mut damaged = dictionary.clone();
+    damaged[60_000.min(dictionary.len() / 2)] ^= 1;
+    let damaged = world::sha256(&damaged);
+    change(&|layers| {
+        let place = place(layers);
+        layers[place]["digest"] = damaged.clone().into();
+    });
+    change(&|layers| {
+        let is_debian = |layer: &&serde_json::Value| {
+            layer["annotations"]["vnd.plimsoll.partition"] == "Debian"
+                && layer["mediaType"] == DICTIONARY_MEDIA_TYPE
+        };
+        let other = layers.iter().find(is_debian).unwrap().clone();
+        let place = place(layers);
+        layers[place]["digest"] = other["digest"].clone();
+        layers[place]["size"] = other["size"].clone();
+    });
+    change(&|layers| {
+        let place = place(layers);
+        layers.remove(place);
+    });
+    let said = change(&|layers| {
+        let place = place(layers);
+        layers.swap(place, place + 1);
+    });
+    assert!(said.contains("expected one dictionary before its chunks"), "{said}");
+    let said = change(&|layers| {
+        let twice = layers[place(layers)].clone();
+        layers.insert(place(layers), twice);
+    });
+    assert!(said.contains("expected one dictionary before its chunks"), "{said}");
     assert!(files(&there.path().join("generations")).is_empty());
 }
 
@@ -414,13 +511,13 @@ fn other_files_are_named() {
         (
             r#"{"schemaVersion":2,"manifests":[]}"#,
             expect![
-                "cannot read `index.json` of `FOLDER/file`: expected one artifact of type `application/vnd.plimsoll.database.v1`, found none"
+                "cannot read `index.json` of `FOLDER/file`: expected one artifact of type `application/vnd.plimsoll.database.v2`, found none"
             ],
         ),
         (
             r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","size":2}]}"#,
             expect![
-                "cannot read `index.json` of `FOLDER/file`: expected one artifact of type `application/vnd.plimsoll.database.v1`, found `application/vnd.oci.image.index.v1+json`"
+                "cannot read `index.json` of `FOLDER/file`: expected one artifact of type `application/vnd.plimsoll.database.v2`, found `application/vnd.oci.image.index.v1+json`"
             ],
         ),
         (

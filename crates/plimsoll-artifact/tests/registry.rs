@@ -201,7 +201,7 @@ fn what_was_tampered_with_is_refused() {
     };
     let said = refused(&image, Some(&key), &Trust::anyone());
     assert!(
-        said.ends_with("expected an artifact of type `application/vnd.plimsoll.database.v1`, found `application/vnd.oci.image.config.v1+json`"),
+        said.ends_with("expected an artifact of type `application/vnd.plimsoll.database.v2`, found `application/vnd.oci.image.config.v1+json`"),
         "{said}"
     );
 }

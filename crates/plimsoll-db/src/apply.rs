@@ -6,10 +6,11 @@ use std::thread;
 
 use crate::block::Frame;
 use crate::derive::build;
+use crate::dictionary::Dictionary;
 use crate::generation::Generation;
 use crate::info::Origin;
 use crate::manifest::{Manifest, PartitionInfo, SourceInfo};
-use crate::merge::{NewRecord, merge, sort};
+use crate::merge::{Merged, NewRecord, merge, sort};
 use crate::update::{Changes, Dropped, Update};
 use crate::{Database, Error, Store};
 
@@ -97,7 +98,7 @@ impl Store {
             },
             None => None,
         };
-        let frames = merge(base.as_ref(), update, new)?;
+        let Merged { dictionary, frames } = merge(base.as_ref(), update, new)?;
         if frames.is_empty() {
             return Ok(None);
         }
@@ -106,11 +107,16 @@ impl Store {
         {
             return Ok(Some(info.clone()));
         }
-        self.finish(name, &frames).map(Some)
+        self.finish(name, &dictionary, &frames).map(Some)
     }
 
-    pub(crate) fn finish(&self, name: &str, frames: &[Frame<'_>]) -> Result<PartitionInfo, Error> {
-        let built = build(name, frames, BTreeMap::new())?;
+    pub(crate) fn finish(
+        &self,
+        name: &str,
+        dictionary: &Dictionary,
+        frames: &[Frame<'_>],
+    ) -> Result<PartitionInfo, Error> {
+        let built = build(name, dictionary, frames, BTreeMap::new())?;
         let digest = self.write_partition(&built)?;
         Ok(PartitionInfo::new(name, digest, built.info))
     }

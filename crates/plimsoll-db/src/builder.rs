@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plimsoll_advisory::{Document, ReadReport, SOURCES};
-use plimsoll_model::{Advisory, KevEntry, VulnerabilityScore};
+use plimsoll_model::{Advisory, KevEntry, LookupError, VulnerabilityScore};
 
 use crate::block::{BlockReader, Frame, unpack};
 use crate::derive::{Built, build};
+use crate::dictionary::Dictionary;
 use crate::info::BuildReport;
 use crate::manifest::SourceInfo;
-use crate::merge::{NewRecord, merge, sort};
+use crate::merge::{Merged, NewRecord, merge, sort};
 use crate::split::EVERYTHING;
 use crate::update::{Changes, Update};
 use crate::{Error, file};
@@ -122,8 +123,8 @@ impl Builder {
             });
         }
         sort(&mut records);
-        let frames = merge(None, &Update::new(), &records)?;
-        build(EVERYTHING, &frames, left_out(&self.read))
+        let Merged { dictionary, frames } = merge(None, &Update::new(), &records)?;
+        build(EVERYTHING, &dictionary, &frames, left_out(&self.read))
     }
 
     fn write_store(self, path: &Path) -> Result<BuildReport, Error> {
@@ -150,30 +151,45 @@ impl Builder {
         })
     }
 
-    /// The bytes of the file of a partition with these blocks, in their order, byte for byte: what is derived from them
-    /// is derived again.
+    /// The bytes of the file of a partition with these packed blocks, in their order, byte for byte: what is derived from
+    /// them is derived again. `dictionary` is what [`crate::Database::dictionary_bytes`] gives, which is empty where there is none.
     ///
     /// # Errors
-    /// [`Error::Block`] for what is no block, or not one of records in ascending order.
-    pub fn from_blocks(name: &str, frames: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<u8>, Error> {
+    /// [`Error::Block`] for what is no block, not one of records in ascending order, or packed with another dictionary.
+    pub fn from_blocks(
+        name: &str,
+        dictionary: &[u8],
+        blocks: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Vec<u8>, Error> {
+        let dictionary = read_dictionary(name, dictionary)?;
         let frames: Vec<Frame<'static>> =
-            frames.into_iter().map(|frame| read_frame(name, frame)).collect::<Result<_, _>>()?;
-        Ok(build(name, &frames, BTreeMap::new())?.into_bytes())
+            blocks.into_iter().map(|block| read_frame(name, &dictionary, block)).collect::<Result<_, _>>()?;
+        Ok(build(name, &dictionary, &frames, BTreeMap::new())?.into_bytes())
     }
 }
 
-/// A frame from anywhere, with its digest and number of records.
-pub(crate) fn read_frame(partition: &str, frame: Vec<u8>) -> Result<Frame<'static>, Error> {
+fn bad_block(partition: &str) -> impl Fn(LookupError) -> Error {
+    move |error| Error::Block { partition: partition.to_owned(), reason: error.reason }
+}
+
+/// A dictionary from anywhere.
+pub(crate) fn read_dictionary(partition: &str, section: &[u8]) -> Result<Dictionary, Error> {
+    Dictionary::read(section).map_err(bad_block(partition))
+}
+
+/// A packed block from anywhere, with its digest and number of records.
+pub(crate) fn read_frame(
+    partition: &str,
+    dictionary: &Dictionary,
+    block: Vec<u8>,
+) -> Result<Frame<'static>, Error> {
     use sha2::{Digest as _, Sha256};
-    let bad = |error: plimsoll_model::LookupError| Error::Block {
-        partition: partition.to_owned(),
-        reason: error.reason,
-    };
-    let unpacked = unpack(&frame).map_err(bad)?;
-    let records = BlockReader::new(&unpacked).map_err(bad)?.count_left();
+    let bad = bad_block(partition);
+    let unpacked = unpack(&block, dictionary).map_err(&bad)?;
+    let records = BlockReader::new(&unpacked).map_err(&bad)?.count_left();
     Ok(Frame {
         digest: Sha256::digest(&unpacked).into(),
-        bytes: frame.into(),
+        bytes: block.into(),
         records: u32::try_from(records).expect("no more records than bytes, which are 64 MiB at most"),
         unpacked_bytes: u32::try_from(unpacked.len()).expect("64 MiB at most"),
     })

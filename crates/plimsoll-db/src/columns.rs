@@ -4,10 +4,12 @@
 //! then finds what repeats close by. It is a step of the packing alone: a block's digest is that of its records in
 //! their own order, and what cannot be put in columns without loss is packed as it is.
 //!
-//! The form: a byte 0, which no block of records begins with, as it has at least one origin; then [`COLUMNS`] columns,
-//! each with a varint length in front. Which value goes to which column follows from walking a record, in [`walk`].
+//! The form: a byte 0, which no block of records begins with, as it has at least one origin; then its columns in their
+//! order, each with a varint length in front. Columns of texts stand in the same form apart from the rest, without the
+//! byte; where all of them are empty, nothing stands there. Which value goes to which column follows from walking a
+//! record, in [`walk`].
 
-use plimsoll_model::LookupError;
+use plimsoll_model::{LookupError, Reference, Texts};
 
 use crate::block::{MAX_BLOCK_BYTES, PART};
 use crate::bytes::{Put as _, Reader, damaged};
@@ -46,6 +48,19 @@ const RANGES: usize = 23;
 const EVENTS: usize = 24;
 const VERSION: usize = 25;
 const LISTED: usize = 26;
+
+/// Whether values of that kind are texts, which stand apart. None of them may be like a value of another kind.
+fn is_text(kind: usize) -> bool {
+    matches!(kind, LINK_KIND | LINK | SUMMARY | DETAILS)
+}
+
+/// A block in columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) first: Vec<u8>,
+    /// May be empty.
+    pub(crate) texts: Vec<u8>,
+}
 
 /// How a text is written where it is likely to be another one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -291,13 +306,13 @@ impl Walk for Join<'_> {
 }
 
 /// A block in columns, if it can be had back from them byte for byte.
-pub(crate) fn shred(block: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn shred(block: &[u8]) -> Option<Columns> {
     let columns = shredded(block).ok()?;
-    let same = join(&columns).is_ok_and(|joined| joined == block);
+    let same = join(&columns.first, &columns.texts).is_ok_and(|joined| joined == block);
     same.then_some(columns)
 }
 
-fn shredded(block: &[u8]) -> Result<Vec<u8>, LookupError> {
+fn shredded(block: &[u8]) -> Result<Columns, LookupError> {
     let mut reader = Reader::new(block, PART);
     let origins = reader.count()?;
     for _ in 0..origins {
@@ -317,9 +332,12 @@ fn shredded(block: &[u8]) -> Result<Vec<u8>, LookupError> {
             return Err(shred.record.damaged("nothing behind a record"));
         }
     }
-    let mut out = Vec::with_capacity(block.len() + 2 * COLUMNS);
-    out.push(MARK);
-    for column in &shred.columns {
+    let mut out = Columns { first: Vec::with_capacity(block.len() + 2 * COLUMNS), texts: Vec::new() };
+    out.first.push(MARK);
+    let numbered = || shred.columns.iter().enumerate().map(|(number, column)| (is_text(number / 2), column));
+    let has_texts = numbered().any(|(is_text, column)| is_text && !column.is_empty());
+    for (is_text, column) in numbered().filter(|(is_text, _)| has_texts || !is_text) {
+        let out = if is_text { &mut out.texts } else { &mut out.first };
         out.put_count(column.len());
         out.extend_from_slice(column);
     }
@@ -327,17 +345,24 @@ fn shredded(block: &[u8]) -> Result<Vec<u8>, LookupError> {
 }
 
 /// The block of these columns, from anywhere.
-pub(crate) fn join(columns: &[u8]) -> Result<Vec<u8>, LookupError> {
-    let mut reader = Reader::new(columns, PART);
-    if reader.byte()? != MARK {
-        return Err(reader.damaged("a block in columns"));
+pub(crate) fn join(first: &[u8], texts: &[u8]) -> Result<Vec<u8>, LookupError> {
+    let length = first.len() + texts.len();
+    let has_texts = !texts.is_empty();
+    let (mut first, mut texts) = (Reader::new(first, PART), Reader::new(texts, PART));
+    if first.byte()? != MARK {
+        return Err(first.damaged("a block in columns"));
     }
     let mut split = Vec::with_capacity(COLUMNS);
-    for _ in 0..COLUMNS {
-        split.push(Reader::new(reader.sized()?, PART));
+    for number in 0..COLUMNS {
+        let column = match is_text(number / 2) {
+            true if has_texts => texts.sized()?,
+            true => &[],
+            false => first.sized()?,
+        };
+        split.push(Reader::new(column, PART));
     }
-    if !reader.is_empty() {
-        return Err(reader.damaged("nothing behind the columns"));
+    if !first.is_empty() || !texts.is_empty() {
+        return Err(first.damaged("nothing behind the columns"));
     }
     let front = split[2 * ORIGINS + 1].rest();
     let mut reader = Reader::new(front, PART);
@@ -346,7 +371,7 @@ pub(crate) fn join(columns: &[u8]) -> Result<Vec<u8>, LookupError> {
         reader.sized()?;
     }
     let records = reader.varint()?;
-    let mut block = Vec::with_capacity(2 * columns.len());
+    let mut block = Vec::with_capacity(2 * length);
     block.extend_from_slice(front);
     let mut join = Join {
         columns: split,
@@ -365,6 +390,61 @@ pub(crate) fn join(columns: &[u8]) -> Result<Vec<u8>, LookupError> {
         return Err(damaged(PART, "nothing that is left in columns"));
     }
     Ok(block)
+}
+
+/// The texts of one record, from the columns of texts alone, from anywhere: those before it are passed over.
+pub(crate) fn texts(columns: &[u8], record: usize) -> Result<Texts, LookupError> {
+    let mut reader = Reader::new(columns, PART);
+    // In the order of their numbers.
+    let mut column = || -> Result<TextColumn<'_>, LookupError> {
+        let (numbers, bytes) = (reader.sized()?, reader.sized()?);
+        Ok(TextColumn { numbers: Reader::new(numbers, PART), bytes: Reader::new(bytes, PART) })
+    };
+    let [mut kinds, mut links, mut summaries, mut details] = [column()?, column()?, column()?, column()?];
+    // A link that is like the one before it has more bytes than it takes here.
+    let mut room = MAX_BLOCK_BYTES;
+    let mut link: Vec<u8> = Vec::new();
+    for number in 0..=record {
+        let is_wanted = number == record;
+        let mut out = Texts::default();
+        for _ in 0..kinds.numbers.varint()? {
+            let kind = kinds.next()?;
+            let shared = links.numbers.varint()?;
+            let rest = links.next()?;
+            let shared = usize::try_from(shared).ok().filter(|shared| *shared <= link.len());
+            link.truncate(shared.ok_or_else(|| damaged(PART, "no more in common than there was"))?);
+            link.extend_from_slice(rest);
+            if is_wanted {
+                let left = room.checked_sub(kind.len() + link.len());
+                room = left.ok_or_else(|| damaged(PART, "links of at most 64 MiB"))?;
+                out.references.push(Reference { kind: text(kind)?, url: text(&link)? });
+            }
+        }
+        let (summary, details) = (summaries.next()?, details.next()?);
+        if is_wanted {
+            (out.summary, out.details) = (text(summary)?, text(details)?);
+            return Ok(out);
+        }
+    }
+    Err(damaged(PART, "as many records with texts"))
+}
+
+/// Numbers and bytes of a column of texts.
+struct TextColumn<'a> {
+    numbers: Reader<'a>,
+    bytes: Reader<'a>,
+}
+
+impl<'a> TextColumn<'a> {
+    fn next(&mut self) -> Result<&'a [u8], LookupError> {
+        let length = self.numbers.varint()?;
+        self.bytes.take(length)
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<String, LookupError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| damaged(PART, "UTF-8 text"))?;
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -412,10 +492,60 @@ mod tests {
     #[test]
     fn a_block_comes_back_from_its_columns() {
         let block = block();
-        let columns = shred(&block).unwrap();
-        assert_eq!(columns[0], MARK);
-        assert!(columns.len() < block.len());
-        assert_eq!(join(&columns).unwrap(), block);
+        let Columns { first, texts } = shred(&block).unwrap();
+        assert_eq!(first[0], MARK);
+        assert!(first.len() + texts.len() < block.len());
+        assert_eq!(join(&first, &texts).unwrap(), block);
+    }
+
+    #[test]
+    fn texts_stand_apart_and_are_read_alone() {
+        let Columns { first, texts: apart } = shred(&block()).unwrap();
+        let find = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|found| found == text.as_bytes());
+        assert!(find(&apart, "https://e.example/") && !find(&first, "https://e.example/"));
+        assert!(find(&first, "package-") && !find(&apart, "package-"));
+        // Of the records of one advisory in turn: its own texts stand elsewhere for an even number, its texts have them.
+        let mut with_texts = Vec::new();
+        for number in 0..8_usize {
+            with_texts.extend(std::iter::repeat_n(number, 1 + number % 2));
+        }
+        for (record, number) in with_texts.iter().enumerate() {
+            let found = texts(&apart, record).unwrap();
+            assert_eq!(found.summary, "é".repeat(*number));
+            assert_eq!(found.references[0].url, format!("https://e.example/{number}"));
+            assert_eq!((found.references[0].kind.as_str(), found.references.len()), ("WEB", 1));
+        }
+        assert!(texts(&apart, with_texts.len()).is_err());
+        assert!(texts(&[], 0).is_err());
+        for end in 0..apart.len() {
+            assert!(texts(&apart[..end], 0).is_err(), "{end}");
+        }
+        for place in 0..apart.len() {
+            for byte in [0, 0x7f, 0xff] {
+                let mut bytes = apart.clone();
+                bytes[place] = byte;
+                drop((texts(&bytes, 0), texts(&bytes, 11), join(&first, &bytes)));
+            }
+        }
+    }
+
+    #[test]
+    fn links_that_are_all_like_the_first_are_bounded() {
+        let mut numbers = [Vec::new(), Vec::new()];
+        let long = 1 << 20;
+        numbers[0].put_count(100);
+        for link in 0..100 {
+            numbers[0].put_count(0);
+            numbers[1].put_count(if link == 0 { 0 } else { long });
+            numbers[1].put_count(if link == 0 { long } else { 0 });
+        }
+        let mut columns = Vec::new();
+        for column in [&numbers[0], &Vec::new(), &numbers[1], &vec![b'x'; long]] {
+            columns.put_count(column.len());
+            columns.extend_from_slice(column);
+        }
+        columns.extend([1, 0, 0, 1, 0, 0]);
+        assert!(texts(&columns, 0).unwrap_err().reason.contains("links of at most 64 MiB"));
     }
 
     #[test]
@@ -430,20 +560,23 @@ mod tests {
         // A number that is written longer than it needs would be lost.
         assert_eq!(block[0], 1);
         let long = [&[0x81, 0x00], &block[1..]].concat();
-        assert!(shred(&long).is_none_or(|columns| join(&columns).unwrap() == long));
+        assert!(shred(&long).is_none_or(|Columns { first, texts }| join(&first, &texts).unwrap() == long));
     }
 
     #[test]
     fn damaged_columns_are_refused_or_bounded() {
-        let columns = shred(&block()).unwrap();
-        for end in 0..columns.len() {
-            assert!(join(&columns[..end]).is_err(), "{end}");
+        let Columns { first, texts } = shred(&block()).unwrap();
+        for end in 0..first.len() {
+            assert!(join(&first[..end], &texts).is_err(), "{end}");
         }
-        for place in 0..columns.len() {
+        for end in 0..texts.len() {
+            assert!(join(&first, &texts[..end]).is_err(), "{end}");
+        }
+        for place in 0..first.len() {
             for byte in [0, 0x7f, 0xff] {
-                let mut bytes = columns.clone();
+                let mut bytes = first.clone();
                 bytes[place] = byte;
-                if let Ok(joined) = join(&bytes) {
+                if let Ok(joined) = join(&bytes, &texts) {
                     assert!(joined.len() <= MAX_BLOCK_BYTES);
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use plimsoll_advisory::Document;
 use plimsoll_model::{
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::block::{BlockReader, BlockRecord, unpack};
 use crate::bytes::Reader;
 use crate::derive::MAX_NAME_BYTES;
+use crate::dictionary::Dictionary;
 use crate::documents::{BlockCache, Documents, StoredBlock};
 use crate::entries::{self, Entries};
 use crate::heads::{Head, Heads};
@@ -20,7 +22,7 @@ use crate::ids::{self, IdRecord};
 use crate::info::Info;
 use crate::layout::{BadHeader, FORMAT, Header, Section, content_digest, file_of, read_header};
 use crate::map::Bytes;
-use crate::record::{self, decode_document};
+use crate::record;
 use crate::strings::Strings;
 use crate::{Error, filter, index};
 
@@ -35,7 +37,7 @@ const MAX_RESERVED_RECORDS: u32 = 4096;
 pub struct Block<'a> {
     /// SHA-256 of what it unpacks to.
     pub digest: Digest,
-    /// The zstd frame.
+    /// It, packed with [`Database::dictionary_bytes`].
     pub frame: &'a [u8],
     /// How many records it holds.
     pub records: u32,
@@ -67,6 +69,8 @@ pub struct Database {
     /// Sorted by namespace, with its number in the file.
     namespaces: Vec<(Namespace, u32)>,
     cache: BlockCache,
+    /// Made ready when a block is unpacked first.
+    dictionary: OnceLock<Result<Arc<Dictionary>, LookupError>>,
 }
 
 impl Database {
@@ -109,6 +113,7 @@ impl Database {
             name: String::new(),
             namespaces: Vec::new(),
             cache: BlockCache::default(),
+            dictionary: OnceLock::new(),
         };
         database.name = database.read_name().map_err(|error| database.damaged(error))?;
         database.namespaces = database.read_namespaces().map_err(|error| database.damaged(error))?;
@@ -131,6 +136,23 @@ impl Database {
 
     fn documents(&self) -> Documents<'_> {
         Documents { index: self.section(Section::Blocks), packed: self.section(Section::Documents) }
+    }
+
+    /// What the blocks are packed with: bytes to be given to [`crate::Builder::from_blocks`] and
+    /// [`crate::Store::partition_writer`] with them. Empty where there is no dictionary.
+    pub fn dictionary_bytes(&self) -> &[u8] {
+        self.section(Section::Dictionary)
+    }
+
+    pub(crate) fn dictionary(&self) -> Result<&Arc<Dictionary>, LookupError> {
+        let read = || Dictionary::read(self.dictionary_bytes()).map(Arc::new);
+        self.dictionary.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    pub(crate) fn unpack(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
+        self.dictionary()
+            .and_then(|dictionary| unpack(packed, dictionary))
+            .map_err(|error| self.damaged(error))
     }
 
     fn read_name(&self) -> Result<String, LookupError> {
@@ -229,7 +251,7 @@ impl Database {
         frame: &[u8],
         mut visit: impl FnMut(BlockRecord<'_>) -> Result<(), LookupError>,
     ) -> Result<(), Error> {
-        let unpacked = unpack(frame).map_err(|error| self.damaged(error))?;
+        let unpacked = self.unpack(frame)?;
         let mut records = BlockReader::new(&unpacked).map_err(|error| self.damaged(error))?;
         records.try_for_each(|record| visit(record?)).map_err(|error| self.damaged(error))
     }
@@ -303,7 +325,7 @@ impl Database {
         let mut digests = Vec::with_capacity(self.documents().blocks());
         for block in self.stored_blocks() {
             let block = block?;
-            let unpacked = unpack(block.frame).map_err(|error| self.damaged(error))?;
+            let unpacked = self.unpack(block.frame)?;
             if Sha256::digest(&unpacked).as_slice() != block.digest {
                 let reason = "expected a block of the digest that the file names, found another".to_owned();
                 return Err(Error::Damaged { path: self.path.clone(), reason });
@@ -360,11 +382,8 @@ impl Database {
         if self.heads().get(number)?.has_texts_elsewhere() {
             return Ok(None);
         }
-        self.documents().get(number, &self.cache, |record| {
-            let Advisory { summary, details, references, .. } =
-                decode_document(record.body, record.source)?.advisory;
-            Ok(Some(Texts { summary, details, references }))
-        })
+        let has_texts = |number| Ok(!self.heads().get(number)?.has_texts_elsewhere());
+        self.documents().texts(number, &self.cache, self.dictionary()?, has_texts).map(Some)
     }
 
     /// The texts of the document with this ID and source, where this partition keeps those of others.

@@ -7,6 +7,7 @@ use plimsoll_model::{Advisory, Affected, Ecosystem, Epss, KevEntry, LookupError,
 use crate::Error;
 use crate::block::{BlockReader, BlockRecord, Frame, unpack};
 use crate::bytes::{Put as _, Reader, damaged};
+use crate::dictionary::Dictionary;
 use crate::heads::NewHead;
 use crate::ids::{IdsBuilder, NewId};
 use crate::info::{Info, Origin};
@@ -44,6 +45,7 @@ impl Built {
 /// The file of these blocks. `left_out` goes into its description alone.
 pub(crate) fn build(
     name: &str,
+    dictionary: &Dictionary,
     frames: &[Frame<'_>],
     left_out: BTreeMap<String, u64>,
 ) -> Result<Built, Error> {
@@ -56,7 +58,7 @@ pub(crate) fn build(
     let mut last_key = Vec::new();
     for frame in frames {
         first.push(derived.documents);
-        let unpacked = unpack(&frame.bytes).map_err(bad)?;
+        let unpacked = unpack(&frame.bytes, dictionary).map_err(bad)?;
         let records = BlockReader::new(&unpacked).map_err(bad)?;
         if records.count_left() == 0 {
             return Err(bad(damaged(block::PART, "a block of at least one record")));
@@ -74,15 +76,17 @@ pub(crate) fn build(
     }
     let (blocks, documents) = documents::sections(frames, &first);
     let [namespaces, packages, package_index] = derived.packages()?;
-    let (ids, ranks, known) = derived.known_ids()?;
-    let heads = heads::section(&derived.heads, &ranks)?;
+    let ids = derived.known_ids()?;
+    let heads = heads::section(&derived.heads, &ids.ranks)?;
     let Derived { strings, mut info, instants, origins, .. } = derived;
     env!("CARGO_PKG_VERSION").clone_into(&mut info.tool_version);
     info.left_out = left_out;
     count_instants(instants, &mut info);
     info.origins =
         origins.into_iter().map(|((source, scope), records)| Origin { source, scope, records }).collect();
-    info.size_bytes = frames.iter().map(|frame| frame.bytes.len() as u64).sum();
+    let packed_bytes = |frame: &Frame<'_>| frame.bytes.len() as u64;
+    info.size_bytes = dictionary.section().len() as u64 + frames.iter().map(packed_bytes).sum::<u64>();
+    info.unpacked_bytes = frames.iter().map(|frame| u64::from(frame.unpacked_bytes)).sum();
     info.blocks = frames.len() as u64;
     let meta = serde_json::to_vec(&info).expect("texts and numbers can be written as JSON");
     let strings = strings.finish()?;
@@ -93,11 +97,12 @@ pub(crate) fn build(
         strings,
         packages,
         package_index,
+        dictionary.section().to_vec(),
         blocks,
         documents,
         heads,
-        ids,
-        filter::build(known.into_iter()),
+        ids.section,
+        filter::build(ids.known.into_iter()),
     ];
     let content = content_digest(name, frames.iter().map(|frame| frame.digest));
     Ok(Built { content, header: header(&content, &sections), sections, info })
@@ -126,6 +131,16 @@ struct PackageEntry {
     advisory: u32,
     start: usize,
     length: u32,
+}
+
+/// The IDs in their order.
+struct SortedIds {
+    /// The section `ids`.
+    section: Vec<u8>,
+    /// The rank of each number of an ID.
+    ranks: Vec<u32>,
+    /// Hashes of those that something is known under.
+    known: Vec<u64>,
 }
 
 /// What is gathered while the blocks are read.
@@ -350,8 +365,8 @@ impl Derived {
         one == two || identity(one) == identity(two)
     }
 
-    /// The section `ids`, the rank in it of each number of an ID, and the hashes of those that something is known under.
-    fn known_ids(&mut self) -> Result<(Vec<u8>, Vec<u32>, Vec<u64>), Error> {
+    /// The IDs, for their section and for those that name them.
+    fn known_ids(&mut self) -> Result<SortedIds, Error> {
         let mut sorted: Vec<(Box<str>, u32)> = std::mem::take(&mut self.id_numbers).into_iter().collect();
         sorted.sort_unstable();
         let mut known = std::mem::take(&mut self.known);
@@ -393,7 +408,7 @@ impl Derived {
         self.info.newest_kev =
             self.kev.values().map(|entry| &entry.date_added).max().cloned().unwrap_or_default();
         self.info.epss = self.epss.len() as u64;
-        Ok((out.finish(), ranks, hashes))
+        Ok(SortedIds { section: out.finish(), ranks, known: hashes })
     }
 }
 

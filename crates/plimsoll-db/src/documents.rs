@@ -1,4 +1,4 @@
-//! Documents by their number: a hit unpacks the block it stands in, and few hits share many.
+//! Texts of documents by their number: a hit unpacks the texts of the block it stands in, and few hits share many.
 //!
 //! The section `blocks` has for each block: its offset in the section `documents` (u64), the number of its first
 //! document (u32), its unpacked length (u32), its records (u32), nothing (u32), its digest (32 bytes).
@@ -6,13 +6,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use plimsoll_model::LookupError;
+use plimsoll_model::{LookupError, Texts};
 
-use crate::block::{BlockDigest, BlockReader, BlockRecord, Frame, PART, unpack};
+use crate::block::{BlockDigest, BlockTexts, Frame, PART};
 use crate::bytes::damaged;
+use crate::dictionary::Dictionary;
 use crate::strings::{u32_at, u64_at};
 
-/// Bytes of unpacked blocks that are kept at most.
+/// Bytes of unpacked texts that are kept at most.
 const MAX_CACHED_BYTES: usize = 64 * 1024 * 1024;
 const BLOCK_ENTRY_BYTES: usize = 56;
 
@@ -32,31 +33,31 @@ pub(crate) fn sections(frames: &[Frame<'_>], first: &[u32]) -> (Vec<u8>, Vec<u8>
     (index, packed)
 }
 
-/// Blocks that were unpacked last. Documents stand in the order of their days, so one image's hits share blocks.
+/// Texts of blocks that were unpacked last. Documents stand in the order of their days, so one image's hits share blocks.
 #[derive(Debug, Default)]
 pub(crate) struct BlockCache(Mutex<CachedBlocks>);
 
 #[derive(Debug, Default)]
 struct CachedBlocks {
-    blocks: HashMap<usize, Arc<[u8]>>,
+    blocks: HashMap<usize, Arc<BlockTexts>>,
     /// The oldest first.
     order: VecDeque<usize>,
     bytes: usize,
 }
 
 impl BlockCache {
-    fn get(&self, block: usize) -> Option<Arc<[u8]>> {
+    fn get(&self, block: usize) -> Option<Arc<BlockTexts>> {
         // A poisoned lock belongs to a panic elsewhere; without the cache everything works, only slower.
         self.0.lock().ok()?.blocks.get(&block).cloned()
     }
 
-    fn keep(&self, block: usize, unpacked: &Arc<[u8]>) {
+    fn keep(&self, block: usize, texts: &Arc<BlockTexts>) {
         let Ok(mut cached) = self.0.lock() else { return };
-        if cached.blocks.insert(block, Arc::clone(unpacked)).is_some() {
+        if cached.blocks.insert(block, Arc::clone(texts)).is_some() {
             return;
         }
         cached.order.push_back(block);
-        cached.bytes += unpacked.len();
+        cached.bytes += texts.len();
         while cached.bytes > MAX_CACHED_BYTES {
             let Some(oldest) = cached.order.pop_front() else { return };
             cached.bytes -= cached.blocks.remove(&oldest).map_or(0, |gone| gone.len());
@@ -102,13 +103,15 @@ impl<'a> Documents<'a> {
         read().ok_or_else(|| damaged(PART, "a block inside of it"))
     }
 
-    /// Calls `visit` with the record of the document of that number.
-    pub(crate) fn get<T>(
+    /// The texts of the document of that number, which must have them here. `has_texts` says of a number whether that
+    /// document has.
+    pub(crate) fn texts(
         self,
         number: u32,
         cache: &BlockCache,
-        visit: impl FnOnce(BlockRecord<'_>) -> Result<T, LookupError>,
-    ) -> Result<T, LookupError> {
+        dictionary: &Dictionary,
+        has_texts: impl Fn(u32) -> Result<bool, LookupError>,
+    ) -> Result<Texts, LookupError> {
         let first = |block: usize| u32_at(self.index, BLOCK_ENTRY_BYTES * block + 8);
         let (mut low, mut high) = (0, self.blocks());
         while low < high {
@@ -117,20 +120,17 @@ impl<'a> Documents<'a> {
         }
         let unknown = || damaged(PART, &format!("an advisory of number {number}"));
         let block = low.checked_sub(1).ok_or_else(unknown)?;
-        let before = number - first(block).ok_or_else(unknown)?;
-
-        let unpacked = if let Some(unpacked) = cache.get(block) {
-            unpacked
-        } else {
-            let unpacked: Arc<[u8]> = unpack(self.block(block)?.frame)?.into();
-            cache.keep(block, &unpacked);
-            unpacked
-        };
-        // Documents stand before facts, and a document's number is its place among them.
-        let mut records = BlockReader::new(&unpacked)?;
-        for _ in 0..before {
-            records.next().ok_or_else(unknown)??;
+        let mut before = 0;
+        for number in first(block).ok_or_else(unknown)?..number {
+            before += usize::from(has_texts(number)?);
         }
-        visit(records.next().ok_or_else(unknown)??)
+        let texts = if let Some(texts) = cache.get(block) {
+            texts
+        } else {
+            let texts = Arc::new(BlockTexts::unpack(self.block(block)?.frame, dictionary)?);
+            cache.keep(block, &texts);
+            texts
+        };
+        texts.get(before)
     }
 }

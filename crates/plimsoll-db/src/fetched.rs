@@ -3,27 +3,35 @@
 use std::collections::HashMap;
 
 use plimsoll_model::Digest;
+use sha2::{Digest as _, Sha256};
 
 use crate::block::Frame;
-use crate::builder::read_frame;
+use crate::builder::{read_dictionary, read_frame};
+use crate::dictionary::Dictionary;
 use crate::manifest::PartitionInfo;
 use crate::{Database, Error, Store};
 
 impl Store {
-    /// Takes the blocks of a partition that was fetched, and writes its file.
-    pub fn partition_writer(&self, name: &str) -> PartitionWriter {
-        PartitionWriter { store: self.clone(), name: name.to_owned(), frames: Vec::new() }
+    /// Takes the blocks of a partition that was fetched, and writes its file. `dictionary` is what they are packed with,
+    /// see [`Database::dictionary_bytes`].
+    ///
+    /// # Errors
+    /// [`Error::Block`] for a dictionary that is none.
+    pub fn partition_writer(&self, name: &str, dictionary: &[u8]) -> Result<PartitionWriter, Error> {
+        let dictionary = read_dictionary(name, dictionary)?;
+        Ok(PartitionWriter { store: self.clone(), name: name.to_owned(), dictionary, frames: Vec::new() })
     }
 
-    /// The blocks of all partitions of the current generation, by digest: what need not be fetched again.
+    /// The blocks of all partitions of the current generation, by digest and dictionary: what need not be fetched again.
     pub fn known_blocks(&self) -> Result<KnownBlocks, Error> {
         let mut known = KnownBlocks::default();
         let Some(generation) = self.current()? else { return Ok(known) };
         for info in &generation.manifest().partitions {
             let Ok(database) = self.open_partition(info) else { continue };
             let place = known.databases.len();
+            let dictionary: [u8; 32] = Sha256::digest(database.dictionary_bytes()).into();
             for (number, block) in database.stored_blocks().enumerate() {
-                known.places.insert(block?.digest, (place, number));
+                known.places.insert((block?.digest, dictionary), (place, number));
             }
             known.databases.push(database);
         }
@@ -36,6 +44,7 @@ impl Store {
 pub struct PartitionWriter {
     store: Store,
     name: String,
+    dictionary: Dictionary,
     frames: Vec<Frame<'static>>,
 }
 
@@ -45,7 +54,7 @@ impl PartitionWriter {
     /// # Errors
     /// [`Error::Block`] for what is none.
     pub fn push(&mut self, frame: &[u8]) -> Result<Digest, Error> {
-        let frame = read_frame(&self.name, frame.to_vec())?;
+        let frame = read_frame(&self.name, &self.dictionary, frame.to_vec())?;
         let digest = Digest::sha256(&frame.digest);
         self.frames.push(frame);
         Ok(digest)
@@ -53,7 +62,7 @@ impl PartitionWriter {
 
     /// Writes the file. What comes back is to be compared with what the manifest says.
     pub fn finish(self) -> Result<PartitionInfo, Error> {
-        self.store.finish(&self.name, &self.frames)
+        self.store.finish(&self.name, &self.dictionary, &self.frames)
     }
 }
 
@@ -61,18 +70,19 @@ impl PartitionWriter {
 #[derive(Debug, Default)]
 pub struct KnownBlocks {
     databases: Vec<Database>,
-    places: HashMap<[u8; 32], (usize, usize)>,
+    /// By the digest of the block and that of the dictionary it is packed with.
+    places: HashMap<([u8; 32], [u8; 32]), (usize, usize)>,
 }
 
 impl KnownBlocks {
-    /// Whether it has that one.
-    pub fn contains(&self, digest: &Digest) -> bool {
-        bytes_of(digest).is_some_and(|bytes| self.places.contains_key(&bytes))
+    /// Whether it has that block, packed with the dictionary whose [bytes](Database::dictionary_bytes) have that SHA-256.
+    pub fn contains(&self, digest: &Digest, dictionary: &Digest) -> bool {
+        self.frame(digest, dictionary).is_some()
     }
 
-    /// The frame of that block.
-    pub fn frame(&self, digest: &Digest) -> Option<&[u8]> {
-        let (database, number) = self.places.get(&bytes_of(digest)?)?;
+    /// That block, packed with that dictionary.
+    pub fn frame(&self, digest: &Digest, dictionary: &Digest) -> Option<&[u8]> {
+        let (database, number) = self.places.get(&(bytes_of(digest)?, bytes_of(dictionary)?))?;
         self.databases.get(*database)?.stored_block(*number).ok().map(|block| block.frame)
     }
 }

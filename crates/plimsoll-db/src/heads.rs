@@ -114,7 +114,9 @@ pub(crate) fn section(heads: &[NewHead], ranks: &[u32]) -> Result<Vec<u8>, Error
         head.extend_from_slice(&new.instants);
         for list in new.lists.iter().filter(|list| !list.is_empty()) {
             head.put_count(list.len());
-            list.iter().for_each(|id| head.put_varint(rank(*id)));
+            for id in list {
+                head.put_varint(rank(*id));
+            }
         }
         head.extend_from_slice(&new.rest);
         bytes.put_count(head.len());
@@ -123,7 +125,9 @@ pub(crate) fn section(heads: &[NewHead], ranks: &[u32]) -> Result<Vec<u8>, Error
     let count = u32::try_from(heads.len()).expect("documents have numbers of 32 bits");
     let mut out = Vec::with_capacity(4 + 4 * groups.len() + bytes.len());
     out.extend_from_slice(&count.to_le_bytes());
-    groups.iter().for_each(|place| out.extend_from_slice(&place.to_le_bytes()));
+    for place in groups {
+        out.extend_from_slice(&u32::to_le_bytes(place));
+    }
     out.append(&mut bytes);
     Ok(out)
 }

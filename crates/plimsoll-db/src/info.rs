@@ -37,8 +37,10 @@ pub struct Info {
     pub epss: u64,
     /// Blocks of records.
     pub blocks: u64,
-    /// Bytes of these blocks, compressed: what is to be fetched of it.
+    /// Bytes of these blocks, packed, and of their dictionary: what is to be fetched of it.
     pub size_bytes: u64,
+    /// Bytes of these blocks, unpacked.
+    pub unpacked_bytes: u64,
     /// Whose records it holds, sorted.
     pub origins: Vec<Origin>,
     /// Advisories by the database that gave them their ID: `debian`, `ghsa`, …

@@ -24,7 +24,7 @@ const START_BYTES: usize = 24 + DIGEST_BYTES;
 const SECTION_BYTES: usize = 56;
 const DIGEST_BYTES: usize = 32;
 /// The length of [`Section::ALL`].
-const SECTION_COUNT: u32 = 11;
+const SECTION_COUNT: u32 = 12;
 
 /// The sections, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(crate) enum Section {
     Strings,
     Packages,
     PackageIndex,
+    Dictionary,
     Blocks,
     Documents,
     Heads,
@@ -50,6 +51,7 @@ impl Section {
         Self::Strings,
         Self::Packages,
         Self::PackageIndex,
+        Self::Dictionary,
         Self::Blocks,
         Self::Documents,
         Self::Heads,
@@ -65,6 +67,7 @@ impl Section {
             Self::Strings => "strings",
             Self::Packages => "packages",
             Self::PackageIndex => "package index",
+            Self::Dictionary => "dictionary",
             Self::Blocks => "blocks",
             Self::Documents => "documents",
             Self::Heads => "heads",

@@ -50,9 +50,11 @@
 //! namespaces  sorted; ecosystem text, release text
 //! strings     count u32, count + 1 offsets u32, bytes: what is said over and over
 //! packages    sorted by namespace and name; number of the namespace, name, its entries
+//! dictionary  empty, or how many bytes the blocks had when it was trained u64, and a dictionary of zstd
 //! blocks      for each block: offset u64, number of its first document u32, its length unpacked u32, records u32, 0 u32,
 //!             SHA-256 of what it unpacks to
-//! documents   the blocks; a document's place among the documents is its number
+//! documents   the blocks, packed: length of the first frame u32, that frame, and where there are texts a second one;
+//!             a document's place among the documents is its number
 //! heads       for each document: ID, source, names, dates, ratings
 //! ids         sorted; ID, alias or CVE: numbers of documents, scores, entry in the KEV catalogue, EPSS
 //! filter      of the IDs that something is known under
@@ -66,6 +68,7 @@ mod bytes;
 mod columns;
 mod database;
 mod derive;
+mod dictionary;
 mod diff;
 mod documents;
 mod entries;
@@ -91,9 +94,10 @@ mod store;
 mod strings;
 mod update;
 
-pub use block::{MAX_BLOCK_BYTES, MAX_FRAME_BYTES};
+pub use block::{MAX_BLOCK_BYTES, MAX_FRAME_BYTES, declared_bytes};
 pub use builder::Builder;
 pub use database::{Block, Database, Record};
+pub use dictionary::MAX_DICTIONARY_BYTES;
 pub use diff::{Change, ChangeKind, diff};
 pub use entries::{Entries, Entry, Events, RangeEvent};
 pub use error::Error;

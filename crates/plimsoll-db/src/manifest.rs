@@ -53,7 +53,7 @@ pub struct PartitionInfo {
     pub digest: Digest,
     /// How many blocks it has.
     pub blocks: u64,
-    /// Bytes of these, compressed: what is to be fetched of it.
+    /// Bytes of these, unpacked: how small they are packed depends on the generation that did it, and no digest may.
     pub size_bytes: u64,
     /// Records of all kinds.
     pub records: u64,
@@ -150,7 +150,7 @@ impl PartitionInfo {
             name: name.to_owned(),
             digest,
             blocks: info.blocks,
-            size_bytes: info.size_bytes,
+            size_bytes: info.unpacked_bytes,
             records: info.records,
             advisories: info.advisories,
             packages: info.packages,

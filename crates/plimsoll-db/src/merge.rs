@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::block::{BlockReader, BlockWriter, Frame, unpack};
+use crate::block::{BlockReader, BlockWriter, Frame, Packer, Sink};
+use crate::dictionary::{Dictionary, Samples};
 use crate::record::Key;
 use crate::update::Update;
 use crate::{Database, Error};
@@ -27,22 +29,51 @@ pub(crate) fn sort(records: &mut Vec<NewRecord<'_>>) {
     records.dedup_by(|one, two| one.key() == two.key());
 }
 
+/// The blocks of a partition, and what they are packed with.
+pub(crate) struct Merged<'a> {
+    pub(crate) dictionary: Arc<Dictionary>,
+    pub(crate) frames: Vec<Frame<'a>>,
+}
+
 /// The blocks of `base` without what `update` drops, and of `new`, which is sorted. Frames of `base` whose records did
-/// not change are taken as they are.
+/// not change are taken as they are, unless the partition has outgrown its dictionary.
 pub(crate) fn merge<'a>(
     base: Option<&'a Database>,
     update: &Update,
     new: &[NewRecord<'_>],
-) -> Result<Vec<Frame<'a>>, Error> {
-    let mut reuse = HashMap::new();
-    for block in base.iter().flat_map(|base| base.stored_blocks()) {
-        let block = block?;
-        reuse.insert(block.digest, block.frame);
+) -> Result<Merged<'a>, Error> {
+    if let Some(base) = base {
+        let dictionary = base.dictionary().map_err(|error| Error::damaged(base.path(), error))?;
+        let mut reuse = HashMap::new();
+        for block in base.stored_blocks() {
+            let block = block?;
+            reuse.insert(block.digest, block.frame);
+        }
+        if dictionary.packs() {
+            let frames =
+                write(Some(base), update, new, Packer::new(Arc::clone(dictionary), reuse))?.finish()?;
+            if dictionary.fits(frames.iter().map(|frame| u64::from(frame.unpacked_bytes)).sum()) {
+                return Ok(Merged { dictionary: Arc::clone(dictionary), frames });
+            }
+        }
     }
-    let mut writer = BlockWriter::new(reuse);
+    let dictionary = Arc::new(write(base, update, new, Samples::default())?.train());
+    let packer = Packer::new(Arc::clone(&dictionary), HashMap::new());
+    let frames = write(base, update, new, packer)?.finish()?;
+    Ok(Merged { dictionary, frames })
+}
+
+/// Gives the blocks to `sink`.
+fn write<S: Sink>(
+    base: Option<&Database>,
+    update: &Update,
+    new: &[NewRecord<'_>],
+    sink: S,
+) -> Result<S, Error> {
+    let mut writer = BlockWriter::new(sink);
     let mut new = new.iter().peekable();
     for (base, block) in base.iter().flat_map(|base| base.stored_blocks().map(move |block| (base, block))) {
-        let unpacked = unpack(block?.frame).map_err(|error| Error::damaged(base.path(), error))?;
+        let unpacked = base.unpack(block?.frame)?;
         let records = BlockReader::new(&unpacked).map_err(|error| Error::damaged(base.path(), error))?;
         let mut origin = ("", "", update.drops("", ""));
         for record in records {

@@ -208,6 +208,7 @@ impl Snapshot {
                 (&mut sum.epss, info.epss),
                 (&mut sum.blocks, info.blocks),
                 (&mut sum.size_bytes, info.size_bytes),
+                (&mut sum.unpacked_bytes, info.unpacked_bytes),
             ] {
                 *sum += more;
             }

@@ -5,7 +5,7 @@
     reason = "small files that the test itself has written, and its child's order"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -18,8 +18,8 @@ use plimsoll_db::{
     open, search,
 };
 use plimsoll_model::{
-    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, AffectedStatus, Epss, EventKind,
-    KevEntry, Namespace, Rating, RatingScale, Severity, VulnerabilityScore,
+    Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, AffectedStatus, Digest, Epss,
+    EventKind, KevEntry, Namespace, Rating, RatingScale, Severity, VulnerabilityScore,
 };
 
 /// A folder of its own for one test, removed at the end.
@@ -356,24 +356,31 @@ fn a_partition_is_rebuilt_from_its_blocks() {
     for info in &generation.manifest().partitions {
         let database = generation.partition(&info.name).unwrap();
         let frames: Vec<Vec<u8>> = database.blocks().map(|block| block.unwrap().frame.to_vec()).collect();
-        let rebuilt = Builder::from_blocks(&info.name, frames.clone()).unwrap();
+        let dictionary = database.dictionary_bytes();
+        assert_eq!(dictionary.is_empty(), info.name != "PyPI", "only that one is large enough");
+        let rebuilt = Builder::from_blocks(&info.name, dictionary, frames.clone()).unwrap();
         assert!(rebuilt == fs::read(database.path()).unwrap(), "{}", info.name);
-        let renamed = Builder::from_blocks("other", frames.clone()).unwrap();
+        let renamed = Builder::from_blocks("other", dictionary, frames.clone()).unwrap();
         assert_ne!(Database::from_bytes(renamed).unwrap().content_digest(), info.digest);
-        let mut writer = pulled.partition_writer(&info.name);
+        let mut writer = pulled.partition_writer(&info.name, dictionary).unwrap();
         for (frame, block) in frames.iter().zip(database.blocks()) {
             assert_eq!(writer.push(frame).unwrap(), block.unwrap().digest);
         }
         assert_eq!(writer.finish().unwrap(), *info);
         if frames.len() > 1 {
             let swapped = frames.iter().rev().cloned();
-            assert!(matches!(Builder::from_blocks(&info.name, swapped), Err(Error::Block { .. })));
+            assert!(matches!(
+                Builder::from_blocks(&info.name, dictionary, swapped),
+                Err(Error::Block { .. })
+            ));
             let twice = frames.iter().chain(&frames).cloned();
-            assert!(matches!(Builder::from_blocks(&info.name, twice), Err(Error::Block { .. })));
+            assert!(matches!(Builder::from_blocks(&info.name, dictionary, twice), Err(Error::Block { .. })));
         }
         let known = folder.store().known_blocks().unwrap();
         for block in database.blocks().map(Result::unwrap) {
-            assert_eq!(known.frame(&block.digest), Some(block.frame));
+            let (ours, other) = (sha256(dictionary), sha256(b"another"));
+            assert_eq!(known.frame(&block.digest, &ours), Some(block.frame));
+            assert!(known.contains(&block.digest, &ours) && !known.contains(&block.digest, &other));
         }
     }
     let adopted = pulled.adopt(generation.manifest_bytes(), false).unwrap();
@@ -381,6 +388,17 @@ fn a_partition_is_rebuilt_from_its_blocks() {
     assert_eq!(pulled.adopt(generation.manifest_bytes(), false).unwrap().number(), 1);
     pulled.verify().unwrap();
     assert_eq!(diff(&generation, &adopted).unwrap(), []);
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    use sha2::Digest as _;
+    Digest::sha256(&sha2::Sha256::digest(bytes).into())
+}
+
+/// A block of one frame.
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let frame = zstd::bulk::compress(bytes, 1).expect("memory is enough");
+    [&u32::try_from(frame.len()).expect("it is short").to_le_bytes()[..], &frame].concat()
 }
 
 #[test]
@@ -392,31 +410,111 @@ fn foreign_blocks_are_refused() {
     };
     let frame = database.blocks().next().unwrap().unwrap().frame.to_vec();
     let refuse = |frame: Vec<u8>, why: &str| {
-        assert!(matches!(Builder::from_blocks("PyPI", [frame]), Err(Error::Block { .. })), "{why}");
+        assert!(matches!(Builder::from_blocks("PyPI", &[], [frame]), Err(Error::Block { .. })), "{why}");
     };
     refuse(Vec::new(), "empty");
     refuse(b"<html>not here</html>".to_vec(), "a page");
-    refuse([&frame[..], &frame].concat(), "two frames");
+    refuse([&frame[..], &frame].concat(), "two blocks");
     refuse([&frame[..], b"x"].concat(), "a byte more");
     for end in 0..frame.len() {
         refuse(frame[..end].to_vec(), "cut short");
     }
-    refuse(zstd::bulk::compress(&[], 1).unwrap(), "no block");
-    refuse(zstd::bulk::compress(&[0, 0], 1).unwrap(), "no record");
-    refuse(zstd::bulk::compress(&[0xff; 100], 1).unwrap(), "huge numbers");
-    refuse(zstd::bulk::compress(&vec![0; 65 * 1024 * 1024], 1).unwrap(), "a bomb");
-    refuse(zstd::stream::encode_all(&b"\x01\x00\x00\x00"[..], 1).unwrap(), "a frame without its size");
+    refuse(packed(&[]), "no block");
+    refuse(packed(&[0, 0]), "no record");
+    refuse(packed(&[0xff; 100]), "huge numbers");
+    refuse(packed(&vec![0; 65 * 1024 * 1024]), "a bomb");
+    let sizeless = zstd::stream::encode_all(&b"\x01\x00\x00\x00"[..], 1).unwrap();
+    let length = u32::try_from(sizeless.len()).unwrap().to_le_bytes();
+    refuse([&length[..], &sizeless].concat(), "a frame without its size");
     // A block whose bytes are changed gives another digest, or is none.
-    let unpacked = zstd::bulk::decompress(&frame, 1 << 20).unwrap();
+    let length = usize::try_from(u32::from_le_bytes(*frame.first_chunk().unwrap())).unwrap();
+    let (first, texts) = frame[4..].split_at(length);
+    let unpacked = zstd::bulk::decompress(first, 1 << 20).unwrap();
     for index in (0..unpacked.len()).step_by(3) {
         let mut bytes = unpacked.clone();
         bytes[index] ^= 0x81;
-        if let Ok(file) = Builder::from_blocks("*", [zstd::bulk::compress(&bytes, 1).unwrap()]) {
+        if let Ok(file) = Builder::from_blocks("*", &[], [[&packed(&bytes)[..], texts].concat()]) {
             assert_ne!(Database::from_bytes(file).unwrap().content_digest(), database.content_digest());
         }
     }
-    assert!(Builder::from_blocks("", [frame.clone()]).is_err());
-    assert!(Builder::from_blocks(&"x".repeat(2000), [frame]).is_err());
+    assert!(Builder::from_blocks("", &[], [frame.clone()]).is_err());
+    assert!(Builder::from_blocks(&"x".repeat(2000), &[], [frame.clone()]).is_err());
+    assert!(Builder::from_blocks("*", b"1234", [frame.clone()]).is_err(), "a dictionary that is none");
+    assert!(
+        Builder::from_blocks("*", &vec![0; 200 << 10], [frame]).is_err(),
+        "a dictionary that is too long"
+    );
+}
+
+#[test]
+fn the_next_generation_keeps_the_dictionary_and_its_blocks() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let store = folder.store();
+    let one = publish(&store, |update| {
+        many(2_000, None).for_each(|document| update.replace("osv", "PyPI").add(document));
+    });
+    let first = one.partition("PyPI").unwrap();
+    assert!(!first.dictionary_bytes().is_empty());
+    let two = publish(&store, |update| {
+        update.patch("osv", "PyPI").add(advisory("PYSEC-NEW", &["PyPI/new<2"]));
+    });
+    let second = two.partition("PyPI").unwrap();
+    assert_ne!(first.content_digest(), second.content_digest());
+    assert_eq!(first.dictionary_bytes(), second.dictionary_bytes());
+    let old: BTreeMap<String, &[u8]> =
+        first.blocks().map(Result::unwrap).map(|block| (block.digest.to_string(), block.frame)).collect();
+    let mut kept = 0;
+    for block in second.blocks().map(Result::unwrap) {
+        if let Some(frame) = old.get(&block.digest.to_string()) {
+            assert_eq!(*frame, block.frame);
+            kept += 1;
+        }
+    }
+    assert!(kept + 2 >= old.len(), "{kept} of {}", old.len());
+    // Once there is more than twice as much, it is trained anew, and all can be read.
+    let three = publish(&store, |update| {
+        many(6_000, None).for_each(|document| update.replace("osv", "PyPI").add(document));
+    });
+    let third = three.partition("PyPI").unwrap();
+    assert_ne!(third.dictionary_bytes(), first.dictionary_bytes());
+    store.verify().unwrap();
+    // What was built at once has the same digest, whatever dictionaries there were before.
+    let at_once = publish(&other.store(), |update| {
+        many(6_000, None).for_each(|document| update.replace("osv", "PyPI").add(document));
+    });
+    assert_eq!(at_once.digest(), three.digest());
+}
+
+#[test]
+fn a_damaged_dictionary_or_second_frame_is_an_error() {
+    let folder = Folder::new();
+    let generation = publish(&folder.store(), |update| {
+        many(1_000, None).for_each(|document| update.replace("osv", "PyPI").add(document));
+    });
+    let database = generation.partition("PyPI").unwrap();
+    let good = fs::read(database.path()).unwrap();
+    let place = |part: &[u8]| good.windows(part.len()).position(|found| found == part).unwrap();
+    let dictionary = place(database.dictionary_bytes());
+    let block = database.blocks().next().unwrap().unwrap().frame;
+    let behind = place(block) + block.len();
+    let change = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        Database::from_bytes(bytes).unwrap()
+    };
+    for at in
+        [dictionary + 8, dictionary + 20, dictionary + database.dictionary_bytes().len() - 1, behind - 1]
+    {
+        let damaged = change(at, good[at] ^ 0x10);
+        assert!(matches!(damaged.verify(), Err(Error::Damaged { .. })), "{at}");
+        for block in damaged.blocks().map(Result::unwrap) {
+            drop(damaged.records(&block));
+        }
+    }
+    // One that is no dictionary any more.
+    let damaged = change(dictionary + 8 + 9, good[dictionary + 8 + 9] ^ 0xff);
+    drop(damaged.advisory(0));
+    assert!(damaged.verify().is_err());
 }
 
 #[test]

@@ -56,7 +56,9 @@ pub fn explain(
     }
 
     let (judged, gaps) = judge_all(inventory, database, options)?;
-    judged.into_iter().for_each(|judged| asked.take(judged, &mut explained));
+    for judged in judged {
+        asked.take(judged, &mut explained);
+    }
     explained.gaps = gaps.into_iter().collect();
     let nobody_asked = explained.advisories.is_empty() && !plan.gaps.is_empty();
     explained.outcome = if !explained.findings.is_empty() {

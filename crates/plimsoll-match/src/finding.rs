@@ -145,12 +145,12 @@ fn said(
     hits: &[&Hit],
     others: &[Rc<Record>],
     records: &mut Records<'_>,
-    scores: &mut Scores,
+    vectors: &mut Scores,
 ) -> Result<Vec<Said>, LookupError> {
     let mut said = Vec::new();
     let mut say = |origin: &str, rating: &Rating, by: By, of_distribution: bool| {
         let scored = match &rating.scale {
-            RatingScale::Cvss(vector) => Some(scores.score(vector)),
+            RatingScale::Cvss(vector) => Some(vectors.score(vector)),
             _ => None,
         };
         said.push(Said { rating: rating.clone(), by, of_distribution, origin: origin.to_owned(), scored });

@@ -67,13 +67,13 @@ fn of_store(
         Updated::Unknown(reason) => format!("updated: not known: {reason}"),
     });
     line(format!("newest advisory: {}", when(&manifest.newest_advisory, environment)));
-    let download: u64 = manifest.partitions.iter().map(|partition| partition.size_bytes).sum();
+    let carried = snapshot.info().map(|info| format!(", {} to carry", size(info.size_bytes)));
     line(format!(
-        "{} in {}; {} on disk, {} to carry",
+        "{} in {}; {} on disk{}",
         counted(manifest.advisories, "advisory", "advisories"),
         counted(manifest.partitions.len() as u64, "partition", "partitions"),
         size(snapshot.size_bytes()),
-        size(download)
+        carried.unwrap_or_default()
     ));
     line(String::new());
     partitions(manifest, &mut line);
