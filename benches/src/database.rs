@@ -38,6 +38,14 @@ pub(crate) fn run(
     let generation = current(&store)?;
     let manifest = generation.manifest();
     let sum = |of: fn(&plimsoll_db::PartitionInfo) -> u64| manifest.partitions.iter().map(of).sum::<u64>();
+    let mut carried = 0;
+    for partition in &manifest.partitions {
+        let database = generation.partition(&partition.name)?;
+        carried += database.dictionary_bytes().len() as u64;
+        for block in database.blocks() {
+            carried += block?.frame.len() as u64;
+        }
+    }
     println!(
         "{} advisories, {} packages, {} ranges in {} partitions: {:.1} MB on disk, {:.1} MB to download",
         manifest.advisories,
@@ -45,7 +53,7 @@ pub(crate) fn run(
         sum(|partition| partition.ranges),
         manifest.partitions.len(),
         megabytes(bytes_below(&path)),
-        megabytes(sum(|partition| partition.size_bytes)),
+        megabytes(carried),
     );
 
     let inventory = inventory(&generation)?;

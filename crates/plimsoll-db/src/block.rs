@@ -54,6 +54,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
     pub(crate) records: u32,
     pub(crate) unpacked_bytes: u32,
+    /// What it unpacks to, where that was at hand.
+    pub(crate) unpacked: Option<Arc<Vec<u8>>>,
 }
 
 /// Takes blocks, in their order.
@@ -128,7 +130,7 @@ pub(crate) struct Packer<'a> {
     reuse: HashMap<BlockDigest, &'a [u8]>,
     frames: Vec<Frame<'a>>,
     /// Places in `frames` that have no bytes yet, and what is to be compressed.
-    waiting: Vec<(usize, Vec<u8>)>,
+    waiting: Vec<(usize, Arc<Vec<u8>>)>,
     waiting_bytes: usize,
 }
 
@@ -161,22 +163,24 @@ impl Sink for Packer<'_> {
         let digest: BlockDigest = Sha256::digest(&block).into();
         let known = self.reuse.get(&digest);
         let bytes = Cow::Borrowed(known.copied().unwrap_or_default());
+        let block = Arc::new(block);
         if known.is_none() {
             self.waiting_bytes += block.len();
-            self.waiting.push((self.frames.len(), block));
+            self.waiting.push((self.frames.len(), Arc::clone(&block)));
         }
-        self.frames.push(Frame { digest, bytes, records, unpacked_bytes });
+        self.frames.push(Frame { digest, bytes, records, unpacked_bytes, unpacked: Some(block) });
         if self.waiting_bytes > MAX_WAITING_BYTES { self.compress() } else { Ok(()) }
     }
 }
 
 /// Compresses blocks on all cores.
-fn compress(blocks: &[(usize, Vec<u8>)], dictionary: &Dictionary) -> io::Result<Vec<(usize, Vec<u8>)>> {
+fn compress(blocks: &[(usize, Arc<Vec<u8>>)], dictionary: &Dictionary) -> io::Result<Vec<(usize, Vec<u8>)>> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let share = blocks.len().div_ceil(threads).max(1);
-    let compress_share = |share: &[(usize, Vec<u8>)]| {
+    let compress_share = |share: &[(usize, Arc<Vec<u8>>)]| {
         let mut compressor = Compressor::new(dictionary)?;
-        let mut compress = |(place, block): &(usize, Vec<u8>)| Ok((*place, pack(block, &mut compressor)?));
+        let mut compress =
+            |(place, block): &(usize, Arc<Vec<u8>>)| Ok((*place, pack(block, &mut compressor)?));
         share.iter().map(&mut compress).collect::<io::Result<Vec<_>>>()
     };
     if blocks.len() <= threads {

@@ -192,6 +192,7 @@ pub(crate) fn read_frame(
         bytes: block.into(),
         records: u32::try_from(records).expect("no more records than bytes, which are 64 MiB at most"),
         unpacked_bytes: u32::try_from(unpacked.len()).expect("64 MiB at most"),
+        unpacked: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Everything in a partition's file that is not a block, from the blocks: packages, IDs, indexes, numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use plimsoll_model::{Advisory, Affected, Ecosystem, Epss, KevEntry, LookupError, Namespace, Rating};
 
@@ -58,7 +59,10 @@ pub(crate) fn build(
     let mut last_key = Vec::new();
     for frame in frames {
         first.push(derived.documents);
-        let unpacked = unpack(&frame.bytes, dictionary).map_err(bad)?;
+        let unpacked = match &frame.unpacked {
+            Some(unpacked) => Arc::clone(unpacked),
+            None => Arc::new(unpack(&frame.bytes, dictionary).map_err(bad)?),
+        };
         let records = BlockReader::new(&unpacked).map_err(bad)?;
         if records.count_left() == 0 {
             return Err(bad(damaged(block::PART, "a block of at least one record")));
@@ -325,22 +329,16 @@ impl Derived {
             out.put_count(name.len());
             out.extend_from_slice(name);
             out.put_count(kept.len());
-            let mut written = Vec::with_capacity(32);
             let mut before = 0;
             for entry in &kept {
-                written.clear();
-                written.put_varint(u64::from(entry.advisory - before));
+                let step = entry.advisory - before;
                 before = entry.advisory;
                 let encoded = &self.encoded[entry.start..entry.start + entry.length as usize];
-                let fixed = entries::fixed_version(encoded);
-                match fixed
-                    .filter(|version| self.fixed_versions.get(*version).is_some_and(|times| *times > 1))
-                {
-                    Some(version) => entries::encode_shared(self.strings.number(version), &mut written),
-                    None => written.extend_from_slice(encoded),
-                }
-                out.put_count(written.len());
-                out.extend_from_slice(&written);
+                let is_shared =
+                    |version: &&str| self.fixed_versions.get(*version).is_some_and(|times| *times > 1);
+                let shared = entries::fixed_version(encoded).filter(is_shared);
+                let shared = shared.map(|version| self.strings.number(version));
+                entries::put(step, encoded, shared, &mut out);
             }
             let count = kept.len() as u64;
             let (namespace, _) = &spaces[*space as usize];

@@ -89,11 +89,27 @@ pub(crate) fn fixed_version(encoded: &[u8]) -> Option<&str> {
     std::str::from_utf8(version).ok().filter(|_| form == FIXED)
 }
 
-/// Writes an entry of that fixed version in the form that names it by its number.
-pub(crate) fn encode_shared(version: u32, out: &mut Vec<u8>) {
-    out.push(FIXED_SHARED);
-    out.put_varint(u64::from(version));
+/// Writes an entry into its section: the step from the number of the advisory before, above two bits of its form, and what
+/// the form has. `shared`: the number of its fixed version, where that is all it says and a string.
+pub(crate) fn put(step: u32, encoded: &[u8], shared: Option<u32>, out: &mut Vec<u8>) {
+    let (form, rest) = encoded.split_first().map_or((OPEN, &[][..]), |(form, rest)| (*form, rest));
+    let mut head = |form: u8| out.put_varint(u64::from(step) << FORM_BITS | u64::from(form));
+    match (form, shared) {
+        (FIXED, Some(version)) => {
+            head(FIXED_SHARED);
+            out.put_varint(u64::from(version));
+        }
+        (OPEN, _) => head(OPEN),
+        _ => {
+            head(form);
+            out.put_count(rest.len());
+            out.extend_from_slice(rest);
+        }
+    }
 }
+
+/// Bits of a form in the section.
+const FORM_BITS: u32 = 2;
 
 /// The entries of one package. Each is decoded when it is asked for.
 #[derive(Clone, Debug)]
@@ -124,9 +140,29 @@ impl<'a> Entries<'a> {
     /// What follows the entries that are left, which are passed over.
     pub(crate) fn behind(mut self) -> Result<Reader<'a>, LookupError> {
         for _ in 0..self.left {
-            self.reader.sized()?;
+            self.read_next()?;
         }
         Ok(self.reader)
+    }
+
+    #[inline]
+    fn read_next(&mut self) -> Result<Entry<'a>, LookupError> {
+        let head = self.reader.varint()?;
+        let step = u32::try_from(head >> FORM_BITS).ok();
+        let advisory = step.and_then(|step| self.advisory.checked_add(step));
+        self.advisory = advisory.ok_or_else(|| self.reader.damaged("a number of at most 32 bits"))?;
+        // Two bits.
+        let form = u8::try_from(head & ((1 << FORM_BITS) - 1)).unwrap_or_default();
+        let reader = match form {
+            OPEN => Reader::new(&[], PART),
+            FIXED_SHARED => {
+                let from = self.reader;
+                self.reader.number()?;
+                from
+            }
+            _ => Reader::new(self.reader.sized()?, PART),
+        };
+        Ok(Entry { advisory: self.advisory, form, reader, strings: self.strings })
     }
 }
 
@@ -136,13 +172,7 @@ impl<'a> Iterator for Entries<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let entry = self.reader.sized().and_then(|bytes| {
-            let mut reader = Reader::new(bytes, PART);
-            let advisory = self.advisory.checked_add(reader.number()?);
-            self.advisory = advisory.ok_or_else(|| reader.damaged("a number of at most 32 bits"))?;
-            let form = reader.byte()?;
-            Ok(Entry { advisory: self.advisory, form, reader, strings: self.strings })
-        });
+        let entry = self.read_next();
         if entry.is_err() {
             self.left = 0;
         }
@@ -176,7 +206,7 @@ impl<'a> Entry<'a> {
         let first = Event { kind: EventKind::Introduced, version: "0" };
         match self.form {
             FULL => Ok(None),
-            OPEN if self.reader.is_empty() => Ok(Some([None, Some(first)])),
+            OPEN => Ok(Some([None, Some(first)])),
             FIXED => {
                 let version = std::str::from_utf8(self.reader.rest());
                 let version = version.map_err(|_| self.reader.damaged("UTF-8 text"))?;

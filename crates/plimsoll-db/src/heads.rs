@@ -31,11 +31,15 @@ const CWES: u8 = 32;
 const INFORMATIONAL: u8 = 64;
 const RATINGS: u8 = 128;
 
-/// How an instant is written.
+/// How an instant is written: four bits of a byte that says it of both.
 const NONE: u8 = 0;
 const TEXT: u8 = 1;
+/// Seconds since 1970, four bytes.
 const SECONDS: u8 = 2;
+/// The same, and microseconds as a varint.
 const MICROSECONDS: u8 = 3;
+/// As the one before it.
+const SAME: u8 = 4;
 
 /// One document while the section is built: IDs are numbers in the order in which they were met.
 pub(crate) struct NewHead {
@@ -71,9 +75,14 @@ impl NewHead {
             *list = ids.iter().map(|id| number(id)).collect::<Result<_, _>>()?;
             flags |= if list.is_empty() { 0 } else { flag };
         }
-        let mut instants = Vec::new();
-        put_instant(&advisory.published, &mut instants);
-        put_instant(&advisory.modified, &mut instants);
+        let mut instants = vec![0];
+        let published = put_instant(&advisory.published, &mut instants);
+        let modified = if advisory.modified == advisory.published {
+            SAME
+        } else {
+            put_instant(&advisory.modified, &mut instants)
+        };
+        instants[0] = published << 4 | modified;
         let mut rest = Vec::new();
         if !advisory.cwes.is_empty() {
             flags |= CWES;
@@ -221,8 +230,12 @@ impl<'a> Head<'a> {
         if self.is_texts() {
             return Ok(advisory);
         }
-        advisory.published = read_instant(&mut reader)?;
-        advisory.modified = read_instant(&mut reader)?;
+        let forms = reader.byte()?;
+        advisory.published = read_instant(forms >> 4, &mut reader)?;
+        advisory.modified = match forms & 15 {
+            SAME => advisory.published.clone(),
+            form => read_instant(form, &mut reader)?,
+        };
         for (list, flag) in [
             (&mut advisory.aliases, ALIASES),
             (&mut advisory.upstream, UPSTREAM),
@@ -259,45 +272,42 @@ fn list_of<'a, T>(
     Ok(list)
 }
 
-/// Writes an instant of RFC 3339 as a number, where the very same text can be had back from it.
-fn put_instant(text: &str, out: &mut Vec<u8>) {
+/// Writes an instant of RFC 3339 as a number, where the very same text can be had back from it. Gives its form.
+fn put_instant(text: &str, out: &mut Vec<u8>) -> u8 {
     if text.is_empty() {
-        return out.push(NONE);
+        return NONE;
     }
     let instant = text.parse::<Timestamp>().ok().filter(|instant| instant.to_string() == text);
-    let seconds = instant.and_then(|instant| u64::try_from(instant.as_second()).ok());
+    let seconds = instant.and_then(|instant| u32::try_from(instant.as_second()).ok());
     match (seconds, instant.map_or(0, Timestamp::subsec_nanosecond)) {
         (Some(seconds), 0) => {
-            out.push(SECONDS);
-            out.put_varint(seconds);
+            out.extend_from_slice(&seconds.to_le_bytes());
+            SECONDS
         }
         (Some(seconds), nanoseconds @ 1..) if nanoseconds % 1000 == 0 => {
-            out.push(MICROSECONDS);
-            out.put_varint(seconds);
+            out.extend_from_slice(&seconds.to_le_bytes());
             out.put_varint(u64::from(nanoseconds.unsigned_abs() / 1000));
+            MICROSECONDS
         }
         _ => {
-            out.push(TEXT);
             out.put_text(text);
+            TEXT
         }
     }
 }
 
-fn read_instant(reader: &mut Reader<'_>) -> Result<String, LookupError> {
-    let tag = reader.byte()?;
-    let (seconds, microseconds) = match tag {
+fn read_instant(form: u8, reader: &mut Reader<'_>) -> Result<String, LookupError> {
+    let mut seconds = || reader.take(4).map(|bytes| u32_at(bytes, 0).unwrap_or_default());
+    let (seconds, microseconds) = match form {
         NONE => return Ok(String::new()),
         TEXT => return reader.text().map(str::to_owned),
-        SECONDS => (reader.varint()?, 0),
-        MICROSECONDS => (reader.varint()?, reader.number()?),
-        _ => return Err(reader.damaged("a form of an instant from 0 to 3")),
+        SECONDS => (seconds()?, 0),
+        MICROSECONDS => (seconds()?, reader.number()?),
+        _ => return Err(reader.damaged("a form of an instant from 0 to 4")),
     };
-    let seconds = i64::try_from(seconds).ok();
     let nanoseconds = i32::try_from(microseconds).ok().and_then(|micro| micro.checked_mul(1000));
-    let instant = seconds.zip(nanoseconds).and_then(|(second, nano)| Timestamp::new(second, nano).ok());
-    instant
-        .map(|instant| instant.to_string())
-        .ok_or_else(|| reader.damaged("an instant before the year 10000"))
+    let instant = nanoseconds.and_then(|nanoseconds| Timestamp::new(i64::from(seconds), nanoseconds).ok());
+    instant.map(|instant| instant.to_string()).ok_or_else(|| reader.damaged("microseconds of a second"))
 }
 
 #[cfg(test)]
@@ -307,31 +317,33 @@ mod tests {
     #[test]
     fn instants_are_had_back_as_they_were() {
         for (text, bytes) in [
-            ("", 1),
-            ("2024-05-06T07:08:09Z", 6),
-            ("2024-05-06T07:08:09.5Z", 9),
-            ("2024-05-06T07:08:09.123456Z", 9),
-            ("2024-05-06T07:08:09.123456789Z", 32),
-            ("2024-05-06T07:08:09.500Z", 26),
-            ("2024-05-06T07:08:09+00:00", 27),
-            ("1969-05-06T07:08:09Z", 22),
-            ("2024-05-06", 12),
-            ("yesterday", 11),
+            ("", 0),
+            ("2024-05-06T07:08:09Z", 4),
+            ("2024-05-06T07:08:09.5Z", 7),
+            ("2024-05-06T07:08:09.123456Z", 7),
+            ("2024-05-06T07:08:09.123456789Z", 31),
+            ("2024-05-06T07:08:09.500Z", 25),
+            ("2024-05-06T07:08:09+00:00", 26),
+            ("1969-05-06T07:08:09Z", 21),
+            ("2200-05-06T07:08:09Z", 21),
+            ("2024-05-06", 11),
+            ("yesterday", 10),
         ] {
             let mut out = Vec::new();
-            put_instant(text, &mut out);
+            let form = put_instant(text, &mut out);
             assert_eq!(out.len(), bytes, "{text}");
-            assert_eq!(read_instant(&mut Reader::new(&out, PART)).unwrap(), text);
+            assert_eq!(read_instant(form, &mut Reader::new(&out, PART)).unwrap(), text);
             for end in 0..out.len() {
-                drop(read_instant(&mut Reader::new(&out[..end], PART)));
+                assert!(read_instant(form, &mut Reader::new(&out[..end], PART)).is_err());
             }
         }
-        for bytes in [
-            &[9][..],
-            &[SECONDS, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
-            &[MICROSECONDS, 0, 0xff, 0xff, 0x7f],
+        for (form, bytes) in [
+            (9, &[][..]),
+            (SAME, &[]),
+            (SECONDS, &[1, 2, 3]),
+            (MICROSECONDS, &[0, 0, 0, 0, 0xff, 0xff, 0x7f]),
         ] {
-            drop(read_instant(&mut Reader::new(bytes, PART)));
+            assert!(read_instant(form, &mut Reader::new(bytes, PART)).is_err());
         }
     }
 }

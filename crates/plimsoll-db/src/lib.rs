@@ -55,7 +55,7 @@
 //!             SHA-256 of what it unpacks to
 //! documents   the blocks, packed: length of the first frame u32, that frame, and where there are texts a second one;
 //!             a document's place among the documents is its number
-//! heads       for each document: ID, source, names, dates, ratings
+//! heads       for each document: ID, source, names, dates, ratings; everything but packages and texts
 //! ids         sorted; ID, alias or CVE: numbers of documents, scores, entry in the KEV catalogue, EPSS
 //! filter      of the IDs that something is known under
 //! indexes     one of packages, one of ids: open-addressing hash table of u64
