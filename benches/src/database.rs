@@ -38,14 +38,6 @@ pub(crate) fn run(
     let generation = current(&store)?;
     let manifest = generation.manifest();
     let sum = |of: fn(&plimsoll_db::PartitionInfo) -> u64| manifest.partitions.iter().map(of).sum::<u64>();
-    let mut carried = 0;
-    for partition in &manifest.partitions {
-        let database = generation.partition(&partition.name)?;
-        carried += database.dictionary_bytes().len() as u64;
-        for block in database.blocks() {
-            carried += block?.frame.len() as u64;
-        }
-    }
     println!(
         "{} advisories, {} packages, {} ranges in {} partitions: {:.1} MB on disk, {:.1} MB to download",
         manifest.advisories,
@@ -53,7 +45,7 @@ pub(crate) fn run(
         sum(|partition| partition.ranges),
         manifest.partitions.len(),
         megabytes(bytes_below(&path)),
-        megabytes(carried),
+        megabytes(carried(&generation)?),
     );
 
     let inventory = inventory(&generation)?;
@@ -132,6 +124,19 @@ pub(crate) fn run(
     }
     println!();
     Ok(())
+}
+
+/// Bytes of the dictionaries and blocks of all partitions.
+fn carried(generation: &Generation) -> Result<u64> {
+    let mut carried = 0;
+    for partition in &generation.manifest().partitions {
+        let database = generation.partition(&partition.name)?;
+        carried += database.dictionary_bytes().len() as u64;
+        for block in database.blocks() {
+            carried += block?.frame.len() as u64;
+        }
+    }
+    Ok(carried)
 }
 
 fn evaluate(

@@ -75,7 +75,6 @@ fuzz_target!(|data: &[u8]| {
     let _ = Builder::from_blocks("npm", &[], [data.to_vec()]);
     let (dictionary, block) = data.split_at(data.len() / 2);
     let _ = Builder::from_blocks("npm", dictionary, [block.to_vec()]);
-    let _ = plimsoll_db::declared_bytes(data);
     blocks(data);
     let mut bytes = WHOLE.clone();
     for change in data.chunks_exact(3) {

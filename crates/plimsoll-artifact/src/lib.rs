@@ -2,8 +2,9 @@
 //!
 //! An artifact is an OCI manifest of the type [`ARTIFACT_TYPE`]. Its config is the manifest of a generation, so that the
 //! digest of the config is the digest of the database; its layers are *chunks*, blocks of one partition put together
-//! until they are worth a request, and before those of a partition the dictionary they are packed with. Where a chunk ends decide the blocks, so that a registry keeps once what two days
-//! have in common, and a reader fetches what it does not have.
+//! until they are worth a request, and before those of a partition the dictionary they are packed with. Where a chunk ends
+//! decide the blocks, so that a registry keeps once what two days have in common, and a reader fetches what it does not
+//! have.
 //!
 //! [`export`] and [`import`] use a file, [`push`] and [`pull`] a registry. A signature speaks of the manifest's digest,
 //! and with it of every byte. Where a key is to be believed, nothing is read before a signature of it was found; where

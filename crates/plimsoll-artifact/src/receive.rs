@@ -10,9 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll_attest::{MAX_CLAIM_BYTES, SignatureImage, SignedClaim, Trust, Verified};
-use plimsoll_db::{
-    Block, Database, Generation, Manifest, PartitionInfo, PartitionWriter, Store, declared_bytes,
-};
+use plimsoll_db::{Block, Database, Generation, Manifest, PartitionInfo, PartitionWriter, Store};
 use plimsoll_model::{Digest, Namespace};
 
 use crate::Error;
@@ -377,7 +375,7 @@ struct Sink<'a> {
     /// The partition that is begun next.
     next: usize,
     open: Option<PartitionWriter>,
-    /// Of all blocks so far, as they say themselves, which the writer holds them to.
+    /// Of all blocks so far.
     unpacked_bytes: u64,
     place: String,
 }
@@ -408,7 +406,11 @@ impl Sink<'_> {
     }
 
     fn push(&mut self, frame: &[u8]) -> Result<(), Error> {
-        self.unpacked_bytes = self.unpacked_bytes.saturating_add(declared_bytes(frame));
+        let writer = self.open.as_mut().expect("a partition is reached before its blocks are given");
+        let before = writer.unpacked_bytes();
+        // Not what its frames say: what is like what stands before it takes a byte in them.
+        writer.push(frame)?;
+        self.unpacked_bytes += writer.unpacked_bytes() - before;
         if self.unpacked_bytes > MAX_UNPACKED_BYTES {
             return Err(Error::Content {
                 what: "chunks".to_owned(),
@@ -417,8 +419,6 @@ impl Sink<'_> {
                 found: "more".to_owned(),
             });
         }
-        let writer = self.open.as_mut().expect("a partition is reached before its blocks are given");
-        writer.push(frame)?;
         Ok(())
     }
 

@@ -238,12 +238,6 @@ fn said_size(frame: &[u8]) -> Result<usize, LookupError> {
     size.ok_or_else(|| damaged(PART, "a zstd frame that says its size, of at most 64 MiB"))
 }
 
-/// How many bytes a packed block, from anywhere, says that it has when it is unpacked. Nothing is unpacked for it; 0 for
-/// what is none.
-pub fn declared_bytes(packed: &[u8]) -> u64 {
-    frames(packed).map_or(0, |[first, texts]| (first.1 + texts.1) as u64)
-}
-
 thread_local! {
     /// What zstd needs to unpack, once a thread.
     static CONTEXT: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
@@ -464,7 +458,6 @@ mod tests {
         let packed = blocks(&bodies, HashMap::new(), "s").remove(0).bytes.into_owned();
         let [first, second] = frames(&packed).unwrap();
         assert!(first.1 > 0 && second.1 > 0);
-        assert_eq!(declared_bytes(&packed), (first.1 + second.1) as u64);
         let two = texts_of(&packed, &none, 1).unwrap();
         assert_eq!((two.summary.as_str(), two.details.as_str()), ("two", "in detail"));
         assert_eq!(two.references, advisory("b", "two").references);
@@ -483,7 +476,7 @@ mod tests {
         for place in 0..packed.len() {
             let mut bytes = packed.clone();
             bytes[place] ^= 0x41;
-            drop((unpack(&bytes, &none), texts_of(&bytes, &none, 0), declared_bytes(&bytes)));
+            drop((unpack(&bytes, &none), texts_of(&bytes, &none, 0)));
         }
 
         // A block that is not in columns has one frame, and its texts as well.
@@ -514,6 +507,5 @@ mod tests {
         let none = Dictionary::default();
         assert!(unpack(&bomb, &none).unwrap_err().reason.contains("64 MiB"));
         assert!(texts_of(&bomb, &none, 0).unwrap_err().reason.contains("64 MiB"));
-        assert_eq!(declared_bytes(&bomb), 0);
     }
 }

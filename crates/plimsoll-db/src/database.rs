@@ -29,6 +29,9 @@ use crate::{Error, filter, index};
 /// Namespaces that are accepted; OSV's export of 2026 has some 400.
 const MAX_NAMESPACES: usize = 100_000;
 
+/// IDs and names of sources of documents that are gone through at once, in bytes: some 40 each, of a million or two.
+pub(crate) const MAX_IDENTITIES_BYTES: usize = 1 << 30;
+
 /// Records that room is reserved for before they were read: their number is foreign.
 const MAX_RESERVED_RECORDS: u32 = 4096;
 
@@ -266,14 +269,15 @@ impl Database {
 
     /// Of each advisory what tells which are the same in several partitions.
     pub(crate) fn identities(&self) -> impl Iterator<Item = Result<u64, LookupError>> {
-        let heads = self.heads().each().filter(|head| !head.as_ref().is_ok_and(Head::is_texts));
-        heads.map(|head| head.and_then(|head| Ok(record::identity(&head.id()?, head.source()?))))
+        let heads = self.heads();
+        let heads = heads.each(0..heads.count()).filter(|head| !head.as_ref().is_ok_and(Head::is_texts));
+        let mut room = MAX_IDENTITIES_BYTES;
+        heads.map(move |head| head.and_then(|head| head.identity(&mut room)))
     }
 
-    /// The same of one document.
-    pub(crate) fn identity(&self, number: u32) -> Result<u64, LookupError> {
-        let head = self.heads().get(number)?;
-        Ok(record::identity(&head.id()?, head.source()?))
+    /// The same of one document. What it is made of is taken from `room`, in bytes.
+    pub(crate) fn identity(&self, number: u32, room: &mut usize) -> Result<u64, LookupError> {
+        self.heads().get(number)?.identity(room)
     }
 
     /// How many documents have a number.
@@ -382,18 +386,22 @@ impl Database {
         if self.heads().get(number)?.has_texts_elsewhere() {
             return Ok(None);
         }
-        let has_texts = |number| Ok(!self.heads().get(number)?.has_texts_elsewhere());
-        self.documents().texts(number, &self.cache, self.dictionary()?, has_texts).map(Some)
+        let with_texts = |numbers| {
+            let heads = self.heads().each(numbers);
+            heads.map(|head| head.map(|head| usize::from(!head.has_texts_elsewhere()))).sum()
+        };
+        self.documents().texts(number, &self.cache, self.dictionary()?, with_texts).map(Some)
     }
 
     /// The texts of the document with this ID and source, where this partition keeps those of others.
     pub(crate) fn texts_of(&self, id: &str, source: &str) -> Result<Option<Texts>, LookupError> {
         let Some(record) = self.id_record(id, filter::hash(id))? else { return Ok(None) };
         let advisories = record.known(id, self.strings())?.advisories;
+        let mut room = MAX_IDENTITIES_BYTES;
         for number in record.texts()?.into_iter().chain(advisories) {
             let head = self.heads().get(number)?;
             if head.source()? == source
-                && head.id()? == id
+                && head.id(&mut room)? == id
                 && let Some(texts) = self.own_texts(number)?
             {
                 return Ok(Some(texts));

@@ -4,6 +4,7 @@
 //! document (u32), its unpacked length (u32), its records (u32), nothing (u32), its digest (32 bytes).
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use plimsoll_model::{LookupError, Texts};
@@ -103,14 +104,14 @@ impl<'a> Documents<'a> {
         read().ok_or_else(|| damaged(PART, "a block inside of it"))
     }
 
-    /// The texts of the document of that number, which must have them here. `has_texts` says of a number whether that
-    /// document has.
+    /// The texts of the document of that number, which must have them here. `with_texts` counts of these numbers the
+    /// documents that have.
     pub(crate) fn texts(
         self,
         number: u32,
         cache: &BlockCache,
         dictionary: &Dictionary,
-        has_texts: impl Fn(u32) -> Result<bool, LookupError>,
+        with_texts: impl Fn(Range<u32>) -> Result<usize, LookupError>,
     ) -> Result<Texts, LookupError> {
         let first = |block: usize| u32_at(self.index, BLOCK_ENTRY_BYTES * block + 8);
         let (mut low, mut high) = (0, self.blocks());
@@ -120,10 +121,7 @@ impl<'a> Documents<'a> {
         }
         let unknown = || damaged(PART, &format!("an advisory of number {number}"));
         let block = low.checked_sub(1).ok_or_else(unknown)?;
-        let mut before = 0;
-        for number in first(block).ok_or_else(unknown)?..number {
-            before += usize::from(has_texts(number)?);
-        }
+        let before = with_texts(first(block).ok_or_else(unknown)?..number)?;
         let texts = if let Some(texts) = cache.get(block) {
             texts
         } else {

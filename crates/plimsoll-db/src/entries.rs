@@ -7,7 +7,7 @@ use plimsoll_model::{
 use plimsoll_version::{Event, surely_differ};
 
 use crate::bytes::{MAX_RESERVE, Put as _, Reader};
-use crate::record::{event_kind, event_tag, read_status, status_tag};
+use crate::record::{MAX_RECORD_BYTES, event_kind, event_tag, read_status, status_tag};
 use crate::strings::{Strings, StringsBuilder};
 
 pub(crate) const PART: &str = "packages";
@@ -250,14 +250,15 @@ impl<'a> Entry<'a> {
             ranges.push(AffectedRange { events });
         }
         let version_count = reader.count()?;
+        let mut room = MAX_RECORD_BYTES;
         let mut versions = Vec::new();
         for _ in 0..version_count {
-            let listed = self.strings.get(reader.number()?)?;
+            let listed = self.strings.get_within(reader.number()?, &mut room)?;
             if version.is_none_or(|version| !surely_differ(listed, version)) {
                 versions.push(listed.to_owned());
             }
         }
-        let ratings = read_ratings(&mut reader, self.strings)?;
+        let ratings = read_ratings(&mut reader, self.strings, &mut room)?;
         let mut affected =
             Affected { ranges, versions, ratings, ..Affected::new(namespace.clone(), name.to_owned()) };
         if !reader.is_empty() {
@@ -269,15 +270,16 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Ratings whose texts are in the strings section.
+/// Ratings whose texts are in the strings section, see [`Strings::get_within`].
 pub(crate) fn read_ratings(
     reader: &mut Reader<'_>,
     strings: Strings<'_>,
+    room: &mut usize,
 ) -> Result<Vec<Rating>, LookupError> {
     let count = reader.count()?;
     let mut ratings = Vec::with_capacity(count.min(MAX_RESERVE));
     for _ in 0..count {
-        ratings.push(reader.rating(|reader| strings.get(reader.number()?))?);
+        ratings.push(reader.rating(|reader| strings.get_within(reader.number()?, room))?);
     }
     Ok(ratings)
 }
@@ -335,5 +337,31 @@ impl<'a> Iterator for Events<'a> {
             (self.ranges_left, self.left_in_range) = (0, 0);
         }
         Some(event.map(|event| RangeEvent { range: self.range - 1, event }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_bytes_that_name_a_long_version_over_and_over_are_damage() {
+        let long = format!("1.{}", "x".repeat(1 << 20));
+        let namespace = Namespace::parse("npm").unwrap();
+        for (count, ok) in [(31, true), (32, false)] {
+            let versions = vec![long.clone(); count];
+            let affected = Affected { versions, ..Affected::new(namespace.clone(), "a".to_owned()) };
+            let mut strings = StringsBuilder::default();
+            let mut bytes = Vec::new();
+            encode(&affected, &mut strings, &mut bytes);
+            let strings = strings.finish().unwrap();
+            let (form, rest) = bytes.split_first().unwrap();
+            let reader = Reader::new(rest, PART);
+            let entry = Entry { advisory: 0, form: *form, reader, strings: Strings(&strings) };
+            // Those that are left out were looked at, too.
+            for version in [None, Some("2.0")] {
+                assert_eq!(entry.to_candidate(&namespace, "a", version).is_ok(), ok, "{count}");
+            }
+        }
     }
 }

@@ -19,7 +19,13 @@ impl Store {
     /// [`Error::Block`] for a dictionary that is none.
     pub fn partition_writer(&self, name: &str, dictionary: &[u8]) -> Result<PartitionWriter, Error> {
         let dictionary = read_dictionary(name, dictionary)?;
-        Ok(PartitionWriter { store: self.clone(), name: name.to_owned(), dictionary, frames: Vec::new() })
+        Ok(PartitionWriter {
+            store: self.clone(),
+            name: name.to_owned(),
+            dictionary,
+            frames: Vec::new(),
+            unpacked_bytes: 0,
+        })
     }
 
     /// The blocks of all partitions of the current generation, by digest and dictionary: what need not be fetched again.
@@ -46,6 +52,7 @@ pub struct PartitionWriter {
     name: String,
     dictionary: Dictionary,
     frames: Vec<Frame<'static>>,
+    unpacked_bytes: u64,
 }
 
 impl PartitionWriter {
@@ -56,8 +63,14 @@ impl PartitionWriter {
     pub fn push(&mut self, frame: &[u8]) -> Result<Digest, Error> {
         let frame = read_frame(&self.name, &self.dictionary, frame.to_vec())?;
         let digest = Digest::sha256(&frame.digest);
+        self.unpacked_bytes += u64::from(frame.unpacked_bytes);
         self.frames.push(frame);
         Ok(digest)
+    }
+
+    /// Length of the blocks that it was given, unpacked, in bytes.
+    pub fn unpacked_bytes(&self) -> u64 {
+        self.unpacked_bytes
     }
 
     /// Writes the file. What comes back is to be compared with what the manifest says.

@@ -6,6 +6,8 @@
 //! among the IDs, and for an advisory its two instants and the lists that its flags name. IDs are ranks, and texts
 //! numbers of strings, so that a document takes some 25 bytes.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use plimsoll_model::{Advisory, LookupError, Rating};
 
@@ -13,6 +15,7 @@ use crate::Error;
 use crate::bytes::{MAX_RESERVE, Put as _, Reader, damaged};
 use crate::entries::read_ratings;
 use crate::ids;
+use crate::record::{self, MAX_RECORD_BYTES};
 use crate::strings::{Strings, StringsBuilder, u32_at};
 
 pub(crate) const PART: &str = "heads";
@@ -174,10 +177,14 @@ impl<'a> Heads<'a> {
         self.head(reader.sized()?)
     }
 
-    /// All documents, in their order.
-    pub(crate) fn each(self) -> impl Iterator<Item = Result<Head<'a>, LookupError>> {
-        let mut reader = self.group(0);
-        (0..self.count()).map(move |_| match &mut reader {
+    /// The documents of these numbers, in their order.
+    pub(crate) fn each(self, numbers: Range<u32>) -> impl Iterator<Item = Result<Head<'a>, LookupError>> {
+        let before = numbers.start % GROUP;
+        let mut reader = self.group(numbers.start).and_then(|mut reader| {
+            (0..before).try_for_each(|_| reader.sized().map(drop))?;
+            Ok(reader)
+        });
+        numbers.map(move |_| match &mut reader {
             Ok(reader) => self.head(reader.sized()?),
             Err(error) => Err(error.clone()),
         })
@@ -218,15 +225,24 @@ impl<'a> Head<'a> {
         self.heads.strings.get(self.source)
     }
 
-    pub(crate) fn id(&self) -> Result<String, LookupError> {
-        ids::nth(self.heads.ids, self.id)
+    /// Its ID, of at most `room` bytes, see [`ids::nth`].
+    pub(crate) fn id(&self, room: &mut usize) -> Result<String, LookupError> {
+        ids::nth(self.heads.ids, self.id, room)
+    }
+
+    /// What tells it from other documents, see [`record::identity`]. What it is made of is taken from `room`.
+    pub(crate) fn identity(&self, room: &mut usize) -> Result<u64, LookupError> {
+        let source = self.heads.strings.get_within(self.source, room)?;
+        Ok(record::identity(&self.id(room)?, source))
     }
 
     /// The advisory without its packages and texts.
     pub(crate) fn advisory(self) -> Result<Advisory, LookupError> {
         let Self { heads, flags, mut reader, .. } = self;
+        // All of this stood in one record.
+        let mut room = MAX_RECORD_BYTES;
         let mut advisory =
-            Advisory { id: self.id()?, source: self.source()?.to_owned(), ..Advisory::default() };
+            Advisory { id: self.id(&mut room)?, source: self.source()?.to_owned(), ..Advisory::default() };
         if self.is_texts() {
             return Ok(advisory);
         }
@@ -242,18 +258,20 @@ impl<'a> Head<'a> {
             (&mut advisory.related, RELATED),
         ] {
             if flags & flag != 0 {
-                *list = list_of(&mut reader, |reader| ids::nth(heads.ids, reader.number()?))?;
+                *list = list_of(&mut reader, |reader| ids::nth(heads.ids, reader.number()?, &mut room))?;
             }
         }
-        let string = |reader: &mut Reader<'a>| heads.strings.get(reader.number()?).map(str::to_owned);
+        let mut string = |reader: &mut Reader<'a>| {
+            heads.strings.get_within(reader.number()?, &mut room).map(str::to_owned)
+        };
         if flags & CWES != 0 {
-            advisory.cwes = list_of(&mut reader, string)?;
+            advisory.cwes = list_of(&mut reader, &mut string)?;
         }
         if flags & INFORMATIONAL != 0 {
             advisory.informational = Some(string(&mut reader)?);
         }
         if flags & RATINGS != 0 {
-            let ratings: Vec<Rating> = read_ratings(&mut reader, heads.strings)?;
+            let ratings: Vec<Rating> = read_ratings(&mut reader, heads.strings, &mut room)?;
             advisory.ratings = ratings;
         }
         Ok(advisory)
@@ -313,6 +331,53 @@ fn read_instant(form: u8, reader: &mut Reader<'_>) -> Result<String, LookupError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{IdsBuilder, NewId};
+
+    #[test]
+    fn few_bytes_that_name_long_texts_over_and_over_are_damage() {
+        let long = "x".repeat(1 << 20);
+        let (mut ids, mut strings) = (IdsBuilder::default(), StringsBuilder::default());
+        ids.add(&long, &NewId::default(), &mut strings).unwrap();
+        let source = strings.number(&long);
+        let rest = |count: usize| {
+            let mut rest = Vec::new();
+            rest.put_count(count);
+            (0..count).for_each(|_| rest.put_varint(u64::from(source)));
+            rest
+        };
+        let (ids, strings) = (ids.finish(), strings.finish().unwrap());
+        for (names, cwes, ok) in [(20, 11, true), (40, 1, false), (1, 40, false), (20, 12, false)] {
+            let head = NewHead {
+                flags: ALIASES | CWES,
+                source,
+                id: 0,
+                instants: vec![NONE << 4 | NONE],
+                lists: [vec![0; names], Vec::new(), Vec::new()],
+                rest: rest(cwes),
+            };
+            let section = section(&[head], &[0]).unwrap();
+            let heads = Heads { section: &section, ids: &ids, strings: Strings(&strings) };
+            let head = heads.get(0).unwrap();
+            assert_eq!(head.advisory().is_ok(), ok, "{names} {cwes}");
+            assert!(head.identity(&mut { 2 << 20 }).is_ok() && head.identity(&mut { 1 << 20 }).is_err());
+        }
+    }
+
+    #[test]
+    fn documents_are_read_from_any_number_on() {
+        let (mut ids, mut strings) = (IdsBuilder::default(), StringsBuilder::default());
+        ids.add("A", &NewId::default(), &mut strings).unwrap();
+        let mut new: Vec<NewHead> = (0..40).map(|_| NewHead::of_texts("s", 0, &mut strings)).collect();
+        new.iter_mut().step_by(3).for_each(|head| head.flags = TEXTS_ELSEWHERE);
+        let (section, ids, strings) = (section(&new, &[0]).unwrap(), ids.finish(), strings.finish().unwrap());
+        let heads = Heads { section: &section, ids: &ids, strings: Strings(&strings) };
+        for start in 0..40 {
+            let each: Vec<u8> = heads.each(start..40).map(|head| head.unwrap().flags).collect();
+            let one_by_one: Vec<u8> = (start..40).map(|number| heads.get(number).unwrap().flags).collect();
+            assert_eq!(each, one_by_one, "{start}");
+        }
+        assert!(heads.each(40..41).all(|head| head.is_err()) && heads.each(0..41).last().unwrap().is_err());
+    }
 
     #[test]
     fn instants_are_had_back_as_they_were() {

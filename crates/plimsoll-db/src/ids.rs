@@ -11,7 +11,7 @@ use plimsoll_model::{Epss, KevEntry, Known, LookupError, Rating};
 use crate::Error;
 use crate::bytes::{MAX_RESERVE, Put as _, Reader, damaged};
 use crate::entries::read_ratings;
-use crate::record::{put_epss, put_kev, read_epss, read_kev};
+use crate::record::{MAX_RECORD_BYTES, put_epss, put_kev, read_epss, read_kev};
 use crate::strings::{Strings, StringsBuilder, u32_at};
 
 pub(crate) const PART: &str = "ids";
@@ -162,8 +162,9 @@ pub(crate) fn find<'a>(section: &'a [u8], wanted: &str) -> Result<Option<IdRecor
     Ok(None)
 }
 
-/// The ID of that rank: `0` is the first in their order.
-pub(crate) fn nth(section: &[u8], rank: u32) -> Result<String, LookupError> {
+/// The ID of that rank: `0` is the first in their order. It may have at most `room` bytes, which it takes from there: few
+/// bytes can name a long ID over and over.
+pub(crate) fn nth(section: &[u8], rank: u32, room: &mut usize) -> Result<String, LookupError> {
     let bad = || damaged(PART, &format!("an ID of rank {rank}"));
     let count = u32_at(section, 0).ok_or_else(bad)?;
     let group = rank / GROUP;
@@ -173,13 +174,28 @@ pub(crate) fn nth(section: &[u8], rank: u32) -> Result<String, LookupError> {
     let place = u32_at(section, 4 + 4 * group as usize).ok_or_else(bad)?;
     let bytes = section.get(4 + 4 * count as usize..).ok_or_else(bad)?;
     let mut reader = Reader::at(bytes, u64::from(place), PART)?;
-    let mut id: Vec<u8> = Vec::with_capacity(24);
-    for left in (0..=rank % GROUP).rev() {
-        let shared = usize::try_from(reader.varint()?).ok().filter(|shared| *shared <= id.len());
-        id.truncate(shared.ok_or_else(|| reader.damaged("no more in common than there was"))?);
-        id.extend_from_slice(reader.sized()?);
-        if left > 0 {
+    // What the IDs before it have, as slices: only its own bytes are copied, however long the others are.
+    let mut parts: [(usize, &[u8]); GROUP as usize] = [(0, &[]); GROUP as usize];
+    let mut length = 0;
+    let parts = &mut parts[..=(rank % GROUP) as usize];
+    let last = parts.len() - 1;
+    for (place, part) in parts.iter_mut().enumerate() {
+        let shared = usize::try_from(reader.varint()?).ok().filter(|shared| *shared <= length);
+        let shared = shared.ok_or_else(|| reader.damaged("no more in common than there was"))?;
+        let rest = reader.sized()?;
+        *part = (shared, rest);
+        length = shared + rest.len();
+        if place < last {
             IdRecord::read(&mut reader)?;
+        }
+    }
+    *room = room.checked_sub(length).ok_or_else(|| reader.damaged("IDs of at most 32 MiB"))?;
+    let mut id = vec![0; length];
+    let mut missing = length;
+    for (shared, rest) in parts.iter().rev() {
+        if let Some(own) = missing.checked_sub(*shared) {
+            id[*shared..missing].copy_from_slice(&rest[..own]);
+            missing = *shared;
         }
     }
     String::from_utf8(id).map_err(|_| reader.damaged("UTF-8 text"))
@@ -265,7 +281,7 @@ impl<'a> IdRecord<'a> {
             self.numbers()?;
         }
         if self.marks & SCORES != 0 {
-            known.scores = read_ratings(&mut self.reader, strings)?;
+            known.scores = read_ratings(&mut self.reader, strings, &mut { MAX_RECORD_BYTES })?;
         }
         if self.marks & KEV != 0 {
             known.kev = Some(read_kev(id, &mut self.reader)?);
@@ -280,10 +296,11 @@ impl<'a> IdRecord<'a> {
         let count = self.reader.count()?;
         let mut numbers = Vec::with_capacity(count.min(MAX_RESERVE));
         let mut before = 0_u32;
-        for _ in 0..count {
+        for place in 0..count {
             let step = self.reader.number()?;
-            let sum = before.checked_add(step);
-            before = sum.ok_or_else(|| self.reader.damaged("a number of at most 32 bits"))?;
+            // Each stands there once.
+            let sum = before.checked_add(step).filter(|_| place == 0 || step > 0);
+            before = sum.ok_or_else(|| self.reader.damaged("ascending numbers of at most 32 bits"))?;
             numbers.push(before);
         }
         Ok(numbers)
@@ -313,12 +330,41 @@ mod tests {
                 assert_eq!(found, (number < count).then(|| vec![u32::try_from(number).unwrap()]), "{id}");
             }
             for (rank, id) in (0..).zip(&ids[..count]) {
-                assert_eq!(nth(&section, rank).unwrap(), *id);
+                assert_eq!(nth(&section, rank, &mut { usize::MAX }).unwrap(), *id);
             }
-            assert!(nth(&section, u32::try_from(count).unwrap() + GROUP).is_err());
+            assert!(nth(&section, u32::try_from(count).unwrap() + GROUP, &mut { usize::MAX }).is_err());
             for id in ["", "A", "CVE-2024-", "CVE-2024-19990", "CVE-2024-1y", "CVE-2025", "ê", "zzz"] {
                 assert!(find(&section, id).unwrap().is_none(), "{id}");
             }
+        }
+    }
+
+    #[test]
+    fn an_id_takes_its_own_bytes_of_the_room_and_no_others() {
+        let long = format!("B{}", "b".repeat(1 << 20));
+        let ids = ["A-1", "A-2", &long[..1000], &long, "C", "CA"];
+        let mut builder = IdsBuilder::default();
+        for id in ids {
+            builder.add(id, &NewId::default(), &mut StringsBuilder::default()).unwrap();
+        }
+        let section = builder.finish();
+        for (rank, id) in (0..).zip(ids) {
+            let mut room = id.len() + 7;
+            assert_eq!(nth(&section, rank, &mut room).unwrap(), *id);
+            assert_eq!(room, 7);
+            assert!(nth(&section, rank, &mut { id.len() - 1 }).is_err(), "{rank}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_named_twice_is_damage() {
+        for (advisories, ok) in [(&[0, 1][..], true), (&[0, 0], false), (&[3, 3], false)] {
+            let mut builder = IdsBuilder::default();
+            let known = NewId { advisories, ..NewId::default() };
+            builder.add("CVE-1", &known, &mut StringsBuilder::default()).unwrap();
+            let section = builder.finish();
+            let record = find(&section, "CVE-1").unwrap().unwrap();
+            assert_eq!(record.known("CVE-1", Strings(&[])).is_ok(), ok, "{advisories:?}");
         }
     }
 
@@ -332,13 +378,13 @@ mod tests {
         let section = builder.finish();
         for end in 0..section.len() {
             let _ = find(&section[..end], "CVE-2024-3");
-            (0..4).for_each(|rank| drop(nth(&section[..end], rank)));
+            (0..4).for_each(|rank| drop(nth(&section[..end], rank, &mut { usize::MAX })));
         }
         for place in 0..section.len() {
             for byte in [0, 1, 0x7f, 0xff] {
                 let mut bytes = section.clone();
                 bytes[place] = byte;
-                (0..4).for_each(|rank| drop(nth(&bytes, rank)));
+                (0..4).for_each(|rank| drop(nth(&bytes, rank, &mut { usize::MAX })));
                 for id in ["CVE-2024-1", "CVE-2024-3", "CVE-2024-33", ""] {
                     let _ = find(&bytes, id).map(|found| found.map(|record| record.known("", Strings(&[]))));
                 }

@@ -58,7 +58,7 @@
 //! heads       for each document: ID, source, names, dates, ratings; everything but packages and texts
 //! ids         sorted; ID, alias or CVE: numbers of documents, scores, entry in the KEV catalogue, EPSS
 //! filter      of the IDs that something is known under
-//! indexes     one of packages, one of ids: open-addressing hash table of u64
+//! index       of packages: open-addressing hash table of u64
 //! ```
 
 mod apply;
@@ -94,7 +94,7 @@ mod store;
 mod strings;
 mod update;
 
-pub use block::{MAX_BLOCK_BYTES, MAX_FRAME_BYTES, declared_bytes};
+pub use block::{MAX_BLOCK_BYTES, MAX_FRAME_BYTES};
 pub use builder::Builder;
 pub use database::{Block, Database, Record};
 pub use dictionary::MAX_DICTIONARY_BYTES;

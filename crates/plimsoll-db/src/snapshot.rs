@@ -8,6 +8,7 @@ use plimsoll_model::{
     Texts,
 };
 
+use crate::database::MAX_IDENTITIES_BYTES;
 use crate::generation::Generation;
 use crate::info::Info;
 use crate::manifest::Manifest;
@@ -359,13 +360,12 @@ impl AdvisoryLookup for Snapshot {
     fn known(&self, id: &str) -> Result<Known, LookupError> {
         let hash = filter::hash(id);
         let mut sum = Known::default();
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
+        let mut room = MAX_IDENTITIES_BYTES;
         for (first, database) in &self.databases {
             let known = database.known_by_hash(id, hash)?;
             for number in known.advisories {
-                let identity = database.identity(number)?;
-                if !seen.contains(&identity) {
-                    seen.push(identity);
+                if seen.insert(database.identity(number, &mut room)?) {
                     sum.advisories.push(first.saturating_add(number));
                 }
             }

@@ -64,6 +64,14 @@ impl<'a> Strings<'a> {
         self.find(number).ok_or_else(|| damaged(PART, "the number of one of its texts"))
     }
 
+    /// The same, of at most `room` bytes, which it takes from there: few bytes can name a long text over and over.
+    pub(crate) fn get_within(self, number: u32, room: &mut usize) -> Result<&'a str, LookupError> {
+        let text = self.get(number)?;
+        let left = room.checked_sub(text.len());
+        *room = left.ok_or_else(|| damaged(PART, "texts of at most 32 MiB of one record"))?;
+        Ok(text)
+    }
+
     fn find(self, number: u32) -> Option<&'a str> {
         let count = u32_at(self.0, 0)?;
         if number >= count {

@@ -317,6 +317,8 @@ impl Changes {
     /// How many advisories and facts it adds.
     pub(crate) fn usable(&self) -> u64 {
         let advisories = self.advisories.values().filter(|held| held.parts.is_some()).count();
-        (advisories + self.kev.len() + self.scores.len() + self.epss.len()) as u64
+        // A document of NVD is an advisory and a score.
+        let scores = self.scores.keys().filter(|id| !self.advisories.contains_key(*id)).count();
+        (advisories + self.kev.len() + scores + self.epss.len()) as u64
     }
 }

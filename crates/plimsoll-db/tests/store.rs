@@ -390,6 +390,32 @@ fn a_partition_is_rebuilt_from_its_blocks() {
     assert_eq!(diff(&generation, &adopted).unwrap(), []);
 }
 
+#[test]
+fn what_a_fetched_block_unpacks_to_is_counted_and_not_what_its_frames_say() {
+    let folder = Folder::new();
+    let name = "a".repeat(100_000);
+    let Document::Advisory(mut long) = advisory(&format!("UBUNTU-{name}"), &["npm/a<1"]) else {
+        unreachable!()
+    };
+    long.aliases = vec![name; 300];
+    let generation = publish(&folder.store(), |update| {
+        update.replace("osv", "npm").add(Document::Advisory(long));
+    });
+    let info = &generation.manifest().partitions[0];
+    let database = generation.partition(&info.name).unwrap();
+    let other = Folder::new();
+    let mut writer = other.store().partition_writer(&info.name, database.dictionary_bytes()).unwrap();
+    assert_eq!(writer.unpacked_bytes(), 0);
+    for block in database.blocks() {
+        let block = block.unwrap();
+        assert!(block.frame.len() < 10_000, "{}", block.frame.len());
+        writer.push(block.frame).unwrap();
+    }
+    assert_eq!(writer.unpacked_bytes(), info.size_bytes);
+    assert!(info.size_bytes > 30_000_000, "{}", info.size_bytes);
+    assert_eq!(writer.finish().unwrap(), *info);
+}
+
 fn sha256(bytes: &[u8]) -> Digest {
     use sha2::Digest as _;
     Digest::sha256(&sha2::Sha256::digest(bytes).into())

@@ -33,6 +33,9 @@ pub(crate) enum Judged {
     Undetermined(Undetermined),
 }
 
+/// What one thread judged, each with the place of its first group, and its gaps; or the place where it failed.
+type OfThread = Result<(Vec<(usize, Vec<Judged>)>, BTreeSet<Gap>), (usize, LookupError)>;
+
 /// Judges all packages of an inventory, on all processors: what becomes of each flaw, in the order of packages, and the
 /// packages that nobody could judge and ratings that could not be read.
 pub(crate) fn judge_all(
@@ -46,7 +49,7 @@ pub(crate) fn judge_all(
     let threads = threads.min(MAX_THREADS).min(groups.len() / GROUPS_OF_THREAD);
     // Neighbours share sources and records, so they are judged together.
     let next = AtomicUsize::new(0);
-    let judge = || {
+    let judge = || -> OfThread {
         let mut evaluation = Evaluation::new(inventory, database, options, &plan);
         let mut judged = Vec::new();
         loop {
@@ -57,14 +60,14 @@ pub(crate) fn judge_all(
             }
             let mut of_groups = Vec::new();
             for packages in of_thread {
-                evaluation.judge(packages, &mut |one| of_groups.push(one))?;
+                evaluation.judge(packages, &mut |one| of_groups.push(one)).map_err(|error| (start, error))?;
             }
             judged.push((start, of_groups));
         }
     };
     let mut gaps: BTreeSet<Gap> = plan.gaps.iter().cloned().collect();
     let mut judged = Vec::new();
-    let done: Vec<_> = if threads <= 1 {
+    let done: Vec<OfThread> = if threads <= 1 {
         vec![judge()]
     } else {
         thread::scope(|scope| {
@@ -75,10 +78,20 @@ pub(crate) fn judge_all(
             running.into_iter().map(join).collect()
         })
     };
+    let mut failed: Option<(usize, LookupError)> = None;
     for done in done {
-        let (mut more, more_gaps) = done?;
-        judged.append(&mut more);
-        gaps.extend(more_gaps);
+        match done {
+            Ok((mut more, more_gaps)) => {
+                judged.append(&mut more);
+                gaps.extend(more_gaps);
+            }
+            // Of several the first in the order of packages: groups are taken in order, so that it was met.
+            Err(error) if failed.as_ref().is_none_or(|(start, _)| error.0 < *start) => failed = Some(error),
+            Err(_) => {}
+        }
+    }
+    if let Some((_, error)) = failed {
+        return Err(error);
     }
     judged.sort_unstable_by_key(|(start, _)| *start);
     Ok((judged.into_iter().flat_map(|(_, of_groups)| of_groups).collect(), gaps))

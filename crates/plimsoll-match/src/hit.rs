@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use plimsoll_model::{
-    AdvisoryLookup, Affected, AffectedEvent, AffectedStatus, EventKind, LookupError, Namespace,
+    AdvisoryLookup, Affected, AffectedEvent, AffectedStatus, Candidate, EventKind, LookupError, Namespace,
 };
 use plimsoll_version::Affectedness;
 
@@ -93,6 +93,8 @@ impl<'a> Answers<'a> {
         let mut earlier = Earlier::default();
         for (position, namespace) in namespaces.iter().enumerate() {
             let mut candidates = self.database.candidates_for(namespace, &term.name, &term.version)?;
+            // A fix must be outside of all that is listed, also of what is far from the version.
+            let mut whole: Option<Vec<Candidate>> = None;
             candidates.retain(|candidate| answer.spoken.binary_search(&candidate.advisory).is_err());
             candidates.sort_by_key(|candidate| candidate.advisory);
             let mut rest = candidates.into_iter().peekable();
@@ -112,9 +114,17 @@ impl<'a> Answers<'a> {
                     let namespace = namespace.clone();
                     answer.denials.push(Denial { number, namespace, position, note });
                 }
-                if let Some(hit) = hit(namespace, position, term, number, claimed, records)?
+                if let Some(mut hit) = hit(namespace, position, term, number, claimed, records)?
                     && !earlier.names(number, records)?
                 {
+                    let whole = match &whole {
+                        Some(whole) => whole,
+                        None => whole.insert(self.database.candidates(namespace, &term.name)?),
+                    };
+                    let of_record = whole.iter().filter(|candidate| candidate.advisory == number);
+                    let entries = of_record.map(|candidate| candidate.affected.clone()).collect();
+                    hit.entries = rpm::speaking(&term.version, term.module.as_deref(), entries);
+                    hit.entries.retain(|entry| entry.status != AffectedStatus::NotAffected);
                     answer.hits.push((number, Rc::new(hit)));
                 }
             }

@@ -7,6 +7,7 @@ mod fake;
 use expect_test::{Expect, expect};
 use fake::{database, inventory, matched};
 use plimsoll_match::{Holds, Options, Outcome, evaluate, explain};
+use plimsoll_model::{Advisory, AdvisoryLookup, Candidate, Known, LookupError, Namespace, Texts};
 
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "a snapshot is written where it is called")]
@@ -100,6 +101,19 @@ fn a_fix_that_another_range_holds_hands_on() {
         expect![[r#"
             a 1.0.0: GHSA-1 fixed 2.0.0 by GHSA-1
             a 1.0.0: GHSA-2 unfixed by GHSA-2
+        "#]],
+    );
+}
+
+#[test]
+fn a_fix_that_another_record_lists_as_affected_is_none() {
+    check(
+        "",
+        "pypi a 2.0",
+        "GHSA-1 | alias CVE-2024-1 | in PyPI: a <2.5 >=3.0,<3.1
+         PYSEC-1 | alias CVE-2024-1 | in PyPI: a =2.0 =2.5",
+        expect![[r#"
+            a 2.0: CVE-2024-1 fixed 3.1 by GHSA-1 PYSEC-1 aka GHSA-1 PYSEC-1
         "#]],
     );
 }
@@ -491,4 +505,72 @@ fn the_order_of_the_database_does_not_matter() {
     expect![[r#"
         a 1.0.0: CVE-2020-1 fixed 1.0.4 by CVE-2020-1 GHSA-1 GHSA-2 x_RETIREJS-1 aka CVE-2020-2 GHSA-1 GHSA-2 x_RETIREJS-1
     "#]].assert_eq(&forwards);
+}
+
+/// A database in which some names cannot be asked.
+struct Damaged(fake::Fake);
+
+impl AdvisoryLookup for Damaged {
+    fn covers(&self, namespace: &Namespace) -> bool {
+        self.0.covers(namespace)
+    }
+
+    fn candidates(&self, namespace: &Namespace, name: &str) -> Result<Vec<Candidate>, LookupError> {
+        if name.ends_with('7') {
+            return Err(LookupError { reason: name.to_owned() });
+        }
+        self.0.candidates(namespace, name)
+    }
+
+    fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
+        self.0.advisory(number)
+    }
+
+    fn texts(&self, number: u32) -> Result<Texts, LookupError> {
+        self.0.texts(number)
+    }
+
+    fn known(&self, id: &str) -> Result<Known, LookupError> {
+        self.0.known(id)
+    }
+}
+
+#[test]
+fn of_several_errors_the_first_in_the_order_of_packages_is_told() {
+    let packages: String = (100..300).fold(String::new(), |text, n| text + &format!("npm p{n} 1.0.0\n"));
+    let inventory = inventory("-", &packages);
+    for _ in 0..5 {
+        let database = Damaged(database("covers npm"));
+        let error = evaluate(&inventory, &database, &Options::default()).unwrap_err();
+        assert_eq!(error.reason, "p107");
+    }
+}
+
+#[test]
+fn many_packages_are_judged_as_each_by_itself() {
+    let records: String = (100..300).fold("covers npm\n".to_owned(), |text, n| {
+        let flaw = n % 50;
+        text + &format!(
+            "GHSA-{n} | alias CVE-2024-{flaw} | cvss ghsa CVSS:3.1/{flaw} | in npm: p{n} <2.0.0\n"
+        )
+    });
+    let database = database(&records);
+    let lines: Vec<String> = (100..300).map(|n| format!("npm p{n} 1.0.0")).collect();
+    let all = evaluate(&inventory("-", &lines.join("\n")), &database, &Options::default()).unwrap();
+    let mut found: Vec<_> = all.findings.iter().map(|one| (one.id.clone(), one.advisories.clone())).collect();
+    let mut expected = Vec::new();
+    for line in &lines {
+        let one = evaluate(&inventory("-", line), &database, &Options::default()).unwrap();
+        assert!(one.gaps.iter().all(|gap| all.gaps.contains(gap)));
+        expected.extend(one.findings.into_iter().map(|one| (one.id, one.advisories)));
+    }
+    found.sort();
+    expected.sort();
+    assert_eq!(found.len(), 200);
+    assert_eq!(found, expected);
+    for _ in 0..5 {
+        let again = evaluate(&inventory("-", &lines.join("\n")), &database, &Options::default()).unwrap();
+        assert_eq!(again.findings, all.findings);
+        assert_eq!(again.gaps, all.gaps);
+    }
 }

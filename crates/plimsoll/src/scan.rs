@@ -27,7 +27,7 @@ pub(crate) fn run(
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
     let format = arguments.format.or(settings.format).unwrap_or_default();
     let options = plimsoll_match::Options {
-        without_texts: !matches!(format, Format::Json),
+        without_texts: matches!(format, Format::Cyclonedx),
         ..match_options(&arguments.severity_order, settings)?
     };
     let inventory = inventory(&arguments.target, settings, environment, bars)?;

@@ -52,6 +52,20 @@ impl AdvisoryLookup for Fake {
         Ok(found)
     }
 
+    /// Leaves out what may be left out.
+    fn candidates_for(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        version: &str,
+    ) -> Result<Vec<Candidate>, LookupError> {
+        let mut candidates = self.candidates(namespace, name)?;
+        for candidate in &mut candidates {
+            candidate.affected.versions.retain(|listed| !plimsoll_version::surely_differ(listed, version));
+        }
+        Ok(candidates)
+    }
+
     fn advisory(&self, number: u32) -> Result<Advisory, LookupError> {
         let advisory = usize::try_from(number).ok().and_then(|number| self.advisories.get(number));
         let advisory = advisory.ok_or_else(|| LookupError { reason: format!("no advisory {number}") })?;

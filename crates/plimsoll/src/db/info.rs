@@ -112,7 +112,7 @@ fn partitions(manifest: &Manifest, line: &mut impl FnMut(String)) {
     }
     line(format!(
         "{:<22} {:>9} {:>9} {:>9}  {:<10}",
-        "partition", "packages", "ranges", "to carry", "newest"
+        "partition", "packages", "ranges", "unpacked", "newest"
     ));
     for (ecosystem, row) in rows {
         let newest: String = row.newest.chars().take(10).collect();
