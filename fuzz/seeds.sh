@@ -134,6 +134,9 @@ for document in crates/plimsoll-report/testdata/golden/*.json; do
 done
 printf '{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:npm/a@1"}]}],"relationships":[]}' \
     | seed sbom spdx
+find crates/plimsoll-vex/testdata -name '*.json' | sort | while IFS= read -r document; do
+    seed vex "$(basename "$(dirname "$document")")-$(basename "$document")" < "$document"
+done
 
 # Images.
 digest=sha256:$(printf 'ab%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
@@ -166,6 +169,19 @@ pkg:npm/%40babel/core@7.0.0
 pkg:golang/github.com/gorilla/mux@v1.8.0#sub/dir
 pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1
 END
+texts policy condition <<'END'
+severity >= HIGH && fixable && !(epss < 0.1)
+aliases.exists(a, a.startsWith('GHSA-')) || path.like('usr/**')
+kev_due < '2026-03-01' ? known(cvss) : fix_state in ['will_not_fix', "fixed"]
+CVE-2026-1 exp:2026-03-01
+END
+for preset in crates/plimsoll-gate/src/presets/*.toml; do
+    seed policy "$(basename "$preset")" < "$preset"
+done
+printf '[[waivers]]\nid = "CVE-2026-1"\nowner = "a"\nreason = "accepted-risk"\nexpires = 2026-03-31\n' | seed policy own
+printf 'vulnerabilities:\n  - id: CVE-2026-1\n    paths: ["app/**"]\n    expired_at: 2026-03-01\n' | seed policy trivy
+printf 'ignore:\n  - vulnerability: CVE-2026-1\n    package: {name: openssl, type: deb}\n' | seed policy grype
+printf '[[IgnoredVulns]]\nid = "GO-2022-0968"\nignoreUntil = 2026-03-01\n' | seed policy osv
 texts cvss cvss <<'END'
 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H
 CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N

@@ -1,38 +1,46 @@
 //! Findings to a verdict.
 //!
-//! [`decide`] takes a policy and what a scan found, and says whether the image may sail, by which rule not, and
-//! which findings were dropped. It is pure: it reads no file, no clock and no environment, and matches nothing.
+//! [`judge`] takes a [`Policy`], [`Waivers`] and what a scan found, and says whether the image may sail, by which rule
+//! not, and for each finding who decided. It is pure: it reads no file, no clock and no environment.
 //!
-//! - A finding fails the threshold if its severity is the level or worse. One whose severity nobody has said
-//!   (`UNKNOWN`) is below every level, and a notice that is no flaw (`informational`) never fails; both are
-//!   counted.
+//! - A policy is a list of rules, each a condition over what a finding knows ([`FIELDS`]) and what to do where it
+//!   holds. The first that holds decides. It is checked when it is read: names, kinds, and the form of every text.
+//! - The flags of the command are short names for rules ([`Flags`]); [`decide`] is a policy of flags alone. A finding
+//!   fails a threshold if its severity is the level or worse. One whose severity nobody has said (`UNKNOWN`) is below
+//!   every level, and a notice that is no flaw (`informational`) never fails by a flag; both are counted.
 //! - A malicious package is critical, and no rule drops it: there is no fix to wait for.
-//! - A finding that `ignore_unfixed` drops is in no rule's way; its number stays in the decision.
 //! - Where nothing failed, a strict policy is undecided as long as anything could not be read or compared.
+//! - What is wrong with a policy or a waiver is an error with line and column ([`InputError`]), what goes wrong with a
+//!   rule while it is asked an [`EvaluationError`]: the gate does not pass because its own input is broken.
 //!
 //! ```
-//! use plimsoll_gate::{Policy, decide, threshold};
+//! use plimsoll_gate::{Flags, decide, threshold};
 //! use plimsoll_model::Verdict;
 //!
-//! let policy = Policy { fail_on: Some(threshold("high")?), ..Policy::default() };
-//! let decided = decide(&policy, Vec::new(), &[], &[]);
+//! let flags = Flags { fail_on: Some(threshold("high")?), ..Flags::default() };
+//! let decided = decide(&flags, Vec::new(), &[], &[]);
 //! assert_eq!(decided.decision.verdict, Verdict::Passed);
 //! assert_eq!(decided.decision.rules, ["fail on HIGH or worse"]);
 //! # Ok::<(), plimsoll_gate::InvalidThreshold>(())
 //! ```
 
-use plimsoll_model::{Decision, Failure, Finding, Gap, Severity, SeverityCounts, Undetermined, Verdict};
+mod input;
+mod judge;
+mod pattern;
+mod policy;
+mod subject;
+mod waiver;
 
-/// What a team asks of its images.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// A finding of this severity or worse fails; `None` asks nothing. See [`threshold`].
-    pub fail_on: Option<Severity>,
-    /// Drop findings without a fix, malicious packages excepted.
-    pub ignore_unfixed: bool,
-    /// Be undecided where something could not be read or compared.
-    pub strict: bool,
-}
+use jiff::Timestamp;
+use plimsoll_model::{Decision, Finding, Gap, Severity, SeverityCounts, Undetermined};
+
+pub use input::InputError;
+pub use judge::{Dropped, EvaluationError, Judged, Outcome, Ruling, judge};
+pub use policy::{
+    Action, FIELDS, Field, FieldInfo, FieldKind, Flags, PRESETS, Policy, Preset, Rule, fields_table,
+};
+pub use subject::{Context, Facts, Newness};
+pub use waiver::{Reason, SOON_DAYS, Waiver, WaiverOutcome, Waivers};
 
 /// What the gate said, and the findings that count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,78 +79,35 @@ pub fn threshold(text: &str) -> Result<Severity, InvalidThreshold> {
         .ok_or_else(|| InvalidThreshold { text: text.chars().take(100).collect() })
 }
 
-impl Policy {
-    /// The rules in words, as [`Decision::rules`] lists them; empty where nothing is asked.
-    pub fn rules(&self) -> Vec<String> {
-        let unfixed = self.ignore_unfixed.then(|| "ignore findings without a fix".to_owned());
-        let strict =
-            self.strict.then(|| "undecided where something could not be read or compared".to_owned());
-        [self.fail_on.map(fail_rule), unfixed, strict].into_iter().flatten().collect()
-    }
-}
-
-/// Decides about what a scan found. `gaps`: all of them, of reading and of matching.
+/// Decides by flags alone. `gaps`: all of them, of reading and of matching.
 pub fn decide<'a>(
-    policy: &Policy,
+    flags: &Flags,
     findings: Vec<Finding>,
     undetermined: &[Undetermined],
     gaps: impl IntoIterator<Item = &'a Gap>,
 ) -> Decided {
-    let mut decision = Decision { rules: policy.rules(), ..Decision::default() };
-    let mut kept = Vec::with_capacity(findings.len());
-    for finding in findings {
-        let severity = severity_of(&finding);
-        if policy.ignore_unfixed && !finding.malicious && finding.fix.version().is_none() {
-            decision.ignored_unfixed.add(severity);
-            continue;
-        }
-        decision.counts.add(severity);
-        if let Some(level) = policy.fail_on.filter(|&level| fails(&finding, level)) {
-            decision.failures.push(Failure { finding: kept.len(), rule: fail_rule(level) });
-        }
-        kept.push(finding);
-    }
-    let unclear = !undetermined.is_empty() || gaps.into_iter().next().is_some();
-    decision.verdict = if !decision.failures.is_empty() {
-        Verdict::Failed
-    } else if policy.strict && unclear {
-        Verdict::Undecided
-    } else {
-        Verdict::Passed
-    };
-    Decided { findings: kept, decision }
+    // No flag asks for ages, packages or facts.
+    let context = Context { now: Timestamp::UNIX_EPOCH, inventory: None, facts: &[] };
+    let policy = Policy::default().with_flags(flags);
+    let judged = judge(&policy, &Waivers::default(), findings, undetermined, gaps, &context)
+        .expect("the conditions of flags compare, and compute nothing");
+    Decided { findings: judged.findings, decision: judged.decision }
 }
 
 /// The findings by severity.
 pub fn count(findings: &[Finding]) -> SeverityCounts {
     let mut counts = SeverityCounts::default();
     for finding in findings {
-        counts.add(severity_of(finding));
+        counts.add(subject::severity_of(finding));
     }
     counts
-}
-
-/// A malicious package is critical whatever its advisory says.
-fn severity_of(finding: &Finding) -> Severity {
-    if finding.malicious { Severity::Critical } else { finding.severity.severity }
-}
-
-fn fails(finding: &Finding, level: Severity) -> bool {
-    let severity = severity_of(finding);
-    let is_flaw = finding.malicious || finding.informational.is_none();
-    is_flaw && severity != Severity::Unknown && severity >= level
-}
-
-fn fail_rule(level: Severity) -> String {
-    match level {
-        Severity::Critical => "fail on CRITICAL".to_owned(),
-        level => format!("fail on {level} or worse"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use plimsoll_model::{FixState, SeverityChoice, SeveritySource};
+
+    use plimsoll_model::Verdict;
 
     use super::*;
 
@@ -172,11 +137,12 @@ mod tests {
         }
     }
 
-    fn policy(text: &str) -> Policy {
-        Policy {
+    fn policy(text: &str) -> Flags {
+        Flags {
             fail_on: text.split(' ').find_map(|word| threshold(word).ok()),
             ignore_unfixed: text.contains("ignore-unfixed"),
             strict: text.contains("strict"),
+            ..Flags::default()
         }
     }
 

@@ -9,18 +9,21 @@
 //! Source: CycloneDX 1.6 JSON schema; Trivy's and Syft's documents for the property names.
 
 mod component;
+mod vulnerability;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use plimsoll_model::{Artifact, ArtifactKind, Inventory, OsRelease, Package, Purl};
+use plimsoll_model::{Artifact, ArtifactKind, Inventory, OsRelease, Package, Purl, Verdict};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::format::{Report, ReportFormat};
 use crate::targets::family;
 use crate::{Error, VERSION, safe_json};
 use component::{Component, Property, properties};
+pub(crate) use vulnerability::says_code_is_not_present;
 
 /// Property of `metadata` that holds one gap as JSON.
 pub(crate) const GAP_PROPERTY: &str = "plimsoll:gap";
@@ -28,18 +31,69 @@ pub(crate) const GAP_PROPERTY: &str = "plimsoll:gap";
 /// `bom-ref` of the operating system.
 const OS_REFERENCE: &str = "operating-system";
 
+/// The format's entry.
+pub(crate) const FORMAT: ReportFormat = ReportFormat {
+    name: "cyclonedx",
+    extension: "cdx.json",
+    media_type: "application/vnd.cyclonedx+json; version=1.6",
+    summary: "CycloneDX 1.6 SBOM: packages, without findings",
+    write: |report, out| write_bom(bom(&report.scan.inventory, report.tool_version), out),
+};
+
+/// The entry of the same document with vulnerabilities.
+pub(crate) const VEX_FORMAT: ReportFormat = ReportFormat {
+    name: "cyclonedx-vex",
+    extension: "vex.cdx.json",
+    media_type: "application/vnd.cyclonedx+json; version=1.6",
+    summary: "CycloneDX 1.6 SBOM with vulnerabilities and their analysis",
+    write: write_vex,
+};
+
+/// Property of `metadata` that holds one gap of the matching as JSON. A reader of packages does not ask for it.
+const MATCH_GAP_PROPERTY: &str = "plimsoll:match_gap";
+
+/// Writes packages, vulnerabilities and what is known of each: not affected, or not decided yet.
+fn write_vex(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let scan = report.scan;
+    let mut bom = bom(&scan.inventory, report.tool_version);
+    let references = references(&scan.inventory, &bom.metadata.component.reference);
+    bom.vulnerabilities = vulnerability::all(scan, &references);
+    bom.metadata.timestamp = report.optional_instant("CycloneDX")?;
+    for gap in &scan.match_gaps {
+        if let Ok(value) = serde_json::to_string(gap) {
+            bom.metadata.properties.push(Property { name: MATCH_GAP_PROPERTY.to_owned(), value });
+        }
+    }
+    let mut list = properties();
+    list.add("plimsoll:database_digest", &scan.database.digest);
+    list.add(
+        "plimsoll:verdict",
+        match scan.decision.verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Undecided => "undecided",
+        },
+    );
+    bom.metadata.properties.extend(list.0);
+    write_bom(bom, out)
+}
+
+fn write_bom(bom: Bom<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let fail = |source| Error::Write { format: "CycloneDX", source };
+    let text = numbered(bom).map_err(|error| fail(error.into()))?;
+    out.write_all(&text).map_err(fail)
+}
+
 /// Writes the packages, the distribution and the gaps of an inventory as CycloneDX 1.6, with a line break at the end.
 ///
 /// # Errors
 /// [`Error::Write`] where the output takes no more.
 pub fn write_cyclonedx(inventory: &Inventory, out: &mut dyn Write) -> Result<(), Error> {
-    let fail = |source| Error::Write { format: "CycloneDX", source };
-    let text = document(inventory, VERSION).map_err(|error| fail(error.into()))?;
-    out.write_all(&text).map_err(fail)
+    write_bom(bom(inventory, VERSION), out)
 }
 
-fn document(inventory: &Inventory, version: &str) -> Result<Vec<u8>, serde_json::Error> {
-    let mut bom = bom(inventory, version);
+/// The document as text, with its serial number.
+fn numbered(mut bom: Bom<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let serial = serial_number(serde_json::to_string(&bom)?.as_bytes());
     bom.serial_number = Some(serial);
     let mut text = Vec::new();
@@ -64,10 +118,14 @@ struct Bom<'a> {
     dependencies: Vec<Dependency>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     compositions: Vec<Composition>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vulnerabilities: Vec<vulnerability::Vulnerability<'a>>,
 }
 
 #[derive(Serialize)]
 struct Metadata<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<&'a str>,
     tools: Tools<'a>,
     component: Component<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -117,6 +175,7 @@ fn bom<'a>(inventory: &'a Inventory, version: &'a str) -> Bom<'a> {
         serial_number: None,
         version: 1,
         metadata: Metadata {
+            timestamp: None,
             tools: Tools { components: vec![Tool { kind: "application", name: "plimsoll", version }] },
             component: root,
             properties: inventory
@@ -133,6 +192,7 @@ fn bom<'a>(inventory: &'a Inventory, version: &'a str) -> Bom<'a> {
         } else {
             vec![Composition { aggregate: "incomplete", assemblies: vec![root_reference] }]
         },
+        vulnerabilities: Vec::new(),
     }
 }
 
@@ -172,7 +232,7 @@ fn root(artifact: &Artifact) -> Component<'_> {
 /// `pkg:oci/app@sha256:…?arch=amd64&repository_url=registry.example/app`.
 ///
 /// Source: package-url specification, `types/oci`.
-fn oci_purl(artifact: &Artifact) -> Option<Purl> {
+pub(crate) fn oci_purl(artifact: &Artifact) -> Option<Purl> {
     let (repository, digest) = artifact.repo_digests.first()?.split_once('@')?;
     let name = repository.rsplit('/').next().filter(|name| !name.is_empty())?.to_lowercase();
     let architecture = artifact.platform.as_ref().map_or("", |platform| platform.architecture.as_str());
@@ -199,6 +259,30 @@ fn operating_system(os: &OsRelease) -> Component<'_> {
         properties: list.0,
         ..Component::default()
     }
+}
+
+/// What makes a package match, as names and values: SPDX has them as annotations.
+pub(crate) fn package_properties(inventory: &Inventory, package: &Package) -> Vec<(String, String)> {
+    pairs(component::of_package(inventory, package, String::new()))
+}
+
+/// The same of the operating system.
+pub(crate) fn system_properties(os: &OsRelease) -> Vec<(String, String)> {
+    pairs(operating_system(os))
+}
+
+/// The same of the artifact.
+pub(crate) fn artifact_properties(artifact: &Artifact) -> Vec<(String, String)> {
+    pairs(root(artifact))
+}
+
+fn pairs(component: Component<'_>) -> Vec<(String, String)> {
+    component.properties.into_iter().map(|property| (property.name, property.value)).collect()
+}
+
+/// The package URL that other tools read the source package from.
+pub(crate) fn package_purl(inventory: &Inventory, package: &Package) -> Purl {
+    component::purl(inventory, package)
 }
 
 /// A `bom-ref` for each package: its package URL, with a hash of its place where several packages have the same.
@@ -287,6 +371,10 @@ mod tests {
 
     use super::*;
     use crate::sample;
+
+    fn document(inventory: &Inventory, version: &str) -> Result<Vec<u8>, serde_json::Error> {
+        numbered(bom(inventory, version))
+    }
 
     fn json(inventory: &Inventory) -> Value {
         serde_json::from_slice(&document(inventory, "VERSION").unwrap()).unwrap()

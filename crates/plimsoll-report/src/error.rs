@@ -13,6 +13,24 @@ pub enum Error {
         /// What the output said.
         source: io::Error,
     },
+    /// The format needs something that was not given.
+    #[error("cannot write the {format} report: expected {expected}, found none")]
+    Missing {
+        /// `SPDX`, `ASFF`.
+        format: &'static str,
+        /// What is needed: ``the instant of the scan, as in `2026-01-31T12:00:00Z` ``.
+        expected: &'static str,
+    },
+    /// Something was given that the format does not take.
+    #[error("cannot write the {format} report: expected {expected}, found `{found}`")]
+    Invalid {
+        /// `SPDX`, `ASFF`.
+        format: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What was given, at most 200 characters of it.
+        found: String,
+    },
     /// The input gave no more bytes.
     #[error("cannot read SBOM `{name}`")]
     Read {

@@ -15,6 +15,8 @@
 mod package;
 mod vulnerability;
 
+pub(crate) use vulnerability::primary_url;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -23,21 +25,33 @@ use plimsoll_model::{
 };
 use serde::Serialize;
 
+use crate::format::{ReportFormat, write_document};
 use crate::targets::{self, Target, family};
-use crate::{Error, VERSION, safe_json};
+use crate::{Error, VERSION};
 
 /// `SchemaVersion` of Trivy's report.
 const SCHEMA_VERSION: u32 = 2;
+
+/// The format's entry.
+pub(crate) const FORMAT: ReportFormat = ReportFormat {
+    name: "json",
+    extension: "json",
+    media_type: "application/json",
+    summary: "JSON with everything, a superset of Trivy's report",
+    write: |given, out| write_document("JSON", &report(given.scan, given.tool_version), out),
+};
 
 /// Writes the JSON report, pretty-printed with two blanks, with a line break at the end.
 ///
 /// # Errors
 /// [`Error::Write`] where the output takes no more.
 pub fn write_json(scan: &Scan, out: &mut dyn Write) -> Result<(), Error> {
-    let fail = |source| Error::Write { format: "JSON", source };
-    let mut out = std::io::BufWriter::new(out);
-    safe_json::write(&mut out, &report(scan, VERSION)).map_err(|error| fail(error.into()))?;
-    out.write_all(b"\n").and_then(|()| out.flush()).map_err(fail)
+    write_document("JSON", &report(scan, VERSION), out)
+}
+
+/// The report as a value, for documents that hold it.
+pub(crate) fn value(scan: &Scan, version: &str) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(report(scan, version))
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,7 @@
-//! Report formats: a [`table`](write_table) for people, a [JSON report](write_json) that is a superset of Trivy's,
-//! [CycloneDX 1.6](write_cyclonedx); [why a flaw holds](write_explanation), for people; and the way back, [`read_sbom`], from CycloneDX and SPDX to an inventory.
+//! Report formats, one file each behind one seam, [`ReportFormat`], listed in [`FORMATS`]: a [`table`](write_table) for
+//! people, a [JSON report](write_json) that is a superset of Trivy's, SARIF, JUnit, GitLab's and GitHub's, SBOMs, VEX and
+//! more; [why a flaw holds](write_explanation), for people; and the way back, [`read_sbom`], from CycloneDX and SPDX to an
+//! inventory.
 //!
 //! Every writer is a function of its arguments: no clock, no random number, no environment. A report therefore has
 //! the same bytes for the same image, database and configuration. Nothing is left out in silence: gaps and what could
@@ -21,26 +23,42 @@
 //! # Ok::<(), plimsoll_report::Error>(())
 //! ```
 
-#![allow(clippy::doc_markdown, reason = "CycloneDX and BuildKit are names, not code")]
+#![allow(clippy::doc_markdown, reason = "CycloneDX, OpenVEX, GitHub and BuildKit are names, not code")]
 
+mod asff;
+mod code_quality;
+mod cosign_vuln;
+mod csv;
 mod cyclonedx;
 mod error;
 mod explanation;
+mod facts;
+mod format;
+mod github_snapshot;
+mod gitlab;
 mod json;
+mod junit;
+mod markdown;
+mod openvex;
 mod read;
 mod safe_json;
 #[cfg(test)]
 mod sample;
+mod sarif;
+mod spdx;
 mod table;
 mod targets;
 mod terminal;
 mod version_parts;
+mod xml;
 
 pub use cyclonedx::write_cyclonedx;
 pub use error::Error;
 pub use explanation::{status_words, write_explanation};
+pub use format::{AwsAccount, FORMATS, GithubCommit, Report, ReportFormat, format_named};
 pub use json::write_json;
 pub use read::{MAX_SBOM_BYTES, os_from_purl, package_from_purl, read_sbom};
+pub use spdx::write_spdx;
 pub use table::{TableOptions, write_table};
 pub use terminal::printable;
 

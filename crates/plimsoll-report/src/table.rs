@@ -19,6 +19,7 @@ use std::io::Write;
 
 use plimsoll_model::{Scan, SeverityCounts};
 
+use crate::format::ReportFormat;
 use crate::{Error, targets, terminal};
 use paint::{Paint, Style};
 
@@ -44,6 +45,15 @@ impl Default for TableOptions {
         Self { width: 80, color: false, exit_status: None }
     }
 }
+
+/// The format's entry.
+pub(crate) const FORMAT: ReportFormat = ReportFormat {
+    name: "table",
+    extension: "txt",
+    media_type: "text/plain",
+    summary: "table for people: findings by target and package, and the verdict",
+    write: |report, out| write_table(report.scan, &report.table, out),
+};
 
 /// Writes the table: what was scanned, the findings by target and package, the worst first, what could not be
 /// decided or read, and the verdict.

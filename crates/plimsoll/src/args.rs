@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_model::Severity;
+use plimsoll_report::{FORMATS, ReportFormat};
 
 /// Columns of the help: a terminal's, or a page's.
 const HELP_WIDTH: usize = 80;
@@ -103,7 +105,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "SOURCE", env = "PLIMSOLL_SEVERITY_ORDER", value_delimiter = ',')]
     pub(crate) severity_order: Vec<String>,
     /// How the result is written.
-    #[arg(long, short, value_name = "FORMAT", env = "PLIMSOLL_FORMAT")]
+    #[arg(long, short, value_name = "FORMAT", env = "PLIMSOLL_FORMAT", value_parser = Format::parser())]
     pub(crate) format: Option<Format>,
     /// Write the result into this file instead of stdout.
     #[arg(long, short, value_name = "FILE", env = "PLIMSOLL_OUTPUT")]
@@ -404,17 +406,37 @@ impl TryFrom<String> for Age {
     }
 }
 
-/// How the result of a scan is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs: a superset of Trivy's report, schema 2.
-    Json,
-    /// CycloneDX 1.6 JSON: the bill of materials.
-    Cyclonedx,
+/// How the result of a scan is written: one of [`FORMATS`] that needs nothing but a scan.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Format(pub(crate) &'static ReportFormat);
+
+impl Format {
+    fn all() -> impl Iterator<Item = &'static ReportFormat> {
+        FORMATS.iter().filter(|format| !format.needs_context())
+    }
+
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let values = Self::all().map(|format| PossibleValue::new(format.name).help(format.summary));
+        PossibleValuesParser::new(values).try_map(Self::try_from)
+    }
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self(&FORMATS[0])
+    }
+}
+
+impl TryFrom<String> for Format {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::all().find(|format| format.name.eq_ignore_ascii_case(&text)).map(Self).ok_or_else(|| {
+            let names: Vec<&str> = Self::all().map(|format| format.name).collect();
+            format!("expected a format among {}, found `{text}`", names.join(", "))
+        })
+    }
 }
 
 /// How an answer of the database is written.

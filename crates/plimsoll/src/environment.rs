@@ -19,8 +19,12 @@ pub(crate) struct Environment {
     /// Where the system keeps temporary files.
     pub(crate) temporary_folder: PathBuf,
     /// The time at which the command was called. The only clock there is: no result depends on it but whether a
-    /// database is too old.
+    /// database is too old, and reports of formats that must bear an instant.
     pub(crate) now: jiff::Timestamp,
+    /// The instant that such reports bear instead: `SOURCE_DATE_EPOCH`, in seconds since 1970.
+    ///
+    /// Source: reproducible-builds.org, "`SOURCE_DATE_EPOCH` specification".
+    pub(crate) source_date: Option<jiff::Timestamp>,
     /// Threads the machine runs at once.
     pub(crate) threads: usize,
 }
@@ -50,8 +54,16 @@ impl Environment {
             database: folder("XDG_DATA_HOME", ".local/share"),
             temporary_folder: std::env::temp_dir(),
             now: jiff::Timestamp::now(),
+            source_date: variable("SOURCE_DATE_EPOCH")
+                .and_then(|text| jiff::Timestamp::from_second(text.to_str()?.parse().ok()?).ok()),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
+    }
+
+    /// The instant for a report that must bear one: `2026-01-31T12:00:00Z`.
+    pub(crate) fn instant(&self) -> String {
+        let instant = self.source_date.unwrap_or(self.now);
+        jiff::Timestamp::from_second(instant.as_second()).unwrap_or(instant).to_string()
     }
 }
 

@@ -1,9 +1,9 @@
 //! `plimsoll scan`.
 
 use plimsoll_db::Snapshot;
-use plimsoll_gate::Policy;
+use plimsoll_gate::Flags;
 use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan, Verdict};
-use plimsoll_report::TableOptions;
+use plimsoll_report::{Report, TableOptions};
 
 use crate::args::{Format, ScanArgs};
 use crate::database::{ScanDatabase, check_age, damaged};
@@ -27,7 +27,7 @@ pub(crate) fn run(
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
     let format = arguments.format.or(settings.format).unwrap_or_default();
     let options = plimsoll_match::Options {
-        without_texts: matches!(format, Format::Cyclonedx),
+        without_texts: !format.0.shows_findings(),
         ..match_options(&arguments.severity_order, settings)?
     };
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
@@ -39,13 +39,14 @@ pub(crate) fn run(
     if let Some(os) = &inventory.os {
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
-    let policy = Policy {
+    let flags = Flags {
         fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
         ignore_unfixed: arguments.ignore_unfixed || settings.ignore_unfixed,
         strict: arguments.strict || settings.strict,
+        ..Flags::default()
     };
     let judged = plimsoll_gate::decide(
-        &policy,
+        &flags,
         matches.findings,
         &matches.undetermined,
         inventory.gaps.iter().chain(&matches.gaps),
@@ -127,19 +128,18 @@ fn render(
     environment: &Environment,
     exit: Exit,
 ) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let written = match format {
-        Format::Table => {
-            let options = TableOptions {
-                width: if into_file { 80 } else { environment.width },
-                color: environment.color && !into_file,
-                exit_status: Some(exit as u8),
-            };
-            plimsoll_report::write_table(scan, &options, &mut bytes)
-        }
-        Format::Json => plimsoll_report::write_json(scan, &mut bytes),
-        Format::Cyclonedx => plimsoll_report::write_cyclonedx(&scan.inventory, &mut bytes),
+    let instant = format.0.needs_instant().then(|| environment.instant());
+    let report = Report {
+        table: TableOptions {
+            width: if into_file { 80 } else { environment.width },
+            color: environment.color && !into_file,
+            exit_status: Some(exit as u8),
+        },
+        created: instant.as_deref(),
+        ..Report::new(scan)
     };
+    let mut bytes = Vec::new();
+    let written = (format.0.write)(&report, &mut bytes);
     written.map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
     Ok(bytes)
 }

@@ -135,7 +135,8 @@ fn entry(package: SpdxPackage, path: String) -> Entry {
         Some((name, value.to_owned()))
     });
     Entry {
-        kind: package.primary_package_purpose.0.to_lowercase(),
+        // The specification writes `OPERATING-SYSTEM`, its JSON schema `OPERATING_SYSTEM`.
+        kind: package.primary_package_purpose.0.to_lowercase().replace('_', "-"),
         group: String::new(),
         name: package.name.0,
         version: package.version_info.0,

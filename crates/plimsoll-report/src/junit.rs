@@ -1,0 +1,300 @@
+//! JUnit XML, which AWS CodeBuild, Jenkins, GitLab and others show as test reports.
+//!
+//! A suite is a target, a test is a flaw in a package: it failed if it made the gate fail, else it passed. A target
+//! without findings is one test that passed, so that no reader meets a suite without tests. What could not be read or
+//! decided is a test that was skipped, and an error where the verdict is *undecided*.
+//!
+//! CodeBuild keeps 500 tests of a report, the failed ones first.
+//!
+//! Source: the Ant JUnit task's schema as Jenkins reads it; AWS CodeBuild user guide, "Test reports".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write;
+
+use plimsoll_model::{Finding, Scan, Verdict};
+
+use crate::Error;
+use crate::facts;
+use crate::format::{Report, ReportFormat, write_text};
+use crate::json::primary_url;
+use crate::targets::{self, Target};
+use crate::xml::escape;
+
+/// The format's entry.
+pub(crate) const FORMAT: ReportFormat = ReportFormat {
+    name: "junit",
+    extension: "junit.xml",
+    media_type: "application/xml",
+    summary: "JUnit XML, for the test reports of AWS CodeBuild, Jenkins and GitLab",
+    write,
+};
+
+fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let scan = report.scan;
+    let failed = facts::failed_rules(scan);
+    let created = report.optional_instant("JUnit")?;
+    let targets = targets::of_scan(scan);
+    let mut suites: Vec<Suite> = targets.iter().map(|target| suite(scan, target, &failed)).collect();
+    suites.extend(homeless(scan, &targets, &failed));
+    suites.extend(unclear(scan));
+    if suites.is_empty() {
+        let mut suite = Suite::new(&scan.inventory.artifact.name);
+        suite.test("no packages", "", None);
+        suites.push(suite);
+    }
+    let sum = |of: fn(&Suite) -> usize| suites.iter().map(of).sum::<usize>();
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        text,
+        "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"0\">",
+        escape(&format!("plimsoll {}", scan.inventory.artifact.name)),
+        sum(|suite| suite.tests),
+        sum(|suite| suite.failures),
+        sum(|suite| suite.errors),
+        sum(|suite| suite.skipped),
+    );
+    for suite in &suites {
+        suite.write(report, created, &mut text);
+    }
+    text.push_str("</testsuites>\n");
+    write_text("JUnit", &text, out)
+}
+
+/// A suite as it is put together.
+struct Suite {
+    name: String,
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+    cases: String,
+}
+
+/// How a test ended that did not pass: the element, its message, its lines.
+struct Outcome<'a> {
+    element: &'static str,
+    kind: &'a str,
+    message: String,
+    lines: Vec<String>,
+}
+
+impl Suite {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), tests: 0, failures: 0, errors: 0, skipped: 0, cases: String::new() }
+    }
+
+    fn test(&mut self, name: &str, note: &str, outcome: Option<&Outcome<'_>>) {
+        self.tests += 1;
+        let _ = write!(
+            self.cases,
+            "    <testcase classname=\"{}\" name=\"{}\" time=\"0\"",
+            escape(&self.name),
+            escape(name)
+        );
+        match outcome {
+            None if note.is_empty() => self.cases.push_str("/>\n"),
+            None => {
+                let _ = writeln!(
+                    self.cases,
+                    ">\n      <system-out>{}</system-out>\n    </testcase>",
+                    escape(note)
+                );
+            }
+            Some(outcome) => {
+                *match outcome.element {
+                    "failure" => &mut self.failures,
+                    "error" => &mut self.errors,
+                    _ => &mut self.skipped,
+                } += 1;
+                let element = outcome.element;
+                let _ = write!(self.cases, ">\n      <{element} message=\"{}\"", escape(&outcome.message));
+                if !outcome.kind.is_empty() {
+                    let _ = write!(self.cases, " type=\"{}\"", escape(outcome.kind));
+                }
+                let lines: Vec<String> = outcome.lines.iter().map(|line| escape(line)).collect();
+                let _ = writeln!(self.cases, ">{}</{element}>\n    </testcase>", lines.join("\n"));
+            }
+        }
+    }
+
+    fn write(&self, report: &Report<'_>, created: Option<&str>, text: &mut String) {
+        let _ = write!(
+            text,
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"0\"",
+            escape(&self.name),
+            self.tests,
+            self.failures,
+            self.errors,
+            self.skipped
+        );
+        if let Some(created) = created {
+            // The schema's instant has no zone.
+            let _ = write!(text, " timestamp=\"{}\"", escape(created.trim_end_matches('Z')));
+        }
+        let _ = writeln!(text, ">\n    <properties>");
+        let scan = report.scan;
+        for (name, value) in [
+            ("plimsoll.version", report.tool_version),
+            ("plimsoll.artifact", &scan.inventory.artifact.name),
+            ("plimsoll.manifest_digest", &scan.inventory.artifact.manifest_digest),
+            ("plimsoll.database_digest", &scan.database.digest),
+        ] {
+            if !value.is_empty() {
+                let _ = writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", escape(value));
+            }
+        }
+        let _ = writeln!(text, "    </properties>\n{}  </testsuite>", self.cases);
+    }
+}
+
+type FailedRules<'a> = BTreeMap<usize, Vec<&'a str>>;
+
+fn suite(scan: &Scan, target: &Target, failed: &FailedRules<'_>) -> Suite {
+    let mut suite = Suite::new(&target.name);
+    for &index in &target.findings {
+        test(scan, index, failed, &mut suite);
+    }
+    if suite.tests == 0 {
+        let packages = target.packages.len();
+        suite.test(&format!("no findings; packages: {packages}"), "", None);
+    }
+    suite
+}
+
+/// Findings whose package is in no target, which the matcher does not make.
+fn homeless(scan: &Scan, targets: &[Target], failed: &FailedRules<'_>) -> Option<Suite> {
+    let at_home: BTreeSet<usize> =
+        targets.iter().flat_map(|target| target.findings.iter().copied()).collect();
+    let mut suite = Suite::new(&scan.inventory.artifact.name);
+    for index in (0..scan.findings.len()).filter(|index| !at_home.contains(index)) {
+        test(scan, index, failed, &mut suite);
+    }
+    (suite.tests > 0).then_some(suite)
+}
+
+fn test(scan: &Scan, index: usize, failed: &FailedRules<'_>, suite: &mut Suite) {
+    let Some(finding) = scan.findings.get(index) else { return };
+    let package = facts::packages(scan, finding).next();
+    let (package, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
+    let name = format!("{} in {package} {version}", finding.id);
+    let severity = facts::severity(finding);
+    let headline = format!("{severity}: {}", facts::title(finding, package));
+    let Some(rules) = failed.get(&index) else {
+        let note = format!("{headline}; {}", facts::solution(finding, package));
+        return suite.test(name.trim_end(), &note, None);
+    };
+    let outcome = Outcome {
+        element: "failure",
+        kind: severity.as_str(),
+        message: headline,
+        lines: lines(scan, finding, package, rules),
+    };
+    suite.test(name.trim_end(), "", Some(&outcome));
+}
+
+fn lines(scan: &Scan, finding: &Finding, package: &str, rules: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> = rules.iter().map(|rule| format!("rule: {rule}")).collect();
+    lines.push(format!("fix: {}", facts::solution(finding, package)));
+    let mut places: Vec<String> = facts::packages(scan, finding).map(facts::place).collect();
+    places.dedup();
+    lines.extend(places.iter().filter(|place| !place.is_empty()).map(|place| format!("in: {place}")));
+    if let Some(entry) = &finding.kev {
+        lines.push(format!("known to be exploited since {}", entry.date_added));
+    }
+    let url = primary_url(&finding.id);
+    if !url.is_empty() {
+        lines.push(url);
+    }
+    lines
+}
+
+/// What could not be read or decided.
+fn unclear(scan: &Scan) -> Option<Suite> {
+    let element = if scan.decision.verdict == Verdict::Undecided { "error" } else { "skipped" };
+    let mut suite = Suite::new("not read or not decided");
+    for gap in facts::gaps(scan) {
+        let line = facts::gap_line(gap);
+        let outcome = Outcome { element, kind: "gap", message: line.clone(), lines: Vec::new() };
+        suite.test(&format!("gap: {line}"), "", Some(&outcome));
+    }
+    for item in &scan.undetermined {
+        let package = scan.inventory.packages.get(item.package);
+        let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
+        let outcome =
+            Outcome { element, kind: "undetermined", message: item.reason.clone(), lines: Vec::new() };
+        suite.test(&format!("undetermined: {} in {name} {version}", item.id), "", Some(&outcome));
+    }
+    (suite.tests > 0).then_some(suite)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+    use crate::sample;
+
+    fn xml(scan: &Scan) -> String {
+        let mut out = Vec::new();
+        let report = Report { tool_version: "VERSION", ..Report::new(scan) };
+        write(&report, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn golden_report() {
+        expect_file!["../testdata/golden/report.junit.xml"].assert_eq(&xml(&sample::scan()));
+    }
+
+    #[test]
+    fn a_test_fails_where_the_gate_does() {
+        let mut scan = sample::scan();
+        let failures = scan.decision.failures.len();
+        assert_eq!(xml(&scan).matches("<failure ").count(), failures);
+        assert!(xml(&scan).contains(&format!(" failures=\"{failures}\" errors=\"0\"")));
+        scan.decision.failures.clear();
+        assert!(!xml(&scan).contains("<failure "));
+        assert_eq!(xml(&scan).matches("<system-out>").count(), scan.findings.len());
+    }
+
+    #[test]
+    fn it_is_well_formed_whatever_names_are() {
+        let mut scan = sample::scan();
+        let hostile = "]]><a b='\"'>&#0;\u{0}\u{8}\u{ffff}\u{fffe}\u{1b}-->";
+        scan.inventory.artifact.name = hostile.to_owned();
+        scan.findings[0].title = hostile.to_owned();
+        scan.inventory.packages[1].name = hostile.to_owned();
+        scan.decision.failures[0].rule = hostile.to_owned();
+        scan.inventory.gaps[0].reason = hostile.to_owned();
+        let text = xml(&scan);
+        let mut reader = quick_xml::Reader::from_str(&text);
+        let mut depth = 0_i32;
+        loop {
+            match reader.read_event().unwrap() {
+                quick_xml::events::Event::Start(_) => depth += 1,
+                quick_xml::events::Event::End(_) => depth -= 1,
+                quick_xml::events::Event::Eof => break,
+                _ => {}
+            }
+        }
+        assert_eq!(depth, 0);
+        assert!(!text.contains(['\u{0}', '\u{8}', '\u{ffff}', '\u{fffe}', '\u{1b}']));
+    }
+
+    #[test]
+    fn an_undecided_verdict_is_an_error() {
+        let mut scan = sample::scan();
+        scan.decision.failures.clear();
+        assert_eq!(xml(&scan).matches("<skipped ").count(), 4);
+        scan.decision.verdict = Verdict::Undecided;
+        assert_eq!(xml(&scan).matches("<error ").count(), 4);
+    }
+
+    #[test]
+    fn a_finding_without_a_package_is_a_test_too() {
+        let mut scan = sample::scan();
+        scan.findings[0].packages = vec![999];
+        assert!(xml(&scan).contains("name=\"CVE-2022-1292 in ?\""));
+    }
+}

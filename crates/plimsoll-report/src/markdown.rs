@@ -1,0 +1,251 @@
+//! A short summary in Markdown, for the step summary of a GitHub job or a comment on a merge request.
+//!
+//! The verdict, the numbers, what failed the gate and what to do, what could not be read or decided. What a list
+//! leaves out, it counts.
+//!
+//! Source: GitHub Flavored Markdown 0.29; GitHub, "Adding a job summary" (at most 1 MiB a step).
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::Write;
+
+use plimsoll_model::{Scan, Severity, Verdict};
+
+use crate::Error;
+use crate::facts;
+use crate::format::{Report, ReportFormat, write_text};
+use crate::json::primary_url;
+use crate::terminal::printable;
+
+/// The format's entry.
+pub(crate) const FORMAT: ReportFormat = ReportFormat {
+    name: "markdown",
+    extension: "md",
+    media_type: "text/markdown",
+    summary: "short Markdown summary, for the step summary of a GitHub job",
+    write,
+};
+
+/// Findings that are listed.
+const MAX_FINDINGS: usize = 50;
+
+/// Gaps, and undetermined ones, that are listed.
+const MAX_UNCLEAR: usize = 20;
+
+/// Longest text of a cell, in characters.
+const MAX_CELL_CHARS: usize = 200;
+
+fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let scan = report.scan;
+    let mut text = String::new();
+    headline(scan, &mut text);
+    counts(scan, &mut text);
+    failures(scan, &mut text);
+    unclear(scan, &mut text);
+    footer(report, &mut text);
+    write_text("Markdown", &text, out)
+}
+
+fn headline(scan: &Scan, text: &mut String) {
+    let decision = &scan.decision;
+    let (sign, word) = match decision.verdict {
+        Verdict::Passed => ("✅", "passed"),
+        Verdict::Failed => ("❌", "failed"),
+        Verdict::Undecided => ("⚠️", "undecided"),
+    };
+    let name = if scan.inventory.artifact.name.is_empty() { "scan" } else { &scan.inventory.artifact.name };
+    let _ = writeln!(text, "## {sign} Plimsoll: {} {word}\n", cell(name));
+    if decision.rules.is_empty() {
+        text.push_str("No rule was asked.\n\n");
+    } else {
+        let rules: Vec<String> = decision.rules.iter().map(|rule| cell(rule)).collect();
+        let _ = writeln!(text, "Asked: {}.\n", rules.join("; "));
+    }
+}
+
+fn counts(scan: &Scan, text: &mut String) {
+    let counts = &scan.decision.counts;
+    let fixable = |severity: Severity| {
+        scan.findings
+            .iter()
+            .filter(|finding| facts::severity(finding) == severity && finding.fix.version().is_some())
+            .count()
+    };
+    text.push_str("| Severity | Findings | With a fix |\n| --- | ---: | ---: |\n");
+    for severity in Severity::WORST_FIRST {
+        let number = counts.of(severity);
+        if number > 0 {
+            let _ = writeln!(text, "| {severity} | {number} | {} |", fixable(severity));
+        }
+    }
+    let all = scan.findings.iter().filter(|finding| finding.fix.version().is_some()).count();
+    let _ = writeln!(text, "| **all** | {} | {all} |\n", counts.total());
+    let exploited = scan.findings.iter().filter(|finding| finding.kev.is_some()).count();
+    let malicious = scan.findings.iter().filter(|finding| finding.malicious).count();
+    for (number, words) in [
+        (malicious, "in packages that are themselves the attack"),
+        (exploited, "known to be exploited"),
+        (scan.decision.ignored_unfixed.total(), "not counted, for want of a fix"),
+        (scan.not_affected.len(), "cleared by the distribution's own word"),
+    ] {
+        if number > 0 {
+            let _ = writeln!(text, "- {number} {words}");
+        }
+    }
+    text.push('\n');
+}
+
+fn failures(scan: &Scan, text: &mut String) {
+    let failed = facts::failed_rules(scan);
+    if failed.is_empty() {
+        return;
+    }
+    text.push_str("### What failed the gate\n\n");
+    text.push_str("| Severity | Flaw | Package | Fix | Rule |\n| --- | --- | --- | --- | --- |\n");
+    let mut rows: Vec<(&usize, &Vec<&str>)> =
+        failed.iter().filter(|(index, _)| scan.findings.get(**index).is_some()).collect();
+    rows.sort_by_key(|(index, _)| {
+        let finding = &scan.findings[**index];
+        (std::cmp::Reverse(facts::severity(finding)), std::cmp::Reverse(finding.risk), **index)
+    });
+    for (index, rules) in rows.iter().take(MAX_FINDINGS) {
+        let finding = &scan.findings[**index];
+        let package = facts::packages(scan, finding).next();
+        let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
+        let url = primary_url(&finding.id);
+        let id = cell(&finding.id);
+        let mut id = if url.is_empty() { id } else { format!("[{id}]({url})") };
+        if finding.kev.is_some() {
+            id.push_str(" **KEV**");
+        }
+        let fix = match finding.fix.version() {
+            Some(version) if !finding.malicious => cell(version),
+            _ => cell(&facts::solution(finding, name)),
+        };
+        let package = format!("{} {}", cell(name), cell(version));
+        let rules: Vec<String> = rules.iter().map(|rule| cell(rule)).collect();
+        let severity = facts::severity(finding);
+        let _ = writeln!(text, "| {severity} | {id} | {package} | {fix} | {} |", rules.join("; "));
+    }
+    more(rows.len(), MAX_FINDINGS, text);
+    text.push('\n');
+}
+
+fn unclear(scan: &Scan, text: &mut String) {
+    let gaps: Vec<String> = facts::gaps(scan).map(facts::gap_line).collect();
+    let undetermined: Vec<String> = scan
+        .undetermined
+        .iter()
+        .map(|item| {
+            let package = scan.inventory.packages.get(item.package);
+            let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
+            format!("{} in {name} {version}: {}", item.id, item.reason)
+        })
+        .collect();
+    for (title, lines) in [("Could not be read", gaps), ("Could not be decided", undetermined)] {
+        if lines.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "### {title}: {}\n", lines.len());
+        for line in lines.iter().take(MAX_UNCLEAR) {
+            let _ = writeln!(text, "- {}", cell(line));
+        }
+        more(lines.len(), MAX_UNCLEAR, text);
+        text.push('\n');
+    }
+}
+
+fn more(number: usize, shown: usize, text: &mut String) {
+    if number > shown {
+        let _ = writeln!(text, "\nand {} more", number - shown);
+    }
+}
+
+fn footer(report: &Report<'_>, text: &mut String) {
+    let scan = report.scan;
+    let _ = write!(text, "{} packages", scan.inventory.packages.len());
+    for (name, value) in [
+        ("image", scan.inventory.artifact.manifest_digest.as_str()),
+        ("database", &scan.database.digest),
+        ("newest advisory", &scan.database.newest_advisory),
+    ] {
+        if !value.is_empty() {
+            let _ = write!(text, " · {name} {}", cell(value));
+        }
+    }
+    let _ = writeln!(text, " · Plimsoll {}", cell(report.tool_version));
+}
+
+fn cell(text: &str) -> String {
+    escape(&facts::at_most(text, MAX_CELL_CHARS)).into_owned()
+}
+
+/// Foreign text as it stands, in one line: what Markdown or HTML would read as markup, a formula, a mention, an issue
+/// or a bare address is escaped.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    let text = printable(text);
+    if !text.chars().any(is_markup) && !text.contains("://") && !text.contains("www.") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // A backslash does not hinder GitHub's mentions and issues.
+            '@' => out.push_str("&#64;"),
+            '#' => out.push_str("&#35;"),
+            c if is_markup(c) => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out.replace("://", "&#58;//").replace("www.", "www&#46;"))
+}
+
+fn is_markup(c: char) -> bool {
+    matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '@' | '$')
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+    use crate::sample;
+
+    fn text(scan: &Scan) -> String {
+        let mut out = Vec::new();
+        write(&Report { tool_version: "VERSION", ..Report::new(scan) }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn golden_report() {
+        expect_file!["../testdata/golden/report.md"].assert_eq(&text(&sample::scan()));
+    }
+
+    #[test]
+    fn nothing_foreign_is_markup() {
+        for (given, written) in [
+            ("openssl 1.1", "openssl 1.1"),
+            ("a|b", "a\\|b"),
+            ("<img src=x>", "&lt;img src=x&gt;"),
+            ("[x](https://www.a.example)", "\\[x\\](https&#58;//www&#46;a.example)"),
+            ("a:b $x$", "a:b \\$x\\$"),
+            ("@team #1", "&#64;team &#35;1"),
+            ("`a` *b* _c_", "\\`a\\` \\*b\\* \\_c\\_"),
+            ("two\nlines\u{1b}[2J", "two lines\\\\u{1b}\\[2J"),
+        ] {
+            assert_eq!(escape(given), written);
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_cut_says_by_how_much() {
+        let mut scan = sample::scan();
+        let gap = scan.inventory.gaps[0].clone();
+        scan.inventory.gaps = vec![gap; MAX_UNCLEAR + 4];
+        assert!(text(&scan).contains("\nand 5 more\n"), "one gap is the matching's");
+    }
+}
