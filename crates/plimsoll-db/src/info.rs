@@ -130,7 +130,8 @@ impl fmt::Display for BuildReport {
         writeln!(f, "records: {} read, {} failed", self.read.records, self.read.failed)?;
         write!(f, "{}", self.info)?;
         for (kind, count) in &self.read.ignored_files {
-            writeln!(f, "ignored: {count} files `{kind}`")?;
+            let files = if *count == 1 { "file" } else { "files" };
+            writeln!(f, "ignored: {count} {files} `{kind}`")?;
         }
         Ok(())
     }

@@ -24,7 +24,10 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     name: "asff",
     extension: "asff.json",
     media_type: "application/json",
-    summary: "findings for AWS Security Hub; needs account, region and the instant of the scan",
+    summary: "findings for AWS Security Hub",
+    needs_instant: true,
+    needs_context: true,
+    shows_findings: true,
     write,
 };
 

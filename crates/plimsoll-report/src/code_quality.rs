@@ -21,6 +21,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "gl-code-quality-report.json",
     media_type: "application/json",
     summary: "Code Climate issues, for GitLab's code quality report",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 

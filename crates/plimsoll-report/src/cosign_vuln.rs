@@ -17,7 +17,10 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     name: "cosign-vuln",
     extension: "cosign-vuln.json",
     media_type: "application/json",
-    summary: "predicate for `cosign attest --type vuln`; needs the instant of the scan",
+    summary: "predicate for `cosign attest --type vuln`",
+    needs_instant: true,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 

@@ -21,6 +21,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "csv",
     media_type: "text/csv",
     summary: "CSV, one line for each place of a finding, for spreadsheets",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 

@@ -37,6 +37,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "cdx.json",
     media_type: "application/vnd.cyclonedx+json; version=1.6",
     summary: "CycloneDX 1.6 SBOM: packages, without findings",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: false,
     write: |report, out| write_bom(bom(&report.scan.inventory, report.tool_version), out),
 };
 
@@ -46,6 +49,9 @@ pub(crate) const VEX_FORMAT: ReportFormat = ReportFormat {
     extension: "vex.cdx.json",
     media_type: "application/vnd.cyclonedx+json; version=1.6",
     summary: "CycloneDX 1.6 SBOM with vulnerabilities and their analysis",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write: write_vex,
 };
 

@@ -23,6 +23,12 @@ pub struct ReportFormat {
     pub media_type: &'static str,
     /// One line of help: what it is, and who reads it.
     pub summary: &'static str,
+    /// Whether its specification wants the instant of the scan, [`Report::created`].
+    pub needs_instant: bool,
+    /// Whether it wants to know more than a scan and its instant: an account, or a commit.
+    pub needs_context: bool,
+    /// Whether it says anything of flaws; the others are bills of materials.
+    pub shows_findings: bool,
     /// Writes the report.
     pub write: fn(&Report<'_>, &mut dyn Write) -> Result<(), Error>,
 }
@@ -45,23 +51,6 @@ pub const FORMATS: &[ReportFormat] = &[
     asff::FORMAT,
     cosign_vuln::FORMAT,
 ];
-
-impl ReportFormat {
-    /// Whether its specification wants the instant of the scan, [`Report::created`].
-    pub fn needs_instant(&self) -> bool {
-        matches!(self.name, "gitlab" | "github-snapshot" | "spdx" | "openvex" | "asff" | "cosign-vuln")
-    }
-
-    /// Whether it wants to know more than a scan and its instant: an account, or a commit.
-    pub fn needs_context(&self) -> bool {
-        matches!(self.name, "github-snapshot" | "asff")
-    }
-
-    /// Whether it says anything of flaws; the others are bills of materials.
-    pub fn shows_findings(&self) -> bool {
-        !matches!(self.name, "cyclonedx" | "spdx" | "github-snapshot")
-    }
-}
 
 /// The format of that name, in any case.
 pub fn format_named(name: &str) -> Option<&'static ReportFormat> {

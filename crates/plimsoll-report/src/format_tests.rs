@@ -76,10 +76,10 @@ fn formats_say_what_they_need_and_show() {
             );
             written.is_err()
         };
-        assert_eq!(fails(Report { created: None, ..full(&scan) }), format.needs_instant(), "{}", format.name);
+        assert_eq!(fails(Report { created: None, ..full(&scan) }), format.needs_instant, "{}", format.name);
         let without = Report { aws: None, github: None, ..full(&scan) };
-        assert_eq!(fails(without), format.needs_context(), "{}", format.name);
-        assert_eq!(format.shows_findings(), !PACKAGES_ONLY.contains(&format.name));
+        assert_eq!(fails(without), format.needs_context, "{}", format.name);
+        assert_eq!(format.shows_findings, !PACKAGES_ONLY.contains(&format.name));
     }
 }
 

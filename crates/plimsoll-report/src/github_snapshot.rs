@@ -21,6 +21,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "snapshot.json",
     media_type: "application/json",
     summary: "packages for GitHub's dependency graph; needs commit, job and the instant of the scan",
+    needs_instant: true,
+    needs_context: true,
+    shows_findings: false,
     write,
 };
 

@@ -24,7 +24,10 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     name: "gitlab",
     extension: "gl-container-scanning-report.json",
     media_type: "application/json",
-    summary: "GitLab container scanning report (schema 15.0); needs the instant of the scan",
+    summary: "GitLab container scanning report (schema 15.0)",
+    needs_instant: true,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 
@@ -260,10 +263,7 @@ mod tests {
     use crate::sample;
 
     fn text(scan: &Scan) -> String {
-        let mut out = Vec::new();
-        let created = Some("2023-11-08T12:00:00Z");
-        write(&Report { created, tool_version: "VERSION", ..Report::new(scan) }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        sample::written(scan, write)
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "json",
     media_type: "application/json",
     summary: "JSON with everything, a superset of Trivy's report",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write: |given, out| write_document("JSON", &report(given.scan, given.tool_version), out),
 };
 

@@ -27,6 +27,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "junit.xml",
     media_type: "application/xml",
     summary: "JUnit XML, for the test reports of AWS CodeBuild, Jenkins and GitLab",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 

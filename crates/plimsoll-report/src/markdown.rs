@@ -23,6 +23,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "md",
     media_type: "text/markdown",
     summary: "short Markdown summary, for the step summary of a GitHub job",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 

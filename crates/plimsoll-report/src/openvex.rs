@@ -23,7 +23,10 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     name: "openvex",
     extension: "openvex.json",
     media_type: "application/json",
-    summary: "OpenVEX statements: affected, not affected, under investigation; needs the instant of the scan",
+    summary: "OpenVEX statements: affected, not affected, under investigation",
+    needs_instant: true,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 
@@ -199,10 +202,7 @@ mod tests {
     use crate::sample;
 
     fn text(scan: &Scan) -> String {
-        let mut out = Vec::new();
-        let created = Some("2023-11-08T12:00:00Z");
-        write(&Report { created, tool_version: "VERSION", ..Report::new(scan) }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        sample::written(scan, write)
     }
 
     #[test]

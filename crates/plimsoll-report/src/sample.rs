@@ -415,3 +415,15 @@ pub(crate) fn scan() -> Scan {
         },
     }
 }
+
+/// A report of a scan, at an instant, by a program without a version.
+pub(crate) fn written(
+    scan: &Scan,
+    write: fn(&crate::Report<'_>, &mut dyn std::io::Write) -> Result<(), crate::Error>,
+) -> String {
+    let mut out = Vec::new();
+    let created = Some("2023-11-08T12:00:00Z");
+    let report = crate::Report { created, tool_version: "VERSION", ..crate::Report::new(scan) };
+    write(&report, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}

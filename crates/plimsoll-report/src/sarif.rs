@@ -32,6 +32,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "sarif",
     media_type: "application/sarif+json",
     summary: "SARIF 2.1.0, for GitHub code scanning and editors",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write,
 };
 

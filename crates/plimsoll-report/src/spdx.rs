@@ -32,7 +32,10 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     name: "spdx",
     extension: "spdx.json",
     media_type: "application/spdx+json",
-    summary: "SPDX 2.3 SBOM: packages, without findings; needs the instant of the scan",
+    summary: "SPDX 2.3 SBOM: packages, without findings",
+    needs_instant: true,
+    needs_context: false,
+    shows_findings: false,
     write,
 };
 
@@ -310,10 +313,7 @@ mod tests {
     use crate::sample;
 
     fn text(scan: &plimsoll_model::Scan) -> String {
-        let mut out = Vec::new();
-        let created = Some("2023-11-08T12:00:00Z");
-        write(&Report { created, tool_version: "VERSION", ..Report::new(scan) }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        sample::written(scan, write)
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
     extension: "txt",
     media_type: "text/plain",
     summary: "table for people: findings by target and package, and the verdict",
+    needs_instant: false,
+    needs_context: false,
+    shows_findings: true,
     write: |report, out| write_table(report.scan, &report.table, out),
 };
 

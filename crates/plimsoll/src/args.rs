@@ -413,7 +413,7 @@ pub(crate) struct Format(pub(crate) &'static ReportFormat);
 
 impl Format {
     fn all() -> impl Iterator<Item = &'static ReportFormat> {
-        FORMATS.iter().filter(|format| !format.needs_context())
+        FORMATS.iter().filter(|format| !format.needs_context)
     }
 
     fn parser() -> impl TypedValueParser<Value = Self> {

@@ -27,7 +27,7 @@ pub(crate) fn run(
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
     let format = arguments.format.or(settings.format).unwrap_or_default();
     let options = plimsoll_match::Options {
-        without_texts: !format.0.shows_findings(),
+        without_texts: !format.0.shows_findings,
         ..match_options(&arguments.severity_order, settings)?
     };
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
@@ -128,7 +128,7 @@ fn render(
     environment: &Environment,
     exit: Exit,
 ) -> Result<Vec<u8>, Failure> {
-    let instant = format.0.needs_instant().then(|| environment.instant());
+    let instant = format.0.needs_instant.then(|| environment.instant());
     let report = Report {
         table: TableOptions {
             width: if into_file { 80 } else { environment.width },
