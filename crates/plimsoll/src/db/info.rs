@@ -111,13 +111,13 @@ fn partitions(manifest: &Manifest, line: &mut impl FnMut(String)) {
         row.newest = row.newest.max(partition.newest_advisory.as_str());
     }
     line(format!(
-        "{:<22} {:>9} {:>9} {:>9}  {:<10}",
+        "{:<28} {:>9} {:>9} {:>9}  {:<10}",
         "partition", "packages", "ranges", "unpacked", "newest"
     ));
     for (ecosystem, row) in rows {
         let newest: String = row.newest.chars().take(10).collect();
         line(format!(
-            "{ecosystem:<22} {:>9} {:>9} {:>9}  {newest:<10}",
+            "{ecosystem:<28} {:>9} {:>9} {:>9}  {newest:<10}",
             row.packages,
             row.ranges,
             size(row.bytes)
@@ -143,8 +143,9 @@ fn sources(manifest: &Manifest, line: &mut impl FnMut(String)) {
     for source in &manifest.sources {
         let row = rows.entry(&source.source).or_default();
         let facts = facts_of(manifest, source);
-        row.records += source.records + facts;
-        row.usable += source.usable + facts;
+        // A source that counts its records, as NVD's does, has its facts among them.
+        row.records += if source.records == 0 { facts } else { source.records };
+        row.usable += if source.usable == 0 { facts } else { source.usable };
         row.failed += source.failed;
         row.newest = row.newest.max(source.newest.as_str());
         row.licence = &source.licence;
