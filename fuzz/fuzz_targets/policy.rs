@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
     let Some(now) = "2026-03-01T00:00:00Z".parse().ok() else { return };
     let mut inventory = Inventory::default();
     inventory.packages.push(Package::new(PackageKind::Deb, "openssl", "3.0.1", "dpkg"));
-    let context = Context { now, inventory: Some(&inventory), facts: &[] };
+    let context = Context { now, inventory: Some(&inventory) };
     for policy in policy.iter().chain(&condition) {
         let _ = judge(policy, &waivers, vec![finding()], &[], &[], &context);
     }
@@ -39,6 +39,7 @@ fn finding() -> Finding {
         advisories: Vec::new(),
         packages: vec![0],
         fix: FixState::Fixed("3.0.2".to_owned()),
+        fixed_since: String::new(),
         severity: SeverityChoice { severity: Severity::High, source: SeveritySource::Nobody },
         ratings: Vec::new(),
         title: String::new(),
@@ -52,6 +53,7 @@ fn finding() -> Finding {
         risk: 500,
         malicious: false,
         informational: None,
+        new: None,
         evidence: Vec::new(),
     }
 }

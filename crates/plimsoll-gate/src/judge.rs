@@ -3,7 +3,10 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_model::{Decision, Failure, Finding, Gap, Undetermined, Verdict};
+use plimsoll_model::{
+    Decision, Finding, Gap, Notice, NoticeKind, Outcome, Ruling, Suppressed, SuppressionKind, Undetermined,
+    Verdict,
+};
 
 use crate::policy::{Action, Evaluator, Field, Policy, Rule};
 use crate::subject::{Context, DAY_SECONDS, Flaw, Subject, day_of, days_between, severity_of};
@@ -14,57 +17,14 @@ use crate::waiver::{WaiverOutcome, Waivers};
 pub struct Judged {
     /// The findings that were not dropped, in their order: [`plimsoll_model::Scan::findings`].
     pub findings: Vec<Finding>,
-    /// The verdict and its reasons, with indexes into `findings`.
+    /// The findings that a rule or a waiver dropped, in their order: [`plimsoll_model::Scan::suppressed`].
+    pub suppressed: Vec<Suppressed>,
+    /// The verdict and its reasons, a ruling for each of `findings`.
     pub decision: Decision,
-    /// One for each finding that was given, in its order.
-    pub rulings: Vec<Ruling>,
-    /// The findings that a rule or a waiver dropped, in their order; [`Ruling::finding`] says which they were.
-    pub dropped: Vec<Dropped>,
     /// What came of the waivers.
     pub waivers: WaiverOutcome,
-}
-
-/// A finding that does not count, and who said so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// The finding.
-    pub finding: Finding,
-    /// Index into [`Judged::rulings`].
-    pub ruling: usize,
-}
-
-/// What was decided about one finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ruling {
-    /// Index into the findings that were given.
-    pub finding: usize,
-    /// Index into [`Judged::findings`]; `None` where it was dropped.
-    pub kept: Option<usize>,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// The rule that decided, by name; empty where none did.
-    pub rule: String,
-    /// Why, in the words of the rule or the waiver.
-    pub reason: String,
-    /// The day from which the rule fails or warns, where its window is open.
-    pub due: Option<String>,
-    /// What else is to be known: a rule that may not ignore it, a rule that hung on what nobody has said.
-    pub notes: Vec<String>,
-}
-
-/// What came of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A rule failed it.
-    Failed,
-    /// A rule warns of it, or will fail it.
-    Warned,
-    /// A rule dropped it.
-    Ignored,
-    /// A waiver excuses it: index into [`Waivers::list`].
-    Waived(usize),
-    /// No rule held.
-    Passed,
+    /// What a person should look at in policy and waivers, sorted: [`plimsoll_model::Scan::notices`].
+    pub notices: Vec<Notice>,
 }
 
 /// A rule that could not be evaluated. The gate has then said nothing, and must not pass.
@@ -110,31 +70,26 @@ pub fn judge<'a>(
         waivers: waivers.outcome(context.now),
         ..Judged::default()
     };
-    for (index, finding) in findings.into_iter().enumerate() {
-        let mut ruling = match waivers.excuse(Flaw::Found(&finding), context, &mut judged.waivers) {
-            Some(waiver) => {
-                let by = &waivers.list()[waiver];
-                Ruling { outcome: Outcome::Waived(waiver), reason: by.words(), ..ruling(index) }
-            }
-            None => Asked { policy, evaluator: &evaluator }.finding(&finding, index, context)?,
-        };
-        let severity = severity_of(&finding);
-        if matches!(ruling.outcome, Outcome::Ignored | Outcome::Waived(_)) {
-            let unfixed = policy.rules.iter().any(|rule| rule.is_ignore_unfixed && rule.name == ruling.rule);
-            if unfixed && ruling.outcome == Outcome::Ignored {
-                judged.decision.ignored_unfixed.add(severity);
-            }
-            judged.dropped.push(Dropped { finding, ruling: index });
-        } else {
-            ruling.kept = Some(judged.findings.len());
-            judged.decision.counts.add(severity);
-            if ruling.outcome == Outcome::Failed {
-                let failure = Failure { finding: judged.findings.len(), rule: ruling.rule.clone() };
-                judged.decision.failures.push(failure);
-            }
-            judged.findings.push(finding);
+    let asked = Asked { policy, evaluator: &evaluator };
+    for finding in findings {
+        if let Some(waiver) = waivers.excuse(Flaw::Found(&finding), context, &mut judged.waivers) {
+            judged.suppressed.push(waivers.list()[waiver].suppress(finding));
+            continue;
         }
-        judged.rulings.push(ruling);
+        let severity = severity_of(&finding);
+        match asked.finding(&finding, context)? {
+            Asking::Dropped(rule) => {
+                if rule.is_ignore_unfixed {
+                    judged.decision.ignored_unfixed.add(severity);
+                }
+                judged.suppressed.push(rule.suppress(finding));
+            }
+            Asking::Counts(ruling) => {
+                judged.decision.counts.add(severity);
+                judged.decision.rulings.push(ruling);
+                judged.findings.push(finding);
+            }
+        }
     }
     let mut unclear = gaps.into_iter().next().is_some();
     let mut fails_unclear = false;
@@ -142,31 +97,40 @@ pub fn judge<'a>(
         if waivers.excuse(Flaw::Unclear(unclear_one), context, &mut judged.waivers).is_some() {
             continue;
         }
-        match (Asked { policy, evaluator: &evaluator }).unclear(unclear_one, context)? {
+        match asked.unclear(unclear_one, context)? {
             Some(Action::Ignore) => {}
             Some(Action::Fail) => fails_unclear = true,
             Some(Action::Warn) | None => unclear = true,
         }
     }
-    judged.decision.verdict = if !judged.decision.failures.is_empty() {
+    judged.decision.verdict = if judged.decision.failures().next().is_some() {
         Verdict::Failed
     } else if fails_unclear || (policy.strict && unclear) {
         Verdict::Undecided
     } else {
         Verdict::Passed
     };
+    judged.notices = notices(policy, waivers, &judged.waivers);
     Ok(judged)
 }
 
-fn ruling(finding: usize) -> Ruling {
-    Ruling {
-        finding,
-        kept: None,
-        outcome: Outcome::Passed,
-        rule: String::new(),
-        reason: String::new(),
-        due: None,
-        notes: Vec::new(),
+/// What came of asking the rules.
+enum Asking<'a> {
+    Counts(Ruling),
+    Dropped(&'a Rule),
+}
+
+impl Rule {
+    fn suppress(&self, finding: Finding) -> Suppressed {
+        Suppressed {
+            finding,
+            kind: SuppressionKind::Rule,
+            by: self.name.clone(),
+            reason: String::new(),
+            remark: self.reason.clone(),
+            until: None,
+            origin: self.origin.clone(),
+        }
     }
 }
 
@@ -175,18 +139,12 @@ struct Asked<'a> {
     evaluator: &'a Evaluator,
 }
 
-impl Asked<'_> {
-    fn finding(
-        &self,
-        finding: &Finding,
-        index: usize,
-        context: &Context<'_>,
-    ) -> Result<Ruling, EvaluationError> {
-        let mut ruling = ruling(index);
+impl<'a> Asked<'a> {
+    fn finding(&self, finding: &Finding, context: &Context<'_>) -> Result<Asking<'a>, EvaluationError> {
+        let mut ruling = Ruling::default();
         let mut waiting: Option<(&Rule, String)> = None;
         for rule in &self.policy.rules {
-            let facts = context.facts.get(index);
-            let subject = Subject { flaw: Flaw::Found(finding), facts, place: 0, context: *context };
+            let subject = Subject { flaw: Flaw::Found(finding), place: 0, context: *context };
             if finding.malicious && rule.action == Action::Ignore {
                 if self.holds(rule, &subject, finding.packages.len())? == Some(true) {
                     ruling.notes.push(format!("rule `{}` cannot ignore a malicious package", rule.name));
@@ -208,7 +166,7 @@ impl Asked<'_> {
             ruling.outcome = match rule.action {
                 Action::Fail => Outcome::Failed,
                 Action::Warn => Outcome::Warned,
-                Action::Ignore => Outcome::Ignored,
+                Action::Ignore => return Ok(Asking::Dropped(rule)),
             };
             ruling.rule.clone_from(&rule.name);
             ruling.reason.clone_from(&rule.reason);
@@ -217,7 +175,7 @@ impl Asked<'_> {
                 ruling.notes.push(format!("rule `{}` holds from {due} on", first.name));
                 ruling.due = Some(due.clone());
             }
-            return Ok(ruling);
+            return Ok(Asking::Counts(ruling));
         }
         if let Some((rule, due)) = waiting {
             ruling.outcome = Outcome::Warned;
@@ -225,7 +183,7 @@ impl Asked<'_> {
             ruling.reason.clone_from(&rule.reason);
             ruling.due = Some(due);
         }
-        Ok(ruling)
+        Ok(Asking::Counts(ruling))
     }
 
     /// What the first rule says that names `undetermined` and holds.
@@ -234,7 +192,7 @@ impl Asked<'_> {
         unclear: &Undetermined,
         context: &Context<'_>,
     ) -> Result<Option<Action>, EvaluationError> {
-        let subject = Subject { flaw: Flaw::Unclear(unclear), facts: None, place: 0, context: *context };
+        let subject = Subject { flaw: Flaw::Unclear(unclear), place: 0, context: *context };
         for rule in &self.policy.rules {
             if rule.condition.fields().contains(&Field::Undetermined)
                 && self.holds(rule, &subject, 1)? == Some(true)
@@ -275,6 +233,22 @@ impl Asked<'_> {
         };
         EvaluationError { rule: rule.name.clone(), origin: rule.condition_origin.clone(), finding, reason }
     }
+}
+
+/// What is to be looked at in policy and waivers.
+fn notices(policy: &Policy, waivers: &Waivers, outcome: &WaiverOutcome) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = policy
+        .never_asked()
+        .into_iter()
+        .map(|rule| Notice {
+            kind: NoticeKind::RuleNeverAsked,
+            origin: rule.origin.clone(),
+            text: format!("rule `{}` is never asked: one before it holds for everything", rule.name),
+        })
+        .collect();
+    notices.extend(waivers.notices(outcome));
+    notices.sort();
+    notices
 }
 
 /// The day from which a rule holds, where its window is still open.

@@ -1,11 +1,10 @@
 use plimsoll_model::{
-    Epss, Evidence, FixState, Inventory, KevEntry, Layer, Owner, Package, PackageKind, Severity,
-    SeverityChoice, SeveritySource, SourcePackage,
+    BaseImage, Epss, Evidence, FixState, Inventory, KevEntry, Layer, Newness, Owner, Package, PackageKind,
+    Severity, SeverityChoice, SeveritySource, SourcePackage,
 };
 
 use super::*;
 use crate::policy::{FIELDS, Flags};
-use crate::subject::{Facts, Newness};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -17,6 +16,7 @@ fn finding() -> Finding {
         advisories: vec!["DSA-1".to_owned()],
         packages: vec![0, 1],
         fix: FixState::Fixed("3.0.2".to_owned()),
+        fixed_since: "2026-02-25".to_owned(),
         severity: SeverityChoice {
             severity: Severity::High,
             source: SeveritySource::Cvss { source: "nvd".to_owned(), vector: String::new(), score: 75 },
@@ -39,6 +39,7 @@ fn finding() -> Finding {
         risk: 725,
         malicious: false,
         informational: None,
+        new: Some(Newness::Added),
         evidence: vec![Evidence {
             advisory: "DSA-1".to_owned(),
             source: "osv".to_owned(),
@@ -59,6 +60,7 @@ fn bare() -> Finding {
         advisories: Vec::new(),
         packages: vec![2],
         fix: FixState::NotFixed,
+        fixed_since: String::new(),
         severity: SeverityChoice { severity: Severity::Unknown, source: SeveritySource::Nobody },
         published: String::new(),
         cwes: Vec::new(),
@@ -66,6 +68,7 @@ fn bare() -> Finding {
         epss: None,
         risk: 0,
         evidence: Vec::new(),
+        new: None,
         ..finding()
     }
 }
@@ -74,6 +77,7 @@ fn inventory() -> Inventory {
     let package = |path: &str, index: usize| Package {
         source: Some(SourcePackage { name: "openssl".to_owned(), version: "3.0.1".to_owned() }),
         licenses: vec!["Apache-2.0".to_owned()],
+        direct: Some(true),
         path: path.to_owned(),
         introduced_in: Some(Layer { diff_id: "sha256:0".to_owned(), index }),
         ..Package::new(PackageKind::Deb, "libssl3", "3.0.1", "dpkg")
@@ -81,40 +85,38 @@ fn inventory() -> Inventory {
     let other = Package::new(PackageKind::Npm, "left-pad", "", "npm");
     let mut inventory = Inventory {
         packages: vec![package("var/lib/dpkg/status", 0), package("opt/root/var/lib/dpkg/status", 3), other],
+        base: Some(BaseImage { layers: 1, ..BaseImage::default() }),
         ..Inventory::default()
     };
     inventory.artifact.name = "registry.example/shop/web:1".to_owned();
     inventory
 }
 
-fn facts() -> Vec<Facts> {
-    vec![Facts {
-        direct: Some(true),
-        inherited: vec![Some(true), Some(false)],
-        new: Some(Newness::Added),
-        fixed_since: Some("2026-02-25".to_owned()),
-    }]
-}
-
 struct Case {
     policy: Policy,
     waivers: Waivers,
     now: &'static str,
-    facts: Vec<Facts>,
 }
 
 impl Case {
     fn of(policy: &str) -> Self {
         let policy = Policy::from_file("p", policy).unwrap_or_else(|error| panic!("{policy}: {error}"));
-        Self { policy, waivers: Waivers::default(), now: NOW, facts: facts() }
+        Self { policy, waivers: Waivers::default(), now: NOW }
     }
 
     fn judge(&self, findings: Vec<Finding>) -> Judged {
         let inventory = inventory();
         let now = self.now.parse().unwrap();
-        let context = Context { now, inventory: Some(&inventory), facts: &self.facts };
+        let context = Context { now, inventory: Some(&inventory) };
         judge(&self.policy, &self.waivers, findings, &[], &[], &context).unwrap()
     }
+}
+
+/// What came of the only finding; `None` where it was dropped.
+fn outcome(judged: &Judged) -> Option<Outcome> {
+    assert_eq!(judged.decision.rulings.len(), judged.findings.len());
+    assert_eq!(judged.findings.len() + judged.suppressed.len(), 1);
+    judged.decision.rulings.first().map(|ruling| ruling.outcome)
 }
 
 fn rule(when: &str, action: &str, more: &str) -> String {
@@ -179,7 +181,7 @@ fn each_field_decides() {
 fn what_is_missing_decides_as_the_table_says() {
     for info in FIELDS {
         let name = info.name;
-        let is_known = Case { facts: Vec::new(), ..Case::of(&rule(&format!("known({name})"), "fail", "")) };
+        let is_known = Case::of(&rule(&format!("known({name})"), "fail", ""));
         let found = is_known.judge(vec![bare()]).decision.verdict == Verdict::Failed;
         // The package and its kind are known, its version and the rest of it are not.
         let of_package = ["package", "kind", "os_package", "os_owned", "application"].contains(&name);
@@ -194,32 +196,32 @@ fn the_first_rule_that_holds_decides() {
     let warn = rule("severity >= HIGH", "warn", "");
     let fail = rule("kev", "fail", "");
     for (rules, outcome, verdict) in [
-        ([&ignore, &warn, &fail], Outcome::Ignored, Verdict::Passed),
-        ([&warn, &fail, &ignore], Outcome::Warned, Verdict::Passed),
-        ([&fail, &ignore, &warn], Outcome::Failed, Verdict::Failed),
+        ([&ignore, &warn, &fail], None, Verdict::Passed),
+        ([&warn, &fail, &ignore], Some(Outcome::Warned), Verdict::Passed),
+        ([&fail, &ignore, &warn], Some(Outcome::Failed), Verdict::Failed),
     ] {
         let judged = Case::of(&rules.map(String::as_str).concat()).judge(vec![finding()]);
-        assert_eq!(judged.rulings[0].outcome, outcome);
+        assert_eq!(self::outcome(&judged), outcome);
         assert_eq!(judged.decision.verdict, verdict);
-        assert_eq!(judged.dropped.len(), usize::from(outcome == Outcome::Ignored));
-        assert_eq!(judged.rulings[0].kept, (outcome != Outcome::Ignored).then_some(0));
+        if outcome.is_none() {
+            assert_eq!(judged.suppressed[0].words(), "ignored by package == 'libssl3' (p:1): ours");
+        }
     }
     let judged = Case::of(&rule("epss > 0.9", "fail", "")).judge(vec![finding(), bare()]);
-    assert_eq!(judged.rulings[0].outcome, Outcome::Passed);
-    assert!(judged.rulings[0].notes.is_empty());
-    assert_eq!(judged.rulings[1].notes, ["rule `epss > 0.9` hangs on what nobody has said"]);
+    assert_eq!(judged.decision.rulings[0].outcome, Outcome::Passed);
+    assert!(judged.decision.rulings[0].notes.is_empty());
+    assert_eq!(judged.decision.rulings[1].notes, ["rule `epss > 0.9` hangs on what nobody has said"]);
 }
 
 #[test]
 fn a_rule_fails_for_any_place_and_ignores_for_all_only() {
-    let judged = |when: &str, action: &str| {
-        Case::of(&rule(when, action, "")).judge(vec![finding()]).rulings[0].outcome
-    };
-    assert_eq!(judged("path.like('opt/**')", "fail"), Outcome::Failed);
-    assert_eq!(judged("path.like('opt/**')", "warn"), Outcome::Warned);
-    assert_eq!(judged("path.like('opt/**')", "ignore"), Outcome::Passed);
-    assert_eq!(judged("path.like('**/status')", "ignore"), Outcome::Ignored);
-    assert_eq!(judged("inherited", "ignore"), Outcome::Passed);
+    let judged =
+        |when: &str, action: &str| outcome(&Case::of(&rule(when, action, "")).judge(vec![finding()]));
+    assert_eq!(judged("path.like('opt/**')", "fail"), Some(Outcome::Failed));
+    assert_eq!(judged("path.like('opt/**')", "warn"), Some(Outcome::Warned));
+    assert_eq!(judged("path.like('opt/**')", "ignore"), Some(Outcome::Passed));
+    assert_eq!(judged("path.like('**/status')", "ignore"), None);
+    assert_eq!(judged("inherited", "ignore"), Some(Outcome::Passed));
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn an_owned_file_of_a_language_is_the_distributions() {
     let case = Case::of(&rule("os_owned && !os_package && !application", "fail", ""));
     inventory.packages[2].owner =
         Some(Owner { kind: PackageKind::Deb, name: "node-left-pad".to_owned(), version: String::new() });
-    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory), facts: &[] };
+    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory) };
     let judged = judge(&case.policy, &case.waivers, vec![bare()], &[], &[], &context).unwrap();
     assert_eq!(judged.decision.verdict, Verdict::Failed);
 }
@@ -236,7 +238,8 @@ fn an_owned_file_of_a_language_is_the_distributions() {
 #[test]
 fn a_window_counts_from_the_later_of_advisory_and_fix() {
     // Published on 19 February at noon, fixed on the 25th at midnight.
-    let case = |now, facts| Case { now, facts, ..Case::of(&rule("kev", "fail", "after = '14d'")) };
+    let case = |now| Case { now, ..Case::of(&rule("kev", "fail", "after = '14d'")) };
+    let without = || Finding { fixed_since: String::new(), ..finding() };
     for (now, with_fix, without_fix) in [
         ("2026-02-01T00:00:00Z", Some("2026-03-11"), Some("2026-03-05")),
         ("2026-03-05T11:59:59Z", Some("2026-03-11"), Some("2026-03-05")),
@@ -244,18 +247,18 @@ fn a_window_counts_from_the_later_of_advisory_and_fix() {
         ("2026-03-10T23:59:59Z", Some("2026-03-11"), None),
         ("2026-03-11T00:00:00Z", None, None),
     ] {
-        for (facts, due) in [(facts(), with_fix), (Vec::new(), without_fix)] {
-            let judged = case(now, facts).judge(vec![finding()]);
+        for (finding, due) in [(finding(), with_fix), (without(), without_fix)] {
+            let judged = case(now).judge(vec![finding]);
             // Before all of it there is nothing to wait for: the dates are ahead of the clock by more than the window.
             let ahead = now < "2026-02-02" && due.is_some();
             let due = if ahead { None } else { due };
-            assert_eq!(judged.rulings[0].due.as_deref(), due, "{now}");
+            assert_eq!(judged.decision.rulings[0].due.as_deref(), due, "{now}");
             let failed = judged.decision.verdict == Verdict::Failed;
             assert_eq!(failed, due.is_none(), "{now}");
         }
     }
-    let no_day = Finding { published: String::new(), ..finding() };
-    let judged = Case { facts: Vec::new(), ..case(NOW, facts()) }.judge(vec![no_day]);
+    let no_day = Finding { published: String::new(), ..without() };
+    let judged = case(NOW).judge(vec![no_day]);
     assert_eq!(judged.decision.verdict, Verdict::Failed);
 }
 
@@ -263,13 +266,13 @@ fn a_window_counts_from_the_later_of_advisory_and_fix() {
 fn while_a_window_is_open_later_rules_are_asked() {
     let text = rule("kev", "fail", "after = '30d'\nreason = 'exploited'");
     let judged = Case::of(&text).judge(vec![finding()]);
-    let ruling = &judged.rulings[0];
+    let ruling = &judged.decision.rulings[0];
     assert_eq!((ruling.outcome, ruling.rule.as_str()), (Outcome::Warned, "kev"));
     assert_eq!(ruling.due.as_deref(), Some("2026-03-27"));
     let judged = Case::of(&format!("{text}{}", rule("severity >= HIGH", "fail", ""))).judge(vec![finding()]);
-    assert_eq!(judged.rulings[0].rule, "severity >= HIGH");
+    assert_eq!(judged.decision.rulings[0].rule, "severity >= HIGH");
     let judged = Case::of(&format!("{text}{}", rule("severity >= HIGH", "warn", ""))).judge(vec![finding()]);
-    assert_eq!(judged.rulings[0].due.as_deref(), Some("2026-03-27"));
+    assert_eq!(judged.decision.rulings[0].due.as_deref(), Some("2026-03-27"));
 }
 
 #[test]
@@ -279,11 +282,17 @@ fn no_rule_and_no_foreign_waiver_drops_a_malicious_package() {
     let case = Case { waivers: Waivers::trivyignore("t", "CVE-2026-1").unwrap(), ..Case::of(&text) };
     let judged = case.judge(vec![malicious.clone()]);
     assert_eq!(judged.decision.verdict, Verdict::Failed);
-    assert_eq!(judged.rulings[0].notes, ["rule `true` cannot ignore a malicious package"]);
+    assert_eq!(judged.decision.rulings[0].notes, ["rule `true` cannot ignore a malicious package"]);
     for (reason, verdict) in [("accepted-risk", Verdict::Failed), ("false-positive", Verdict::Passed)] {
         let case = Case { waivers: waiver(reason, "2026-12-31"), ..Case::of(&text) };
         assert_eq!(case.judge(vec![malicious.clone()]).decision.verdict, verdict, "{reason}");
     }
+}
+
+/// Who excuses the only finding.
+fn outcome_words(judged: &Judged) -> String {
+    assert_eq!(outcome(judged), None);
+    judged.suppressed[0].words()
 }
 
 fn waiver(reason: &str, expires: &str) -> Waivers {
@@ -313,13 +322,20 @@ fn a_build_passes_by_a_waiver_and_fails_when_its_last_day_is_over() {
         assert_eq!(outcome.expired_and_missed, outcome.expired, "{now}");
         assert!(outcome.unused.is_empty());
         if !expired {
-            assert_eq!(judged.rulings[0].outcome, Outcome::Waived(0));
             assert_eq!(
-                judged.rulings[0].reason,
-                "waived as fix-pending by a@example.org until 2026-03-31 (w:1)"
+                outcome_words(&judged),
+                "waived by a@example.org as fix-pending until 2026-03-31 (w:1)"
             );
-            assert!(judged.findings.is_empty() && judged.dropped.len() == 1);
         }
+        let notices: Vec<&str> = judged.notices.iter().map(|notice| notice.text.as_str()).collect();
+        let expected: &[&str] = match (soon, expired) {
+            (true, _) => &["the waiver for GHSA-1, CVE-2026-1 ends on 2026-03-31"],
+            (_, true) => {
+                &["the waiver for GHSA-1, CVE-2026-1 ended on 2026-03-31, and would excuse what was found"]
+            }
+            _ => &[],
+        };
+        assert_eq!(notices, expected, "{now}");
     }
 }
 
@@ -419,7 +435,7 @@ fn what_could_not_be_decided_is_judged_by_rules_that_name_it() {
     ] {
         let case = Case::of(&text);
         let inventory = inventory();
-        let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory), facts: &[] };
+        let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory) };
         let judged =
             judge(&case.policy, &case.waivers, Vec::new(), std::slice::from_ref(&unclear), &[], &context)
                 .unwrap();
@@ -437,7 +453,7 @@ fn a_waiver_excuses_what_could_not_be_decided() {
         package: 2,
         reason: "no version".to_owned(),
     };
-    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory), facts: &[] };
+    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory) };
     for (id, verdict) in [("CVE-2026-1", Verdict::Passed), ("CVE-2026-2", Verdict::Undecided)] {
         let waivers = waiver("not-affected", "2026-03-31");
         let judged = judge(&case.policy, &waivers, Vec::new(), &[unclear(id)], &[], &context).unwrap();
@@ -450,7 +466,7 @@ fn a_waiver_excuses_what_could_not_be_decided() {
 fn a_rule_that_cannot_be_evaluated_is_an_error_and_no_verdict() {
     let case = Case::of(&rule("1e308 * 10 - 1e308 * 10 > risk", "fail", ""));
     let inventory = inventory();
-    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory), facts: &[] };
+    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory) };
     let error = judge(&case.policy, &case.waivers, vec![finding()], &[], &[], &context).unwrap_err();
     let told = error.to_string();
     assert!(
@@ -461,28 +477,29 @@ fn a_rule_that_cannot_be_evaluated_is_an_error_and_no_verdict() {
 
 #[test]
 fn flags_fail_on_what_is_exploited_and_what_is_new() {
-    let outcome = |flags: &Flags, findings: Vec<Finding>, facts: Vec<Facts>| {
-        let case =
-            Case { policy: Policy::default().with_flags(flags), facts, ..Case::of(&rule("kev", "fail", "")) };
-        case.judge(findings).decision
+    let decided = |flags: &Flags, finding: Finding| {
+        let case = Case { policy: Policy::default().with_flags(flags), ..Case::of(&rule("kev", "fail", "")) };
+        case.judge(vec![finding]).decision
     };
     let kev = Flags { fail_on_kev: true, ..Flags::default() };
-    assert_eq!(outcome(&kev, vec![finding()], Vec::new()).verdict, Verdict::Failed);
-    assert_eq!(outcome(&kev, vec![bare()], Vec::new()).verdict, Verdict::Passed);
+    assert_eq!(decided(&kev, finding()).verdict, Verdict::Failed);
+    assert_eq!(decided(&kev, bare()).verdict, Verdict::Passed);
+    // What is exploited is asked before what cannot be fixed is dropped.
     let both = Flags { fail_on_kev: true, ignore_unfixed: true, ..Flags::default() };
     let unfixed = Finding { fix: FixState::NotFixed, ..finding() };
-    assert_eq!(outcome(&both, vec![unfixed], Vec::new()).ignored_unfixed.high, 1);
+    assert_eq!(decided(&both, unfixed.clone()).verdict, Verdict::Failed);
+    assert_eq!(decided(&both, Finding { kev: None, ..unfixed }).ignored_unfixed.high, 1);
     let new = Flags { fail_on_new: true, ..Flags::default() };
-    assert_eq!(outcome(&new, vec![finding()], facts()).verdict, Verdict::Failed);
-    let known = vec![Facts { new: Some(Newness::Known), ..Facts::default() }];
-    assert_eq!(outcome(&new, vec![finding()], known).verdict, Verdict::Passed);
+    assert_eq!(decided(&new, finding()).verdict, Verdict::Failed);
+    assert_eq!(decided(&new, Finding { new: Some(Newness::Known), ..finding() }).verdict, Verdict::Passed);
+    assert_eq!(decided(&new, Finding { new: None, ..finding() }).verdict, Verdict::Passed);
 }
 
 #[test]
 fn a_rule_behind_one_that_always_holds_is_told() {
     let policy = |rules: &[String]| {
         let policy = Policy::from_file("p", &rules.concat()).unwrap();
-        policy.never_asked().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        policy.never_asked().into_iter().map(|rule| rule.name.clone()).collect::<Vec<_>>()
     };
     let [all, kev, wait] =
         [rule("true", "warn", ""), rule("kev", "fail", ""), rule("(true)", "fail", "after = '1d'")];
@@ -516,12 +533,9 @@ fn presets_fail_on_what_can_be_fixed_and_matters() {
         (bare(), true, false, false),
     ] {
         for (name, failed) in [("strict", strict), ("production", production), ("pragmatic", pragmatic)] {
-            let case = Case {
-                policy: Policy::preset(name).unwrap(),
-                facts: Vec::new(),
-                ..Case::of(&rule("kev", "fail", ""))
-            };
-            let judged = case.judge(vec![finding.clone()]);
+            let case = Case { policy: Policy::preset(name).unwrap(), ..Case::of(&rule("kev", "fail", "")) };
+            let finding = Finding { fixed_since: String::new(), ..finding.clone() };
+            let judged = case.judge(vec![finding]);
             assert_eq!(judged.decision.verdict == Verdict::Failed, failed, "{name}: {judged:?}");
         }
     }

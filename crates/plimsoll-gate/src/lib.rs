@@ -32,24 +32,15 @@ mod subject;
 mod waiver;
 
 use jiff::Timestamp;
-use plimsoll_model::{Decision, Finding, Gap, Severity, SeverityCounts, Undetermined};
+use plimsoll_model::{Finding, Gap, Severity, SeverityCounts, Undetermined};
 
 pub use input::InputError;
-pub use judge::{Dropped, EvaluationError, Judged, Outcome, Ruling, judge};
+pub use judge::{EvaluationError, Judged, judge};
 pub use policy::{
     Action, FIELDS, Field, FieldInfo, FieldKind, Flags, PRESETS, Policy, Preset, Rule, fields_table,
 };
-pub use subject::{Context, Facts, Newness};
+pub use subject::Context;
 pub use waiver::{Reason, SOON_DAYS, Waiver, WaiverOutcome, Waivers};
-
-/// What the gate said, and the findings that count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decided {
-    /// The findings that were not dropped, in their order: [`plimsoll_model::Scan::findings`].
-    pub findings: Vec<Finding>,
-    /// The verdict and its reasons, with indexes into `findings`.
-    pub decision: Decision,
-}
 
 /// A text that is no level to fail on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,13 +76,12 @@ pub fn decide<'a>(
     findings: Vec<Finding>,
     undetermined: &[Undetermined],
     gaps: impl IntoIterator<Item = &'a Gap>,
-) -> Decided {
-    // No flag asks for ages, packages or facts.
-    let context = Context { now: Timestamp::UNIX_EPOCH, inventory: None, facts: &[] };
+) -> Judged {
+    // No flag asks for ages or packages.
+    let context = Context { now: Timestamp::UNIX_EPOCH, inventory: None };
     let policy = Policy::default().with_flags(flags);
-    let judged = judge(&policy, &Waivers::default(), findings, undetermined, gaps, &context)
-        .expect("the conditions of flags compare, and compute nothing");
-    Decided { findings: judged.findings, decision: judged.decision }
+    judge(&policy, &Waivers::default(), findings, undetermined, gaps, &context)
+        .expect("the conditions of flags compare, and compute nothing")
 }
 
 /// The findings by severity.
@@ -120,6 +110,7 @@ mod tests {
             advisories: Vec::new(),
             packages: vec![0],
             fix: if text.contains("fixed") { FixState::Fixed("2".to_owned()) } else { FixState::NotFixed },
+            fixed_since: String::new(),
             severity: SeverityChoice { severity, source: SeveritySource::Nobody },
             ratings: Vec::new(),
             title: String::new(),
@@ -133,6 +124,7 @@ mod tests {
             risk: 0,
             malicious: text.contains("malicious"),
             informational: text.contains("notice").then(|| "unmaintained".to_owned()),
+            new: None,
             evidence: Vec::new(),
         }
     }
@@ -190,8 +182,7 @@ mod tests {
             let all = findings.iter().map(|text| finding(text)).collect();
             let decided = decide(&policy(rules), all, &[], &gaps);
             assert_eq!(decided.decision.verdict, verdict, "{rules}: {findings:?}");
-            let failed: Vec<usize> =
-                decided.decision.failures.iter().map(|failure| failure.finding).collect();
+            let failed: Vec<usize> = decided.decision.failures().map(|(index, _)| index).collect();
             assert_eq!(failed, failures, "{rules}: {findings:?}");
             assert_eq!(decided.decision.counts, count(&decided.findings));
         }

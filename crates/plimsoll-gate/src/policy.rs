@@ -126,7 +126,7 @@ pub struct Flags {
     pub fail_on: Option<Severity>,
     /// Drop findings without a fix, malicious packages excepted.
     pub ignore_unfixed: bool,
-    /// What is known to be exploited fails.
+    /// What is known to be exploited fails, with a fix or without.
     pub fail_on_kev: bool,
     /// What the baseline does not have fails.
     pub fail_on_new: bool,
@@ -168,16 +168,12 @@ impl Policy {
         Some(read::preset(preset).expect("a test reads every preset"))
     }
 
-    /// The same with the rules of the flags: behind those of the file, before those of its preset. What drops comes
-    /// before what fails.
+    /// The same with the rules of the flags: behind those of the file, before those of its preset. What is known to
+    /// be exploited comes first, then what drops, then what else fails: `--ignore-unfixed` hides no exploited flaw from
+    /// `--fail-on-kev`.
     #[must_use]
     pub fn with_flags(mut self, flags: &Flags) -> Self {
         let mut rules = Vec::new();
-        if flags.ignore_unfixed {
-            let rule =
-                flag_rule("ignore findings without a fix", "!fixable", Action::Ignore, "--ignore-unfixed");
-            rules.push(Rule { is_ignore_unfixed: true, ..rule });
-        }
         if flags.fail_on_kev {
             let when = "kev";
             rules.push(flag_rule(
@@ -186,6 +182,11 @@ impl Policy {
                 Action::Fail,
                 "--fail-on-kev",
             ));
+        }
+        if flags.ignore_unfixed {
+            let rule =
+                flag_rule("ignore findings without a fix", "!fixable", Action::Ignore, "--ignore-unfixed");
+            rules.push(Rule { is_ignore_unfixed: true, ..rule });
         }
         if flags.fail_on_new {
             let when = "new && !notice";
@@ -219,11 +220,11 @@ impl Policy {
 
     /// Rules that are never asked, since one before them holds for everything: `when = "true"`, without a window. One
     /// that ignores does not hold for malicious packages, and hides no rule.
-    pub fn never_asked(&self) -> Vec<&str> {
+    pub fn never_asked(&self) -> Vec<&Rule> {
         let holds =
             |rule: &Rule| rule.when.trim() == "true" && rule.after_days == 0 && rule.action != Action::Ignore;
         let behind = self.rules.iter().position(holds).map_or(self.rules.len(), |index| index + 1);
-        self.rules[behind..].iter().map(|rule| rule.name.as_str()).collect()
+        self.rules[behind..].iter().collect()
     }
 
     /// The rules in words, as [`plimsoll_model::Decision::rules`] lists them; empty where nothing is asked. What

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use plimsoll_model::{
-    Finding, FixState, Inventory, Package, RatingScale, Severity, SeveritySource, Undetermined,
+    Finding, FixState, Inventory, Newness, Package, RatingScale, Severity, SeveritySource, Undetermined,
 };
 
 use crate::policy::{Datum, Field};
@@ -14,32 +14,6 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The inventory that the findings' packages are in; where there is none, what is asked of packages is unknown.
     pub inventory: Option<&'a Inventory>,
-    /// What else is known of each finding, by its index. A shorter list leaves the rest unknown.
-    pub facts: &'a [Facts],
-}
-
-/// What is known of a finding besides itself; `None` is unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Whether the application names the package itself.
-    pub direct: Option<bool>,
-    /// Whether the package comes from the base image, for each of [`Finding::packages`] in its order.
-    pub inherited: Vec<Option<bool>>,
-    /// What a baseline says.
-    pub new: Option<Newness>,
-    /// When the fix came, RFC 3339 or a day.
-    pub fixed_since: Option<String>,
-}
-
-/// Whether a baseline has a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Newness {
-    /// It has.
-    Known,
-    /// It has not: the package or its version is new.
-    Added,
-    /// It has not: the package was there, and the advisory came later.
-    Learnt,
 }
 
 /// What is judged.
@@ -53,7 +27,6 @@ pub(crate) enum Flaw<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) flaw: Flaw<'a>,
-    pub(crate) facts: Option<&'a Facts>,
     /// Which of the finding's packages.
     pub(crate) place: usize,
     pub(crate) context: Context<'a>,
@@ -96,14 +69,13 @@ impl<'a> Subject<'a> {
                 .filter(|package| !package.licenses.is_empty())
                 .map(|package| Datum::Texts(package.licenses.clone())),
             Field::Ecosystem => self.ecosystem().map(Datum::Text),
-            Field::Direct => self.facts?.direct.map(Datum::Truth),
-            Field::Inherited => self.facts?.inherited.get(self.place).copied().flatten().map(Datum::Truth),
-            Field::New => self.facts?.new.map(|new| Datum::Truth(new != Newness::Known)),
-            Field::NewBecause => match self.facts?.new? {
-                Newness::Known => None,
-                Newness::Added => Some(Datum::Text("added".to_owned())),
-                Newness::Learnt => Some(Datum::Text("learnt".to_owned())),
-            },
+            Field::Direct => package.and_then(|package| package.direct).map(Datum::Truth),
+            Field::Inherited => self.context.inventory?.is_inherited(package?).map(Datum::Truth),
+            Field::New => self.newness().map(|new| Datum::Truth(new != Newness::Known)),
+            Field::NewBecause => self
+                .newness()
+                .filter(|&new| new != Newness::Known)
+                .map(|new| Datum::Text(new.as_str().to_owned())),
             Field::FixAgeDays => self.fixed_since().map(|since| age(since, self.context.now)),
             of_flaw => match self.flaw {
                 Flaw::Found(finding) => of_finding(finding, of_flaw, self.context.now),
@@ -123,8 +95,14 @@ impl<'a> Subject<'a> {
         Some(namespace.split(':').next().unwrap_or(namespace).to_owned()).filter(|name| !name.is_empty())
     }
 
+    fn newness(&self) -> Option<Newness> {
+        let Flaw::Found(finding) = self.flaw else { return None };
+        finding.new
+    }
+
     fn fixed_since(&self) -> Option<Timestamp> {
-        instant(self.facts?.fixed_since.as_deref()?)
+        let Flaw::Found(finding) = self.flaw else { return None };
+        instant(&finding.fixed_since)
     }
 
     /// From when a window counts: the later of the advisory and the fix, since nobody can act before both are there.

@@ -29,6 +29,7 @@ mod trivy_yaml;
 mod yaml;
 
 use jiff::Timestamp;
+use plimsoll_model::{Finding, Suppressed, SuppressionKind};
 
 pub use apply::WaiverOutcome;
 pub(crate) use scope::Scope;
@@ -95,15 +96,16 @@ pub struct Waiver {
 }
 
 impl Waiver {
-    /// Why it excuses, in words: ``waived as accepted-risk by a@example.org until 2026-03-31 (plimsoll.toml:3)``.
-    pub(crate) fn words(&self) -> String {
-        let mut words = vec!["waived".to_owned()];
-        words.extend(self.reason.map(|reason| format!("as {}", reason.as_str())));
-        words.extend(Some(format!("by {}", self.owner)).filter(|_| !self.owner.is_empty()));
-        words.extend(self.last_day().map(|last| format!("until {last}")));
-        words.push(format!("({})", self.origin));
-        let words = words.join(" ");
-        if self.remark.is_empty() { words } else { format!("{words}: {}", self.remark) }
+    pub(crate) fn suppress(&self, finding: Finding) -> Suppressed {
+        Suppressed {
+            finding,
+            kind: SuppressionKind::Waiver,
+            by: self.owner.clone(),
+            reason: self.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
+            remark: self.remark.clone(),
+            until: self.last_day(),
+            origin: self.origin.clone(),
+        }
     }
 
     /// The last day on which it holds, UTC; `None` where it has no end.

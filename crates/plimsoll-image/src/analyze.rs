@@ -168,7 +168,7 @@ fn inventory(artifact: Artifact, layers: &[FoldLayer], gaps: Vec<Gap>) -> Invent
     }
     all_gaps.sort();
     all_gaps.dedup();
-    Inventory { artifact, os: folded.os, packages: folded.packages, gaps: all_gaps }
+    Inventory { artifact, os: folded.os, packages: folded.packages, gaps: all_gaps, base: None }
 }
 
 fn catalog_layers(source: &dyn ImageSource, options: &Options<'_>) -> Result<Inventory, Error> {

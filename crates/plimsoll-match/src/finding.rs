@@ -90,6 +90,7 @@ pub(crate) fn finding(
         advisories: advisories.into_iter().cloned().collect(),
         packages,
         fix: best_fix(hits),
+        fixed_since: String::new(),
         severity,
         ratings,
         title: text.title,
@@ -103,6 +104,7 @@ pub(crate) fn finding(
         risk: 0,
         malicious,
         informational: if all_notices { own.clone().find_map(|a| a.informational.clone()) } else { None },
+        new: None,
         evidence: hits.iter().map(|hit| evidence(hit)).collect(),
     };
     finding.risk = risk(&finding);

@@ -112,6 +112,7 @@ mod tests {
             advisories: Vec::new(),
             packages: vec![0],
             fix: FixState::NotFixed,
+            fixed_since: String::new(),
             severity: SeverityChoice { severity: words[0].parse().unwrap(), source },
             ratings: Vec::new(),
             title: String::new(),
@@ -131,6 +132,7 @@ mod tests {
             risk: 0,
             malicious: words.contains(&"malicious"),
             informational: words.contains(&"notice").then(|| "unmaintained".to_owned()),
+            new: None,
             evidence: Vec::new(),
         }
     }

@@ -18,6 +18,10 @@ pub struct Finding {
     pub packages: Vec<usize>,
     /// Whether a fix exists.
     pub fix: FixState,
+    /// When that fix was published, RFC 3339 or a day: the earliest of the errata that bring it. Empty where there is
+    /// no fix, or where no source says when it came.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fixed_since: String,
     /// The severity that counts, and why.
     pub severity: SeverityChoice,
     /// All severities that were said, in the order they were met.
@@ -46,6 +50,31 @@ pub struct Finding {
     pub informational: Option<String>,
     /// What matched, advisory by advisory.
     pub evidence: Vec<Evidence>,
+    /// Whether a baseline has it; `None` without a baseline.
+    pub new: Option<Newness>,
+}
+
+/// Whether a baseline has a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Newness {
+    /// It has not: the package or its version is new.
+    Added,
+    /// It has not: the package was there in this version, and the advisory came later.
+    Learnt,
+    /// It has.
+    Known,
+}
+
+impl Newness {
+    /// The word: `added`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Learnt => "learnt",
+            Self::Known => "known",
+        }
+    }
 }
 
 /// Whether a fix exists.

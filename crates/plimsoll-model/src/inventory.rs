@@ -15,6 +15,29 @@ pub struct Inventory {
     pub packages: Vec<Package>,
     /// What could not be read, sorted.
     pub gaps: Vec<Gap>,
+    /// The image that this one was built from, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseImage>,
+}
+
+impl Inventory {
+    /// Whether a package comes from the base image; `None` where that or its layer is not known.
+    pub fn is_inherited(&self, package: &Package) -> Option<bool> {
+        let base = self.base.as_ref()?;
+        let layer = package.introduced_in.as_ref().or(package.layer.as_ref())?;
+        Some(layer.index < base.layers)
+    }
+}
+
+/// The image that another was built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseImage {
+    /// Its name: `docker.io/library/debian:12`.
+    pub name: String,
+    /// Digest of its manifest; empty where unknown.
+    pub digest: String,
+    /// How many of the image's layers are its own, counted from the base up.
+    pub layers: usize,
 }
 
 /// What was scanned.

@@ -146,6 +146,10 @@ pub struct Package {
     /// Who made or packaged it, as the file says: RPM `Vendor`, Debian `Maintainer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
+    /// Whether the application names it itself; `Some(false)` where it came along because another package asks for
+    /// it. `None` where the file does not say, as for every OS package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<bool>,
     /// Name of the cataloger that made it.
     pub cataloger: String,
     /// The file that says so, relative to the image's root: `var/lib/dpkg/status`, `app/lib.jar`. Empty in what a
@@ -183,6 +187,7 @@ impl Package {
             licenses: Vec::new(),
             module: None,
             vendor: None,
+            direct: None,
             cataloger: cataloger.to_owned(),
             path: String::new(),
             inner_path: None,

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 /// The rules that each finding failed, by its index.
 pub(crate) fn failed_rules(scan: &Scan) -> BTreeMap<usize, Vec<&str>> {
     let mut rules: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for failure in &scan.decision.failures {
-        rules.entry(failure.finding).or_default().push(failure.rule.as_str());
+    for (index, ruling) in scan.decision.failures() {
+        rules.entry(index).or_default().push(ruling.rule.as_str());
     }
     rules
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use plimsoll_model::{DatabaseInfo, Decision, Gap, Inventory, Undetermined};
+use plimsoll_model::{Gap, Undetermined};
 
 use super::*;
 use crate::sample;
@@ -35,15 +35,7 @@ fn written(format: &ReportFormat, scan: &Scan) -> String {
 }
 
 fn empty() -> Scan {
-    Scan {
-        inventory: Inventory::default(),
-        findings: Vec::new(),
-        undetermined: Vec::new(),
-        not_affected: Vec::new(),
-        match_gaps: Vec::new(),
-        database: DatabaseInfo::default(),
-        decision: Decision::default(),
-    }
+    Scan::default()
 }
 
 fn is_json(format: &ReportFormat) -> bool {
@@ -170,8 +162,7 @@ fn nothing_that_was_found_is_left_out() {
         let text = written(format, &scan);
         for finding in &scan.findings {
             // The summary lists what fails the gate, the rest in numbers.
-            let fails =
-                scan.decision.failures.iter().any(|failure| scan.findings[failure.finding] == *finding);
+            let fails = scan.decision.failures().any(|(index, _)| scan.findings[index] == *finding);
             assert!(
                 text.contains(&finding.id) || (format.name == "markdown" && !fails),
                 "{} {}",
@@ -215,7 +206,7 @@ fn an_index_out_of_place_does_not_panic() {
     scan.findings[1].packages = Vec::new();
     scan.undetermined[0].package = 999;
     scan.not_affected[0].package = 999;
-    scan.decision.failures[0].finding = 999;
+    scan.decision.rulings.push(scan.decision.rulings[0].clone());
     for format in FORMATS {
         written(format, &scan);
     }
@@ -262,4 +253,15 @@ fn an_instant_has_one_form() {
         "cannot write the SPDX report: expected the instant of the scan, RFC 3339 in UTC, as in \
          `2026-01-31T12:00:00Z`, found none"
     );
+}
+
+#[test]
+fn a_scan_that_a_policy_judged_is_written_in_every_format() {
+    let scan = sample::judged();
+    assert_eq!(scan.decision.rulings.len(), scan.findings.len());
+    let counted: usize = scan.decision.counts.total();
+    assert_eq!(counted, scan.findings.len());
+    for format in FORMATS {
+        written(format, &scan);
+    }
 }

@@ -25,6 +25,7 @@ use plimsoll_model::{
 };
 use serde::Serialize;
 
+use crate::facts::failed_rules;
 use crate::format::{ReportFormat, write_document};
 use crate::targets::{self, Target, family};
 use crate::{Error, VERSION};
@@ -248,10 +249,7 @@ fn report<'a>(scan: &'a Scan, version: &'a str) -> Report<'a> {
     let inventory = &scan.inventory;
     let (image_config, config_gap) = image_config(&inventory.artifact.config);
     let mut plimsoll = own(scan, version);
-    let mut failed_rules = FailedRules::new();
-    for failure in &scan.decision.failures {
-        failed_rules.entry(failure.finding).or_default().push(failure.rule.as_str());
-    }
+    let failed_rules = failed_rules(scan);
     plimsoll.gaps.extend(config_gap);
     Report {
         schema_version: SCHEMA_VERSION,
@@ -356,13 +354,12 @@ fn own<'a>(scan: &'a Scan, version: &'a str) -> OwnReport<'a> {
         rules: &scan.decision.rules,
         failures: scan
             .decision
-            .failures
-            .iter()
-            .filter_map(|failure| {
-                let finding = scan.findings.get(failure.finding)?;
+            .failures()
+            .filter_map(|(index, ruling)| {
+                let finding = scan.findings.get(index)?;
                 let package = finding.packages.first().and_then(|&index| package(index))?;
                 Some(JsonFailure {
-                    rule: &failure.rule,
+                    rule: &ruling.rule,
                     vulnerability_id: &finding.id,
                     pkg_name: &package.name,
                     installed_version: &package.version,
@@ -545,7 +542,7 @@ mod tests {
     fn lists_that_are_empty_are_left_out_as_trivy_does() {
         let mut scan = sample::scan();
         scan.findings.clear();
-        scan.decision.failures.clear();
+        scan.decision.rulings.clear();
         assert!(json(&scan)["Results"][0].get("Vulnerabilities").is_none());
         scan.inventory = Inventory::default();
         scan.undetermined.clear();
@@ -569,7 +566,7 @@ mod tests {
         let mut scan = sample::scan();
         scan.findings[0].packages = vec![999];
         scan.undetermined[0].package = 999;
-        scan.decision.failures[0].finding = 999;
+        scan.decision.rulings.push(scan.decision.rulings[0].clone());
         json(&scan);
     }
 }

@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn a_test_fails_where_the_gate_does() {
         let mut scan = sample::scan();
-        let failures = scan.decision.failures.len();
+        let failures = scan.decision.failures().count();
         assert_eq!(xml(&scan).matches("<failure ").count(), failures);
         assert!(xml(&scan).contains(&format!(" failures=\"{failures}\" errors=\"0\"")));
-        scan.decision.failures.clear();
+        scan.decision.rulings.clear();
         assert!(!xml(&scan).contains("<failure "));
         assert_eq!(xml(&scan).matches("<system-out>").count(), scan.findings.len());
     }
@@ -268,7 +268,7 @@ mod tests {
         scan.inventory.artifact.name = hostile.to_owned();
         scan.findings[0].title = hostile.to_owned();
         scan.inventory.packages[1].name = hostile.to_owned();
-        scan.decision.failures[0].rule = hostile.to_owned();
+        scan.decision.rulings[0].rule = hostile.to_owned();
         scan.inventory.gaps[0].reason = hostile.to_owned();
         let text = xml(&scan);
         let mut reader = quick_xml::Reader::from_str(&text);
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn an_undecided_verdict_is_an_error() {
         let mut scan = sample::scan();
-        scan.decision.failures.clear();
+        scan.decision.rulings.clear();
         assert_eq!(xml(&scan).matches("<skipped ").count(), 4);
         scan.decision.verdict = Verdict::Undecided;
         assert_eq!(xml(&scan).matches("<error ").count(), 4);

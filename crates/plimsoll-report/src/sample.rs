@@ -2,10 +2,13 @@
 //!
 //! Names, versions and identifiers are public facts; texts are ours; digests are made up.
 
+mod judged;
+
+pub(crate) use judged::judged;
 use plimsoll_model::{
-    Artifact, ArtifactKind, DatabaseInfo, Decision, Epss, Evidence, Failure, Finding, FixState, Gap,
-    Inventory, KevEntry, Layer, LayerInfo, NotAffected, OsRelease, Owner, Package, PackageKind, Platform,
-    Rating, RatingScale, Reference, Scan, Severity, SeverityChoice, SeverityCounts, SeveritySource,
+    Artifact, ArtifactKind, DatabaseInfo, Decision, Epss, Evidence, Finding, FixState, Gap, Inventory,
+    KevEntry, Layer, LayerInfo, NotAffected, OsRelease, Outcome, Owner, Package, PackageKind, Platform,
+    Rating, RatingScale, Reference, Ruling, Scan, Severity, SeverityChoice, SeverityCounts, SeveritySource,
     SourcePackage, Undetermined, Verdict,
 };
 
@@ -135,6 +138,7 @@ pub(crate) fn inventory() -> Inventory {
                 reason: "expected a field `Version`, found none".to_owned(),
             },
         ],
+        base: None,
     }
 }
 
@@ -215,6 +219,7 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
         advisories: vec![flaw.advisory.to_owned()],
         packages: flaw.packages.to_vec(),
         fix: flaw.fixed.map_or(FixState::NotFixed, |version| FixState::Fixed(version.to_owned())),
+        fixed_since: String::new(),
         severity: SeverityChoice { severity: flaw.severity, source: flaw.source.clone() },
         ratings: rating.into_iter().collect(),
         title: flaw.title.to_owned(),
@@ -231,6 +236,7 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
         risk: 0,
         malicious: false,
         informational: None,
+        new: None,
         evidence: vec![Evidence {
             advisory: flaw.advisory.to_owned(),
             namespace,
@@ -370,12 +376,15 @@ pub(crate) fn scan() -> Scan {
     }
     let rule = "fail on HIGH or worse".to_owned();
     let mut counts = SeverityCounts::default();
-    let mut failures = Vec::new();
-    for (index, finding) in findings.iter().enumerate() {
+    let mut rulings = Vec::new();
+    for finding in &findings {
         counts.add(finding.severity.severity);
-        if finding.severity.severity >= Severity::High {
-            failures.push(Failure { finding: index, rule: rule.clone() });
-        }
+        let failed = finding.severity.severity >= Severity::High;
+        rulings.push(Ruling {
+            outcome: if failed { Outcome::Failed } else { Outcome::Passed },
+            rule: if failed { rule.clone() } else { String::new() },
+            ..Ruling::default()
+        });
     }
     Scan {
         inventory,
@@ -409,10 +418,11 @@ pub(crate) fn scan() -> Scan {
         decision: Decision {
             verdict: Verdict::Failed,
             rules: vec![rule],
-            failures,
+            rulings,
             counts,
             ignored_unfixed: SeverityCounts { medium: 2, low: 1, ..SeverityCounts::default() },
         },
+        ..Scan::default()
     }
 }
 

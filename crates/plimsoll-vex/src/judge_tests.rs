@@ -45,6 +45,7 @@ fn finding(id: &str, alias: &str, packages: &[usize]) -> Finding {
         advisories: Vec::new(),
         packages: packages.to_vec(),
         fix: FixState::NotFixed,
+        fixed_since: String::new(),
         severity: SeverityChoice { severity: Severity::High, source: SeveritySource::Nobody },
         ratings: Vec::new(),
         title: String::new(),
@@ -58,6 +59,7 @@ fn finding(id: &str, alias: &str, packages: &[usize]) -> Finding {
         risk: 0,
         malicious: false,
         informational: None,
+        new: None,
         evidence: Vec::new(),
     }
 }

@@ -54,11 +54,14 @@ pub(crate) fn run(
     let scan = Scan {
         inventory,
         findings: judged.findings,
+        suppressed: judged.suppressed,
         undetermined: matches.undetermined,
         not_affected: matches.not_affected,
         match_gaps: matches.gaps,
         database,
         decision: judged.decision,
+        notices: judged.notices,
+        ..Scan::default()
     };
     let exit = match scan.decision.verdict {
         Verdict::Passed => Exit::Passed,

@@ -120,7 +120,7 @@ fn flags_stand_between_the_rules_of_a_file_and_its_preset() {
     let flags = Flags { fail_on_kev: true, ignore_unfixed: true, ..Flags::default() };
     let policy = Policy::from_file("p", &text).unwrap().with_flags(&flags);
     let origins: Vec<&str> = policy.rules().iter().map(|rule| rule.origin.as_str()).collect();
-    assert_eq!(origins[..4], ["p:3", "--ignore-unfixed", "--fail-on-kev", "preset strict"]);
+    assert_eq!(origins[..4], ["p:3", "--fail-on-kev", "--ignore-unfixed", "preset strict"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which waiver excuses what, and which are to be looked at again.
 
 use jiff::Timestamp;
+use plimsoll_model::{Notice, NoticeKind};
 
 use super::{Reason, SOON_DAYS, Waivers};
 use crate::subject::{Context, DAY_SECONDS, Flaw, Subject};
@@ -23,6 +24,37 @@ pub struct WaiverOutcome {
 }
 
 impl Waivers {
+    /// What is to be looked at after a scan. A waiver that is unused and ends soon is told as unused alone.
+    pub(crate) fn notices(&self, outcome: &WaiverOutcome) -> Vec<Notice> {
+        let mut notices: Vec<Notice> = self
+            .notes
+            .iter()
+            .map(|note| Notice { kind: NoticeKind::IgnoreFile, origin: String::new(), text: note.clone() })
+            .collect();
+        for (index, waiver) in self.list.iter().enumerate() {
+            let among = |list: &[usize]| list.binary_search(&index).is_ok();
+            let last = waiver.last_day().unwrap_or_default();
+            let covers = &waiver.covers;
+            let (kind, text) = if among(&outcome.expired_and_missed) {
+                let text =
+                    format!("the waiver for {covers} ended on {last}, and would excuse what was found");
+                (NoticeKind::WaiverExpired, text)
+            } else if among(&outcome.expired) {
+                (NoticeKind::WaiverExpired, format!("the waiver for {covers} ended on {last}"))
+            } else if among(&outcome.unused) {
+                (NoticeKind::WaiverUnused, format!("the waiver for {covers} excuses nothing that was found"))
+            } else if among(&outcome.expiring) {
+                (NoticeKind::WaiverExpiring, format!("the waiver for {covers} ends on {last}"))
+            } else if among(&outcome.endless) {
+                (NoticeKind::WaiverEndless, format!("the waiver for {covers} has no end"))
+            } else {
+                continue;
+            };
+            notices.push(Notice { kind, origin: waiver.origin.clone(), text });
+        }
+        notices
+    }
+
     /// The outcome before any finding.
     pub(crate) fn outcome(&self, now: Timestamp) -> WaiverOutcome {
         let mut outcome = WaiverOutcome::default();
@@ -57,7 +89,7 @@ impl Waivers {
         let mut first = None;
         let mut excused = true;
         for place in 0..places {
-            let subject = Subject { flaw, facts: None, place, context: *context };
+            let subject = Subject { flaw, place, context: *context };
             let mut held = false;
             for (index, waiver) in self.list.iter().enumerate() {
                 let may = !malicious || waiver.reason == Some(Reason::FalsePositive);

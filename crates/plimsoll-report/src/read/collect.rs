@@ -223,7 +223,13 @@ impl Collector {
         self.gaps.sort();
         self.packages.sort_by(|a, b| key(a).cmp(&key(b)));
         self.packages.dedup();
-        Inventory { artifact: self.artifact, os: self.os, packages: self.packages, gaps: self.gaps }
+        Inventory {
+            artifact: self.artifact,
+            os: self.os,
+            packages: self.packages,
+            gaps: self.gaps,
+            base: None,
+        }
     }
 
     /// The release of the document's own component, or the one that most package URLs name. What else they name is

@@ -180,7 +180,7 @@ fn verdict(scan: &Scan, page: &mut Page) {
         let text = format!("{unclear} did not count; with --strict the verdict would be UNDECIDED");
         page.paragraph(Style::Warning, 2, &text);
     }
-    let failed: BTreeSet<&str> = decision.failures.iter().map(|failure| failure.rule.as_str()).collect();
+    let failed: BTreeSet<&str> = decision.failures().map(|(_, ruling)| ruling.rule.as_str()).collect();
     for rule in failed {
         failed_rule(scan, rule, page);
     }
@@ -202,9 +202,8 @@ struct Example<'a> {
 }
 
 fn failed_rule(scan: &Scan, rule: &str, page: &mut Page) {
-    let failures = scan.decision.failures.iter().filter(|failure| failure.rule == rule);
-    let mut findings: Vec<&Finding> =
-        failures.filter_map(|failure| scan.findings.get(failure.finding)).collect();
+    let failures = scan.decision.failures().filter(|(_, ruling)| ruling.rule == rule);
+    let mut findings: Vec<&Finding> = failures.filter_map(|(index, _)| scan.findings.get(index)).collect();
     findings.sort_by_key(|finding| worse(finding));
     let fixable = fixable(findings.iter().copied());
     let text = format!("{}: {} (with a fix: {fixable})", printable(rule), counted(findings.len(), "finding"));

@@ -2,8 +2,8 @@
 
 use expect_test::{expect, expect_file};
 use plimsoll_model::{
-    Decision, Failure, Finding, FixState, Gap, Inventory, Layer, LayerInfo, OsRelease, Package, PackageKind,
-    Severity, SeverityChoice, SeverityCounts, SeveritySource, SourcePackage, Undetermined, Verdict,
+    Decision, Finding, FixState, Gap, Inventory, Layer, LayerInfo, OsRelease, Outcome, Package, PackageKind,
+    Ruling, Severity, SeverityChoice, SeverityCounts, SeveritySource, SourcePackage, Undetermined, Verdict,
 };
 
 use super::*;
@@ -39,6 +39,7 @@ fn finding(package: usize, id: &str, severity: Severity, fixed: Option<&str>, ti
         advisories: Vec::new(),
         packages: vec![package],
         fix: fixed.map_or(FixState::NotFixed, |version| FixState::Fixed(version.to_owned())),
+        fixed_since: String::new(),
         severity: SeverityChoice { severity, source: SeveritySource::Nobody },
         ratings: Vec::new(),
         title: title.to_owned(),
@@ -52,8 +53,13 @@ fn finding(package: usize, id: &str, severity: Severity, fixed: Option<&str>, ti
         risk: 0,
         malicious: false,
         informational: None,
+        new: None,
         evidence: Vec::new(),
     }
+}
+
+fn failed(rule: &str) -> Ruling {
+    Ruling { outcome: Outcome::Failed, rule: rule.to_owned(), ..Ruling::default() }
 }
 
 fn scan(packages: Vec<Package>, findings: Vec<Finding>) -> Scan {
@@ -65,15 +71,7 @@ fn scan(packages: Vec<Package>, findings: Vec<Finding>) -> Scan {
     inventory.artifact.name = "app.tar".to_owned();
     inventory.os =
         Some(OsRelease { id: "debian".to_owned(), version_id: "11".to_owned(), ..OsRelease::default() });
-    Scan {
-        inventory,
-        findings,
-        undetermined: Vec::new(),
-        not_affected: Vec::new(),
-        match_gaps: Vec::new(),
-        database: plimsoll_model::DatabaseInfo::default(),
-        decision: Decision { counts, ..Decision::default() },
-    }
+    Scan { inventory, findings, decision: Decision { counts, ..Decision::default() }, ..Scan::default() }
 }
 
 #[test]
@@ -131,7 +129,7 @@ fn hostile_names_of_distribution_packages_steer_nothing_either() {
     scan.database.digest = evil.to_owned();
     scan.database.newest_advisory = evil.to_owned();
     scan.decision.verdict = Verdict::Failed;
-    scan.decision.failures = vec![Failure { finding: 0, rule: evil.to_owned() }];
+    scan.decision.rulings = vec![failed(evil)];
     for width in [40, 80, 120] {
         let text = table(&scan, width, false, Some(1));
         assert!(text.contains("e\\u{1b}[2Jvil\\u{202e}, f\\u{7}"), "{text}");
@@ -425,7 +423,7 @@ fn a_failed_rule_names_the_worst_with_packages_of_one_source_together() {
     let rule = "fail on HIGH or worse".to_owned();
     scan.decision.verdict = Verdict::Failed;
     scan.decision.rules = vec![rule.clone(), "ignore findings without a fix".to_owned()];
-    scan.decision.failures = (0..9).map(|finding| Failure { finding, rule: rule.clone() }).collect();
+    scan.decision.rulings = vec![failed(&rule); 9];
     let text = table(&scan, 80, false, Some(1));
     let (_, end) = text.split_once("Verdict: ").unwrap();
     expect![[r"
@@ -554,6 +552,6 @@ fn an_index_out_of_place_does_not_panic() {
     scan.findings[0].packages = vec![999];
     scan.findings[1].packages.clear();
     scan.undetermined[0].package = 999;
-    scan.decision.failures[0].finding = 999;
+    scan.decision.rulings.push(scan.decision.rulings[0].clone());
     table(&scan, 80, false, None);
 }
