@@ -78,6 +78,13 @@ pub struct Rule {
     pub(crate) is_ignore_unfixed: bool,
 }
 
+impl Rule {
+    /// Whether its condition names this field.
+    pub fn reads(&self, field: Field) -> bool {
+        self.condition.fields().contains(&field)
+    }
+}
+
 /// What a team asks of its images.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
@@ -215,7 +222,7 @@ impl Policy {
     /// Whether a rule names this field. A policy that names `new` wants a baseline, one that names `inherited` a
     /// base image; without, such rules cannot hold.
     pub fn reads(&self, field: Field) -> bool {
-        self.rules.iter().any(|rule| rule.condition.fields().contains(&field))
+        self.rules.iter().any(|rule| rule.reads(field))
     }
 
     /// Rules that are never asked, since one before them holds for everything: `when = "true"`, without a window. One

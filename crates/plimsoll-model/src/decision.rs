@@ -172,9 +172,16 @@ pub enum NoticeKind {
     VexUnverified,
     /// There is no earlier scan to compare with.
     NoBaseline,
+    /// The decision is of another day than the scan.
+    AsOf,
 }
 
 impl NoticeKind {
+    /// Whether it is about VEX documents.
+    pub fn is_of_vex(self) -> bool {
+        matches!(self, Self::VexConflict | Self::VexProblem | Self::VexUnused | Self::VexUnverified)
+    }
+
     /// The word: `waiver-expired`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -190,6 +197,7 @@ impl NoticeKind {
             Self::VexUnused => "vex-unused",
             Self::VexUnverified => "vex-unverified",
             Self::NoBaseline => "no-baseline",
+            Self::AsOf => "as-of",
         }
     }
 }

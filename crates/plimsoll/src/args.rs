@@ -110,15 +110,59 @@ pub(crate) struct ScanArgs {
     /// Write the result into this file instead of stdout.
     #[arg(long, short, value_name = "FILE", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+}
+
+/// What decides.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Gate")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, given or not")]
+pub(crate) struct GateArgs {
     /// Fail, with exit status 1, on findings of this severity or worse.
     #[arg(long, value_name = "LEVEL", env = "PLIMSOLL_FAIL_ON")]
     pub(crate) fail_on: Option<Level>,
-    /// Drop findings without a fix from report and gate; their number stays in the totals.
+    /// Fail on what is known to be exploited, with a fix or without.
+    #[arg(long, env = "PLIMSOLL_FAIL_ON_KEV")]
+    pub(crate) fail_on_kev: bool,
+    /// Drop findings without a fix, unless another flag or rule fails them first; they stay listed as suppressed.
     #[arg(long, env = "PLIMSOLL_IGNORE_UNFIXED")]
     pub(crate) ignore_unfixed: bool,
     /// Exit with status 4 where something could not be read or compared and nothing failed.
     #[arg(long, env = "PLIMSOLL_STRICT")]
     pub(crate) strict: bool,
+    /// The policy: a file, or `strict`, `production` or `pragmatic`. Replaces `[policy]` of plimsoll.toml.
+    #[arg(long, value_name = "FILE|PRESET", env = "PLIMSOLL_POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Waivers, or another scanner's ignore file; besides those of plimsoll.toml, and of `.trivyignore`, `.grype.yaml`
+    /// and `osv-scanner.toml` in the current folder.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_WAIVERS", value_delimiter = ',')]
+    pub(crate) waivers: Vec<PathBuf>,
+    /// Do not look for other scanners' ignore files.
+    #[arg(long, env = "PLIMSOLL_NO_IGNORE_FILES")]
+    pub(crate) no_ignore_files: bool,
+    /// Decide as of this day or instant: waivers end, windows and ages count from then. `2026-03-31` is its first instant, UTC.
+    #[arg(long, value_name = "DAY", env = "PLIMSOLL_AS_OF")]
+    pub(crate) as_of: Option<AsOf>,
+}
+
+/// An instant: `2026-03-31`, or `2026-03-31T12:00:00Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AsOf(pub(crate) jiff::Timestamp);
+
+impl std::str::FromStr for AsOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let day = || {
+            let day: jiff::civil::Date = text.parse().ok()?;
+            Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        };
+        // A date's parser takes the date of a longer text; with a time, that counts.
+        let instant = if text.len() > 10 { text.parse().ok() } else { day() };
+        let expected = "expected a day as `2026-03-31` or an instant as `2026-03-31T12:00:00Z`";
+        instant.map(Self).ok_or_else(|| format!("{expected}, found `{text}`"))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -181,7 +225,7 @@ with the first scan that needs it, or is named.
     Info {
         /// How the answer is written.
         #[arg(long, short, value_name = "FORMAT", default_value = "text")]
-        format: DbFormat,
+        format: TextOrJson,
         #[command(flatten)]
         db: DbPath,
     },
@@ -202,7 +246,7 @@ with the first scan that needs it, or is named.
         limit: u32,
         /// How it is written.
         #[arg(long, short, value_name = "FORMAT", default_value = "text")]
-        format: DbFormat,
+        format: TextOrJson,
         #[command(flatten)]
         db: DbPath,
     },
@@ -219,7 +263,7 @@ with the first scan that needs it, or is named.
         limit: Option<u32>,
         /// How it is written.
         #[arg(long, short, value_name = "FORMAT", default_value = "text")]
-        format: DbFormat,
+        format: TextOrJson,
         #[command(flatten)]
         db: DbPath,
     },
@@ -439,9 +483,9 @@ impl TryFrom<String> for Format {
     }
 }
 
-/// How an answer of the database is written.
+/// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DbFormat {
+pub(crate) enum TextOrJson {
     /// For people.
     Text,
     /// For programs.

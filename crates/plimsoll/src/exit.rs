@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use plimsoll_model::Verdict;
+
 /// How the command ends. The numbers are fixed: scripts outside the project rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -18,6 +20,17 @@ pub(crate) enum Exit {
     Undecided = 4,
     /// Advisory data missing, damaged or too old.
     NoAdvisories = 5,
+}
+
+impl Exit {
+    /// How a scan of this verdict ends.
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Passed => Self::Passed,
+            Verdict::Failed => Self::GateFailed,
+            Verdict::Undecided => Self::Undecided,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -8,6 +8,7 @@ mod db;
 mod environment;
 mod exit;
 mod explain;
+mod gate;
 mod output;
 mod progress;
 mod sbom;

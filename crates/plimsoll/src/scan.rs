@@ -1,14 +1,14 @@
 //! `plimsoll scan`.
 
 use plimsoll_db::Snapshot;
-use plimsoll_gate::Flags;
-use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan, Verdict};
+use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan};
 use plimsoll_report::{Report, TableOptions};
 
 use crate::args::{Format, ScanArgs};
 use crate::database::{ScanDatabase, check_age, damaged};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
+use crate::gate::Gate;
 use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
@@ -23,7 +23,8 @@ pub(crate) fn run(
     environment: &Environment,
     bars: &Bars,
 ) -> Result<Exit, Failure> {
-    // Before the image is pulled: a scan without advisories is no scan.
+    // Before the image is pulled: a scan without advisories is no scan, and a gate that cannot be read is none.
+    let gate = Gate::read(&arguments.gate, settings, environment)?;
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
     let format = arguments.format.or(settings.format).unwrap_or_default();
     let options = plimsoll_match::Options {
@@ -39,35 +40,17 @@ pub(crate) fn run(
     if let Some(os) = &inventory.os {
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
-    let flags = Flags {
-        fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
-        ignore_unfixed: arguments.ignore_unfixed || settings.ignore_unfixed,
-        strict: arguments.strict || settings.strict,
-        ..Flags::default()
-    };
-    let judged = plimsoll_gate::decide(
-        &flags,
-        matches.findings,
-        &matches.undetermined,
-        inventory.gaps.iter().chain(&matches.gaps),
-    );
-    let scan = Scan {
+    let mut scan = Scan {
         inventory,
-        findings: judged.findings,
-        suppressed: judged.suppressed,
+        findings: matches.findings,
         undetermined: matches.undetermined,
         not_affected: matches.not_affected,
         match_gaps: matches.gaps,
         database,
-        decision: judged.decision,
-        notices: judged.notices,
         ..Scan::default()
     };
-    let exit = match scan.decision.verdict {
-        Verdict::Passed => Exit::Passed,
-        Verdict::Failed => Exit::GateFailed,
-        Verdict::Undecided => Exit::Undecided,
-    };
+    gate.judge(&mut scan)?;
+    let exit = Exit::of(scan.decision.verdict);
     let bytes = render(&scan, format, arguments.output.is_some(), environment, exit)?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     output::write(arguments.output.as_deref(), &bytes)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::args::{Age, Format, Level};
 use crate::exit::{Exit, Failure};
@@ -23,7 +24,9 @@ pub(crate) struct Settings {
     pub(crate) db: Option<PathBuf>,
     pub(crate) format: Option<Format>,
     pub(crate) fail_on: Option<Level>,
+    pub(crate) fail_on_kev: bool,
     pub(crate) ignore_unfixed: bool,
+    pub(crate) no_ignore_files: bool,
     pub(crate) strict: bool,
     pub(crate) platform: Option<String>,
     pub(crate) cache_dir: Option<PathBuf>,
@@ -37,6 +40,17 @@ pub(crate) struct Settings {
     pub(crate) update: UpdateSettings,
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) public_key: Vec<PathBuf>,
+    /// The tables `[policy]` and `[[waivers]]`, which the gate reads from `text`: their errors name line and column.
+    #[serde(rename = "policy")]
+    _policy: IgnoredAny,
+    #[serde(rename = "waivers")]
+    _waivers: IgnoredAny,
+    /// The file, as it was named; empty where there is none.
+    #[serde(skip)]
+    pub(crate) origin: String,
+    /// Its text.
+    #[serde(skip)]
+    pub(crate) text: String,
 }
 
 /// Settings of `plimsoll db update`, and of what a scan fetches: the table `[update]`.
@@ -89,6 +103,8 @@ impl Settings {
         for path in paths {
             *path = folder.join(&*path);
         }
+        settings.origin = path.display().to_string();
+        settings.text = text;
         Ok(settings)
     }
 

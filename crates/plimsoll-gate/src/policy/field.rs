@@ -117,7 +117,7 @@ fields! {
     Path "path" FieldKind::Text, true, "The file that names the package, without a leading `/`.", "unknown";
     Layer "layer" FieldKind::Number, true, "The layer that first had it; 0 is the base.", "unknown";
     Inherited "inherited" FieldKind::Truth, true, "Whether it comes from the base image.", "unknown, without a base image";
-    Direct "direct" FieldKind::Truth, false, "Whether the application names it itself.", "unknown";
+    Direct "direct" FieldKind::Truth, true, "Whether the application names it itself.", "unknown";
     Licence "licence" FieldKind::Texts, true, "The package's licences, as its file names them.", "unknown";
 }
 

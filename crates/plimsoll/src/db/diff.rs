@@ -8,7 +8,7 @@ use plimsoll_db::{Change, ChangeKind, Generation, Store};
 use plimsoll_report::printable;
 
 use super::json;
-use crate::args::DbFormat;
+use crate::args::TextOrJson;
 use crate::database::{current, damaged, read_digest};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -31,7 +31,7 @@ pub(super) fn run(
     old: &str,
     new: Option<&str>,
     limit: Option<usize>,
-    format: DbFormat,
+    format: TextOrJson,
 ) -> Result<Exit, Failure> {
     let store = Store::at(path);
     let old = generation(&store, old)?;
@@ -42,17 +42,17 @@ pub(super) fn run(
     let changes = plimsoll_db::diff(&old, &new).map_err(damaged)?;
     let counts = counts(&changes);
     let shown = match format {
-        DbFormat::Text => limit.unwrap_or(DEFAULT_LIMIT),
-        DbFormat::Json => limit.unwrap_or(usize::MAX),
+        TextOrJson::Text => limit.unwrap_or(DEFAULT_LIMIT),
+        TextOrJson::Json => limit.unwrap_or(usize::MAX),
     };
     let shown = changes.get(..shown).unwrap_or(&changes);
     let bytes = match format {
-        DbFormat::Text => {
+        TextOrJson::Text => {
             let mut out = format!("from {}\nto   {}\n", old.digest(), new.digest());
             text(&counts, shown, changes.len(), &mut out).expect("a string takes every text");
             out.into_bytes()
         }
-        DbFormat::Json => json::bytes(&json::diff(&old, &new, &counts, shown, changes.len()))?,
+        TextOrJson::Json => json::bytes(&json::diff(&old, &new, &counts, shown, changes.len()))?,
     };
     output::write(None, &bytes)?;
     Ok(Exit::Passed)

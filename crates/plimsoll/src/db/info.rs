@@ -10,7 +10,7 @@ use plimsoll_model::Ecosystem;
 use plimsoll_report::printable;
 
 use super::json;
-use crate::args::DbFormat;
+use crate::args::TextOrJson;
 use crate::database::{damaged, spoken};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -20,21 +20,23 @@ use crate::updated::{Updated, updated};
 /// Records that were left out and are listed one by one, in all.
 const MAX_SHOWN_FAILURES: usize = 20;
 
-pub(super) fn run(path: &Path, format: DbFormat, environment: &Environment) -> Result<Exit, Failure> {
+pub(super) fn run(path: &Path, format: TextOrJson, environment: &Environment) -> Result<Exit, Failure> {
     let snapshot = super::open(path)?;
     let kept = match snapshot.generation() {
         Some(generation) => generation.store().generations().map_err(damaged)?,
         None => Vec::new(),
     };
     let text = match (snapshot.manifest(), format) {
-        (Some(manifest), DbFormat::Text) => {
+        (Some(manifest), TextOrJson::Text) => {
             of_store(path, &snapshot, manifest, &kept, environment).into_bytes()
         }
-        (Some(manifest), DbFormat::Json) => {
+        (Some(manifest), TextOrJson::Json) => {
             json::bytes(&json::of_store(&snapshot, manifest, &updated(path, None), &kept))?
         }
-        (None, DbFormat::Json) => json::bytes(&json::of_file(&snapshot, &snapshot.info().map_err(damaged)?))?,
-        (None, DbFormat::Text) => format!(
+        (None, TextOrJson::Json) => {
+            json::bytes(&json::of_file(&snapshot, &snapshot.info().map_err(damaged)?))?
+        }
+        (None, TextOrJson::Text) => format!(
             "database: {}\ndigest: {}\nsize: {} bytes\n{}",
             path.display(),
             snapshot.digest(),

@@ -12,7 +12,7 @@ use plimsoll_model::{
 use plimsoll_report::{os_from_purl, package_from_purl, printable};
 
 use super::json;
-use crate::args::DbFormat;
+use crate::args::TextOrJson;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -48,12 +48,12 @@ pub(super) struct FoundAdvisory {
     pub(super) affected: Vec<Affected>,
 }
 
-pub(super) fn run(path: &Path, text: &str, limit: usize, format: DbFormat) -> Result<Exit, Failure> {
+pub(super) fn run(path: &Path, text: &str, limit: usize, format: TextOrJson) -> Result<Exit, Failure> {
     let snapshot = super::open(path)?;
     let found = look(&snapshot, text.trim(), limit).map_err(unreadable)?;
     let bytes = match format {
-        DbFormat::Text => text_of(&found, limit).into_bytes(),
-        DbFormat::Json => json::bytes(&json::search(&found))?,
+        TextOrJson::Text => text_of(&found, limit).into_bytes(),
+        TextOrJson::Json => json::bytes(&json::search(&found))?,
     };
     output::write(None, &bytes)?;
     Ok(Exit::Passed)

@@ -1,0 +1,212 @@
+//! The gate of a scan: policy, flags and waivers from everywhere they may be written, and the day they are asked on.
+
+use std::cmp::Reverse;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+use plimsoll_gate::{Context, Field, Flags, InputError, PRESETS, Policy, Waivers};
+use plimsoll_model::{Finding, Gap, Notice, NoticeKind, Scan};
+
+use crate::args::GateArgs;
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::settings::Settings;
+
+/// The largest policy, list of waivers or ignore file, in bytes.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Ignore files of other scanners that are read where they lie in the current folder.
+const IGNORE_FILES: &[&str] = &[
+    ".trivyignore",
+    ".trivyignore.yaml",
+    ".trivyignore.yml",
+    ".grype.yaml",
+    ".grype.yml",
+    "osv-scanner.toml",
+];
+
+/// What decides about a scan.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    pub(crate) policy: Policy,
+    pub(crate) waivers: Waivers,
+    /// The instant of the decision.
+    pub(crate) now: Timestamp,
+    /// Whether that is another one than the present.
+    is_shifted: bool,
+}
+
+impl Gate {
+    /// Reads all of it, before any image: a policy that is wrong is told at once.
+    ///
+    /// A policy that is named replaces the one of the settings file; waivers of all files hold together.
+    pub(crate) fn read(
+        arguments: &GateArgs,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let flags = Flags {
+            fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
+            ignore_unfixed: arguments.ignore_unfixed || settings.ignore_unfixed,
+            fail_on_kev: arguments.fail_on_kev || settings.fail_on_kev,
+            fail_on_new: false,
+            strict: arguments.strict || settings.strict,
+        };
+        let mut waivers = Waivers::default();
+        for file in &arguments.waivers {
+            waivers.extend(waivers_of(file, &text_of(file)?)?);
+        }
+        let policy = if let Some(name) = &arguments.policy {
+            named(name, &mut waivers)?
+        } else {
+            let read = Policy::from_settings(&settings.origin, &settings.text);
+            read.map_err(input_failure)?.unwrap_or_default()
+        };
+        waivers.extend(Waivers::from_toml(&settings.origin, &settings.text, false).map_err(input_failure)?);
+        if !(arguments.no_ignore_files || settings.no_ignore_files) {
+            for file in IGNORE_FILES.iter().map(Path::new) {
+                let named = arguments.waivers.iter().any(|other| other == file);
+                if let Some(text) = text_if_there(file).filter(|_| !named).transpose()? {
+                    waivers.extend(waivers_of(file, &text)?);
+                }
+            }
+        }
+        Ok(Self {
+            policy: policy.with_flags(&flags),
+            waivers,
+            now: arguments.as_of.map_or(environment.now, |as_of| as_of.0),
+            is_shifted: arguments.as_of.is_some(),
+        })
+    }
+
+    /// Decides about the findings of a scan.
+    pub(crate) fn judge(&self, scan: &mut Scan) -> Result<(), Failure> {
+        let context = Context { now: self.now, inventory: Some(&scan.inventory) };
+        let gaps: Vec<&Gap> = scan.inventory.gaps.iter().chain(&scan.match_gaps).collect();
+        let findings = std::mem::take(&mut scan.findings);
+        let judged =
+            plimsoll_gate::judge(&self.policy, &self.waivers, findings, &scan.undetermined, gaps, &context)
+                .map_err(|error| Failure::new(Exit::Usage, error))?;
+        scan.findings = judged.findings;
+        scan.suppressed.extend(judged.suppressed);
+        scan.suppressed.sort_by(|a, b| by_package(&a.finding, &b.finding));
+        scan.decision = judged.decision;
+        scan.notices.extend(judged.notices);
+        scan.notices.extend(self.notices(scan));
+        scan.notices.sort();
+        Ok(())
+    }
+
+    /// What of the policy hangs on what was not given.
+    fn notices(&self, scan: &Scan) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for (field, is_given, what) in [
+            (Field::New, scan.baseline.is_some(), "a baseline (`--baseline`)"),
+            (Field::NewBecause, scan.baseline.is_some(), "a baseline (`--baseline`)"),
+            (Field::Inherited, scan.inventory.base.is_some(), "a base image (`--base`)"),
+        ] {
+            let name = field.info().name;
+            for rule in self.policy.rules().iter().filter(|rule| !is_given && rule.reads(field)) {
+                notices.push(Notice {
+                    kind: NoticeKind::RuleWithoutFacts,
+                    origin: rule.origin.clone(),
+                    text: format!(
+                        "rule `{}` asks for `{name}`, which is not known without {what}",
+                        rule.name
+                    ),
+                });
+            }
+        }
+        if self.is_shifted {
+            let text = format!("decided as of {}, not of the day of the scan", self.now.strftime("%Y-%m-%d"));
+            notices.push(Notice { kind: NoticeKind::AsOf, origin: "--as-of".to_owned(), text });
+        }
+        notices
+    }
+}
+
+/// The order of findings: by package, the worst first, then by ID.
+pub(crate) fn by_package(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    let key = |finding: &Finding| (finding.packages.first().copied(), Reverse(finding.severity.severity));
+    key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+}
+
+/// The policy of that name: a preset, or a file, which may hold waivers.
+pub(crate) fn named(name: &str, waivers: &mut Waivers) -> Result<Policy, Failure> {
+    if let Some(preset) = Policy::preset(name) {
+        return Ok(preset);
+    }
+    let path = Path::new(name);
+    let text = text_of(path).map_err(|failure| {
+        let presets: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        failure.hint(format!("a policy is a file, or one of {}", presets.join(", ")))
+    })?;
+    let policy = Policy::from_file(name, &text).map_err(input_failure)?;
+    waivers.extend(Waivers::from_toml(name, &text, true).map_err(input_failure)?);
+    Ok(policy)
+}
+
+/// Waivers of a file: whose form it has is told by its name.
+fn waivers_of(path: &Path, text: &str) -> Result<Waivers, Failure> {
+    let origin = path.display().to_string();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let read = if ends(&["trivyignore"]) {
+        Waivers::trivyignore(&origin, text)
+    } else if ends(&["trivyignore.yaml", "trivyignore.yml"]) {
+        Waivers::trivyignore_yaml(&origin, text)
+    } else if ends(&["grype.yaml", "grype.yml"]) {
+        Waivers::grype_yaml(&origin, text)
+    } else if ends(&["osv-scanner.toml"]) {
+        Waivers::osv_scanner_toml(&origin, text)
+    } else if ends(&[".toml"]) {
+        Waivers::from_toml(&origin, text, true)
+    } else {
+        let what = format!(
+            "cannot read waivers `{origin}`: expected a name that ends in `.toml`, `.trivyignore`, `.trivyignore.yaml`, \
+             `.grype.yaml` or `osv-scanner.toml`, found another"
+        );
+        return Err(Failure::new(Exit::Usage, anyhow!(what)));
+    };
+    read.map_err(input_failure)
+}
+
+fn text_of(path: &Path) -> Result<String, Failure> {
+    text_if_there(path).unwrap_or_else(|| {
+        let error = anyhow!("no such file").context(format!("cannot read `{}`", path.display()));
+        Err(Failure::new(Exit::Usage, error))
+    })
+}
+
+/// The text of a file; `None` where there is none.
+fn text_if_there(path: &Path) -> Option<Result<String, Failure>> {
+    let cannot = |error: anyhow::Error| {
+        Failure::new(Exit::Usage, error.context(format!("cannot read `{}`", path.display())))
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => return Some(Err(cannot(error.into()))),
+    };
+    let mut text = String::new();
+    Some(match file.take(MAX_BYTES + 1).read_to_string(&mut text) {
+        Ok(read) if read as u64 > MAX_BYTES => {
+            Err(cannot(anyhow!("expected at most {MAX_BYTES} bytes, found more")))
+        }
+        Ok(_) => Ok(text),
+        Err(error) => Err(cannot(error.into())),
+    })
+}
+
+/// What is wrong with a policy or with waivers: usage, for the gate does not pass because its own input is broken.
+pub(crate) fn input_failure(error: InputError) -> Failure {
+    let hint = error.hint.clone();
+    let failure = Failure::new(Exit::Usage, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
