@@ -27,7 +27,7 @@ impl Cataloger for DotNetDeps {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
@@ -48,6 +48,7 @@ impl Cataloger for DotNetDeps {
             .iter()
             .map(|(key, value)| (key.as_str(), value))
             .collect();
+        let named = named_by_projects(libraries, &files);
         let mut listed = BTreeSet::new();
         for (key, library) in libraries {
             let is_package = matches!(library.get("type").text(), Some("package" | "runtimepack"));
@@ -62,7 +63,10 @@ impl Cataloger for DotNetDeps {
             if let Some((name, version)) =
                 name_and_version.filter(|(name, version)| !name.is_empty() && !version.is_empty())
             {
-                out.package(Package::new(PackageKind::NuGet, name, version, NAME));
+                let mut package = Package::new(PackageKind::NuGet, name, version, NAME);
+                let name = key.split('/').next().unwrap_or(key).to_ascii_lowercase();
+                package.direct = named.as_ref().map(|named| named.contains(&name));
+                out.package(package);
             } else {
                 let found = excerpt(key.as_bytes());
                 out.gap("libraries", format!("expected `name/version`, found `{found}`"));
@@ -70,6 +74,22 @@ impl Cataloger for DotNetDeps {
         }
         Ok(())
     }
+}
+
+/// Names of what the projects among the libraries depend on, in lower case; `None` where the target has no project, as
+/// in a shared framework.
+fn named_by_projects(
+    libraries: &[(String, Tree)],
+    target: &BTreeMap<&str, &Tree>,
+) -> Option<BTreeSet<String>> {
+    let mut projects = libraries
+        .iter()
+        .filter(|(_, library)| library.get("type").text() == Some("project"))
+        .filter_map(|(key, _)| target.get(key.as_str()))
+        .peekable();
+    projects.peek()?;
+    let dependencies = projects.flat_map(|project| project.get("dependencies").entries());
+    Some(dependencies.map(|(name, _)| name.to_ascii_lowercase()).collect())
 }
 
 #[cfg(test)]
@@ -86,9 +106,9 @@ mod tests {
             "app/Harbour.deps.json",
             include_str!("../testdata/dotnet/Harbour.deps.json"),
             &expect![[r#"
-                nuget Microsoft.NETCore.App.Runtime.linux-x64 8.0.1
-                nuget Newtonsoft.Json 12.0.1
-                nuget SQLitePCLRaw.lib.e_sqlite3 2.1.2
+                nuget Microsoft.NETCore.App.Runtime.linux-x64 8.0.1 (direct)
+                nuget Newtonsoft.Json 12.0.1 (direct)
+                nuget SQLitePCLRaw.lib.e_sqlite3 2.1.2 (transitive)
             "#]],
         );
     }
@@ -124,6 +144,24 @@ mod tests {
             -- {\"libraries\":{\"A/1.0
             error: expected a JSON document, found EOF while parsing a string at line 1 column 20
         "#]],
+        );
+    }
+
+    #[test]
+    fn what_a_project_depends_on_is_direct() {
+        check(
+            &DotNetDeps,
+            "a.deps.json",
+            r#"{"runtimeTarget":{"name":"net8"},"targets":{"net8":{"app/1.0.0":{"dependencies":{"A":"1.0.0","lib":"1.0.0"}},
+               "lib/1.0.0":{"dependencies":{"b":"1.0.0"}},"A/1.0.0":{"dependencies":{"C":"1.0.0"},"runtime":{"a.dll":{}}},
+               "B/1.0.0":{"runtime":{"b.dll":{}}},"C/1.0.0":{"runtime":{"c.dll":{}}}}},
+               "libraries":{"app/1.0.0":{"type":"project"},"lib/1.0.0":{"type":"project"},"A/1.0.0":{"type":"package"},
+               "B/1.0.0":{"type":"package"},"C/1.0.0":{"type":"package"}}}"#,
+            &expect![[r#"
+                nuget A 1.0.0 (direct)
+                nuget B 1.0.0 (direct)
+                nuget C 1.0.0 (transitive)
+            "#]],
         );
     }
 }

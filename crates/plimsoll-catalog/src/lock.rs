@@ -8,6 +8,9 @@
 //! name and version, or not: it is listed without a version, which the matcher answers with *undetermined* where
 //! there are advisories for the name, and with nothing where there are none. The tree's own packages are left out where the
 //! file tells them from others.
+//!
+//! Whether the application names a package itself is said where the file says it ([`Package::direct`]); where it tells
+//! only what packages need of each other, of those that nothing needs ([`Needed`]).
 
 mod cargo;
 mod composer;
@@ -27,15 +30,16 @@ mod swift;
 pub(crate) mod testing;
 mod yarn;
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 
 use plimsoll_model::{Package, PackageKind};
 
-use crate::seam::{Catalog, Entry, excerpt};
+use crate::seam::{self, Catalog, excerpt};
 use crate::tree::Tree;
 
 pub(crate) use cargo::CargoLock;
-pub(crate) use composer::ComposerLock;
+pub(crate) use composer::{ComposerLock, needed_in_composer};
 pub(crate) use gemfile::GemfileLock;
 pub(crate) use go_mod::GoMod;
 pub(crate) use gradle::GradleLock;
@@ -66,7 +70,7 @@ const MAX_LICENSES: usize = 20;
 const FOREIGN_FOLDERS: &[&str] = &["node_modules", "site-packages", "vendor"];
 
 /// Whether the path is the tree's own file of this name.
-fn is_own(entry: &Entry<'_>, name: &str) -> bool {
+fn is_own(entry: &seam::Entry<'_>, name: &str) -> bool {
     entry.file_name() == name && !is_foreign(entry.path)
 }
 
@@ -78,13 +82,16 @@ fn is_foreign(path: &str) -> bool {
 struct Listing<'a> {
     kind: PackageKind,
     cataloger: &'static str,
-    listed: BTreeSet<(String, String)>,
+    /// Whether the application itself names the packages that are added next, as [`Package::direct`].
+    direct: Option<bool>,
+    /// Names and versions, with the package's place in `out`; `None` for one that was not taken.
+    listed: BTreeMap<(String, String), Option<usize>>,
     out: &'a mut Catalog,
 }
 
 impl<'a> Listing<'a> {
     fn new(kind: PackageKind, cataloger: &'static str, out: &'a mut Catalog) -> Self {
-        Self { kind, cataloger, listed: BTreeSet::new(), out }
+        Self { kind, cataloger, direct: None, listed: BTreeMap::new(), out }
     }
 
     /// Adds a package; with an empty version where it does not come from the registry.
@@ -102,10 +109,20 @@ impl<'a> Listing<'a> {
                 ),
             );
         }
-        if self.listed.insert((name.to_owned(), version.to_owned())) {
-            let mut package = Package::new(self.kind, name, version, self.cataloger);
-            package.licenses = licenses;
-            self.out.package(package);
+        match self.listed.entry((name.to_owned(), version.to_owned())) {
+            Entry::Occupied(known) => {
+                if let Some(package) = known.get().and_then(|place| self.out.packages.get_mut(place)) {
+                    package.direct = either_direct(package.direct, self.direct);
+                }
+            }
+            Entry::Vacant(place) => {
+                let mut package = Package::new(self.kind, name, version, self.cataloger);
+                package.licenses = licenses;
+                package.direct = self.direct;
+                let next = self.out.packages.len();
+                self.out.package(package);
+                place.insert((self.out.packages.len() > next).then_some(next));
+            }
         }
     }
 
@@ -124,6 +141,37 @@ impl<'a> Listing<'a> {
 
     fn gap(&mut self, place: impl Into<String>, reason: impl ToString) {
         self.out.gap(place, reason);
+    }
+}
+
+/// [`Package::direct`] of a package that a file lists twice: named in one place is named.
+pub(crate) fn either_direct(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+    }
+}
+
+/// What the packages of a file need of each other, for files that do not say what the application names itself.
+///
+/// All that such a file lists was resolved from what the application names. So what nothing in it needs was named; of what
+/// is needed, either may be true.
+#[derive(Default)]
+pub(crate) struct Needed(HashSet<String>);
+
+impl Needed {
+    /// A package needs this. That one is needed by itself, as for an extra of its own, says nothing.
+    pub(crate) fn insert(&mut self, by: &str, name: impl Into<String>) {
+        let name = name.into();
+        if name != by {
+            self.0.insert(name);
+        }
+    }
+
+    /// [`Package::direct`] of the package.
+    pub(crate) fn direct(&self, name: &str) -> Option<bool> {
+        (!self.0.contains(name)).then_some(true)
     }
 }
 

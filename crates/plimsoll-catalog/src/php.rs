@@ -4,6 +4,7 @@
 
 use plimsoll_model::{Package, PackageKind};
 
+use crate::lock::needed_in_composer;
 use crate::seam::{Catalog, Cataloger, Entry, ImageFile, ReadError, excerpt};
 use crate::tree::Tree;
 
@@ -21,7 +22,7 @@ impl Cataloger for ComposerInstalled {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     /// The folder `vendor` may have another name.
@@ -35,11 +36,13 @@ impl Cataloger for ComposerInstalled {
         if !matches!(packages, Tree::List(_)) {
             return Err(ReadError::malformed("a list of packages", packages.describe()));
         }
+        let needed = needed_in_composer(packages.items().iter());
         for (index, package) in packages.items().iter().enumerate() {
             let (name, version) = (package.get("name"), package.get("version"));
             match (name.text(), version.text()) {
                 (Some(name), Some(version)) => {
                     let mut found = Package::new(PackageKind::Composer, name, version, NAME);
+                    found.direct = needed.direct(&name.to_ascii_lowercase());
                     found.licenses = package.get("license").texts(MAX_LICENSES);
                     out.package(found);
                 }
@@ -74,9 +77,9 @@ mod tests {
             PATH,
             second,
             &expect![[r#"
-            composer plimsoll/kit v2.0.1 [MIT, GPL-2.0-or-later]
-            composer plimsoll/log 1.1.4 [MIT]
-        "#]],
+                composer plimsoll/kit v2.0.1 (direct) [MIT, GPL-2.0-or-later]
+                composer plimsoll/log 1.1.4 (direct) [MIT]
+            "#]],
         );
         // The first form is the list alone.
         let list = &second[second.find('[').unwrap()..=second.find("],\n    \"dev\"").unwrap()];
@@ -109,7 +112,7 @@ mod tests {
             PATH,
             r#"[{"name":"a/b"},{"version":"1"},3,{"name":"a/c","version":"dev-main","license":"MIT"}]"#,
             &expect![[r#"
-                composer a/c dev-main [MIT]
+                composer a/c dev-main (direct) [MIT]
                 gap a/b: expected a version, found none
                 gap package 2: expected a name, found none
                 gap package 3: expected a name, found none

@@ -8,12 +8,15 @@
 //!
 //! Source: cargo-auditable, `PARSING.md` and `cargo-auditable.schema.json`.
 
+use std::collections::HashSet;
+use std::io::Read;
+
 use flate2::read::ZlibDecoder;
 use plimsoll_model::{Package, PackageKind};
 use serde::Deserialize;
-use std::io::Read;
 
 use crate::executable::{Program, could_be_program, is_program, programs};
+use crate::lock::either_direct;
 use crate::seam::{Catalog, Cataloger, Entry, ImageFile, ReadError, excerpt};
 
 /// Reads the audit data of ELF, PE and Mach-O programs. A program that is none is left to the cataloger `go-binary`
@@ -37,7 +40,7 @@ impl Cataloger for RustBinary {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
@@ -52,7 +55,7 @@ impl Cataloger for RustBinary {
         let mut packages: Vec<Package> = Vec::new();
         for program in programs(file.content()).unwrap_or_default() {
             match crates(&program) {
-                Ok(Some(crates)) => packages.extend(crates.packages.iter().filter_map(AuditPackage::package)),
+                Ok(Some(crates)) => packages.extend(crates.linked()),
                 Ok(None) => {
                     if let Some(compiler) = compiler(&program)? {
                         let found =
@@ -64,7 +67,13 @@ impl Cataloger for RustBinary {
             }
         }
         packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-        packages.dedup();
+        packages.dedup_by(|one, first| {
+            let is_same = (&one.name, &one.version) == (&first.name, &first.version);
+            if is_same {
+                first.direct = either_direct(first.direct, one.direct);
+            }
+            is_same
+        });
         for package in packages {
             out.package(package);
         }
@@ -86,16 +95,37 @@ struct AuditPackage {
     kind: Option<String>,
     #[serde(default)]
     root: bool,
+    /// Places in the list.
+    #[serde(default)]
+    dependencies: Vec<usize>,
+}
+
+impl AuditList {
+    /// What is in the program. What its own crate and those of its folders depend on was named by its authors.
+    fn linked(&self) -> impl Iterator<Item = Package> {
+        let own = || self.packages.iter().filter(|package| package.is_linked() && package.is_own());
+        let named: HashSet<usize> = own().flat_map(|package| &package.dependencies).copied().collect();
+        let is_told = own().next().is_some();
+        let linked = self.packages.iter().enumerate().filter(|(_, package)| package.is_linked());
+        linked.map(move |(place, package)| {
+            let direct = (is_told && !package.is_own()).then(|| named.contains(&place));
+            Package { direct, ..package.package() }
+        })
+    }
 }
 
 impl AuditPackage {
-    /// `None` for what only the build used.
-    fn package(&self) -> Option<Package> {
-        if self.kind.as_deref() == Some("build") {
-            return None;
-        }
+    fn is_linked(&self) -> bool {
+        self.kind.as_deref() != Some("build")
+    }
+
+    fn is_own(&self) -> bool {
+        self.root || self.source == "local"
+    }
+
+    fn package(&self) -> Package {
         let version = if self.root || self.source == "crates.io" { self.version.as_str() } else { "" };
-        Some(Package::new(PackageKind::Cargo, &self.name, version, NAME))
+        Package::new(PackageKind::Cargo, &self.name, version, NAME)
     }
 }
 
@@ -166,12 +196,12 @@ mod tests {
         check(
             LIST,
             &expect![[r#"
-            cargo forked 
-            cargo house 
-            cargo own-part 
-            cargo probe 0.1.0
-            cargo time 0.2.22
-        "#]],
+                cargo forked  (transitive)
+                cargo house  (transitive)
+                cargo own-part 
+                cargo probe 0.1.0
+                cargo time 0.2.22 (direct)
+            "#]],
         );
     }
 

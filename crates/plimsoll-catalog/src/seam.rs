@@ -411,6 +411,7 @@ pub(crate) fn read_to_text(cataloger: &dyn Cataloger, path: &str, content: &[u8]
             ("licenses", (!package.licenses.is_empty()).then(|| package.licenses.join("|"))),
             ("module", package.module.clone()),
             ("vendor", package.vendor.clone()),
+            ("direct", package.direct.map(|direct| direct.to_string())),
             ("inner", package.inner_path.clone()),
         ];
         parts.extend(fields.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?))));

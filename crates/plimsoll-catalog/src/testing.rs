@@ -6,11 +6,14 @@ use flate2::Crc;
 
 use crate::seam::{Catalog, ReadError};
 
-/// A catalog as lines: packages as `name version [licence, …] @ inner path`, then gaps, then the error.
+/// A catalog as lines: packages as `name version (direct) [licence, …] @ inner path`, then gaps, then the error.
 pub(crate) fn lines(catalog: &Catalog, result: Result<(), ReadError>) -> String {
     let mut out = String::new();
     for package in &catalog.packages {
         write!(out, "{} {} {}", package.kind, package.name, package.version).unwrap();
+        if let Some(direct) = package.direct {
+            out.push_str(if direct { " (direct)" } else { " (transitive)" });
+        }
         if !package.licenses.is_empty() {
             write!(out, " [{}]", package.licenses.join(", ")).unwrap();
         }

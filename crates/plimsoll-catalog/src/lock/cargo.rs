@@ -2,6 +2,8 @@
 //!
 //! Source: The Cargo Book, "Cargo.toml vs Cargo.lock"; Cargo 1.95, `core/resolver/encode.rs`.
 
+use std::collections::HashSet;
+
 use plimsoll_model::PackageKind;
 
 use super::{Listing, is_own};
@@ -23,7 +25,7 @@ impl Cataloger for CargoLock {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -40,6 +42,7 @@ impl Cataloger for CargoLock {
         if !lock.has("package") && !lock.has("version") && !lock.has("root") {
             return Err(ReadError::malformed("`[[package]]`", "none"));
         }
+        let named = named_by_own(&lock);
         let mut listing = Listing::new(PackageKind::Cargo, NAME, out);
         for (index, package) in lock.get("package").items().iter().enumerate() {
             let name = package.get("name");
@@ -48,13 +51,36 @@ impl Cataloger for CargoLock {
                 listing.gap(format!("package {}", index + 1), format!("expected a name, found {found}"));
                 continue;
             };
-            match package.get("source").text() {
+            let source = package.get("source").text();
+            let version = package.get("version").text();
+            listing.direct = named.as_ref().filter(|_| source.is_some()).map(|named| {
+                named.contains(&(name, None)) || (version.is_some() && named.contains(&(name, version)))
+            });
+            match source {
                 Some(CRATES_IO) => listing.add_at(name, package.get("version")),
                 _ => listing.add(name, ""),
             }
         }
         Ok(())
     }
+}
+
+/// What the crates without a source name: those of the workspace and of folders beside it, which are its author's too. A
+/// version stands beside a name only where there are several. `None` where there is no such crate.
+fn named_by_own(lock: &Tree) -> Option<HashSet<(&str, Option<&str>)>> {
+    let packages = lock.get("package").items();
+    let own = packages
+        .iter()
+        .chain([lock.get("root")])
+        .filter(|package| package.has("name") && !package.has("source"));
+    let mut own = own.peekable();
+    own.peek()?;
+    let dependencies = own.flat_map(|package| package.get("dependencies").items()).filter_map(Tree::text);
+    let named = dependencies.filter_map(|dependency| {
+        let mut words = dependency.split_whitespace();
+        Some((words.next()?, words.next()))
+    });
+    Some(named.collect())
 }
 
 #[cfg(test)]
@@ -72,7 +98,7 @@ mod tests {
             include_str!("../../testdata/lock/cargo/Cargo.lock"),
             &expect![[r#"
                 cargo harbour 
-                cargo itoa 1.0.9
+                cargo itoa 1.0.9 (direct)
                 cargo quay 
             "#]],
         );
@@ -121,5 +147,39 @@ mod tests {
     fn locks_of_vendored_crates_are_not_read() {
         let paths = ["Cargo.lock", "tools/Cargo.lock", "vendor/a/Cargo.lock", "Cargo.toml"];
         assert_eq!(wanted(&CargoLock, &paths), ["Cargo.lock", "tools/Cargo.lock"]);
+    }
+
+    #[test]
+    fn of_two_versions_the_one_that_is_named_is_direct() {
+        let source = format!("source = \"{CRATES_IO}\"");
+        let of = |name: &str, version: &str, rest: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}\n")
+        };
+        let crates = of("rand", "0.7.0", &source)
+            + &of("rand", "0.8.0", &source)
+            + &of("libc", "0.2.0", &source)
+            + &of("cfg", "1.0.0", "source = \"git+https://host.example/cfg#0f\"");
+        let own = of("app", "0.1.0", "dependencies = [\"rand 0.8.0\", \"cfg\"]");
+        check(&CargoLock, "Cargo.lock", &format!("version = 4\n{own}{crates}"), &expect![[r#"
+            cargo app 
+            cargo rand 0.7.0 (transitive)
+            cargo rand 0.8.0 (direct)
+            cargo libc 0.2.0 (transitive)
+            cargo cfg  (direct)
+        "#]]);
+        // No crate of the workspace: nothing is known. The first form had it under `root`.
+        check(&CargoLock, "Cargo.lock", &format!("version = 4\n{crates}"), &expect![[r#"
+            cargo rand 0.7.0
+            cargo rand 0.8.0
+            cargo libc 0.2.0
+            cargo cfg 
+        "#]]);
+        let root = format!("[root]\nname = \"app\"\ndependencies = [\"libc 0.2.0 ({CRATES_IO})\"]\n");
+        check(&CargoLock, "Cargo.lock", &format!("{root}{crates}"), &expect![[r#"
+            cargo rand 0.7.0 (transitive)
+            cargo rand 0.8.0 (transitive)
+            cargo libc 0.2.0 (direct)
+            cargo cfg  (transitive)
+        "#]]);
     }
 }

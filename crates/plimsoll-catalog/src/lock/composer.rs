@@ -4,7 +4,7 @@
 
 use plimsoll_model::PackageKind;
 
-use super::{Listing, MAX_LICENSES, is_own};
+use super::{Listing, MAX_LICENSES, Needed, is_own};
 use crate::seam::{Catalog, Cataloger, Entry, Evidence, ImageFile, ReadError};
 use crate::tree::Tree;
 
@@ -19,7 +19,7 @@ impl Cataloger for ComposerLock {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -35,12 +35,15 @@ impl Cataloger for ComposerLock {
         if !matches!(lock.get("packages"), Tree::List(_)) {
             return Err(ReadError::malformed("a list `packages`", lock.get("packages").describe()));
         }
+        let lists = ["packages", "packages-dev"];
+        let needed = needed_in_composer(lists.iter().flat_map(|key| lock.get(key).items()));
         let mut listing = Listing::new(PackageKind::Composer, NAME, out);
-        for key in ["packages", "packages-dev"] {
+        for key in lists {
             for (index, package) in lock.get(key).items().iter().enumerate() {
                 let (name, version) = (package.get("name"), package.get("version"));
                 match (name.text(), version.text()) {
                     (Some(name), Some(version)) => {
+                        listing.direct = needed.direct(&name.to_ascii_lowercase());
                         listing.add_with(name, version, package.get("license").texts(MAX_LICENSES));
                     }
                     (Some(name), None) => listing.no_version(name, version),
@@ -54,6 +57,19 @@ impl Cataloger for ComposerLock {
         }
         Ok(())
     }
+}
+
+/// What packages require of each other, in lower case. What they provide or replace is never brought for that alone: the
+/// provider is required by its own name somewhere.
+pub(crate) fn needed_in_composer<'a>(packages: impl Iterator<Item = &'a Tree>) -> Needed {
+    let mut needed = Needed::default();
+    for package in packages {
+        let by = package.get("name").text().unwrap_or("").to_ascii_lowercase();
+        for (name, _) in package.get("require").entries() {
+            needed.insert(&by, name.to_ascii_lowercase());
+        }
+    }
+    needed
 }
 
 #[cfg(test)]
@@ -70,8 +86,8 @@ mod tests {
             "app/composer.lock",
             include_str!("../../testdata/lock/php/composer.lock"),
             &expect![[r#"
-                composer plimsoll/log 1.1.4 [MIT]
-                composer plimsoll/kit v2.0.1 [MIT, GPL-2.0-or-later]
+                composer plimsoll/log 1.1.4 (direct) [MIT]
+                composer plimsoll/kit v2.0.1 (direct) [MIT, GPL-2.0-or-later]
             "#]],
         );
     }
@@ -98,10 +114,26 @@ mod tests {
             "composer.lock",
             r#"{"packages":[{"name":"a/b"},{"version":"1"},3,{"name":"a/c","version":"dev-main"}]}"#,
             &expect![[r#"
-                composer a/c dev-main
+                composer a/c dev-main (direct)
                 gap a/b: expected a version, found none
                 gap packages 2: expected a name, found none
                 gap packages 3: expected a name, found none
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_no_package_requires_is_direct() {
+        check(
+            &ComposerLock,
+            "composer.lock",
+            r#"{"packages":[{"name":"a/kit","version":"1.0","require":{"php":">=8","A/Log":"^1"}},
+            {"name":"a/log","version":"1.1","require":{"a/log":"*"}}],
+            "packages-dev":[{"name":"a/test","version":"2.0","require":{"a/kit":"*"}}]}"#,
+            &expect![[r#"
+                composer a/kit 1.0
+                composer a/log 1.1
+                composer a/test 2.0 (direct)
             "#]],
         );
     }

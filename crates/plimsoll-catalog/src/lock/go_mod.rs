@@ -24,7 +24,7 @@ impl Cataloger for GoMod {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -44,9 +44,11 @@ impl Cataloger for GoMod {
         }
         let release = found.toolchain.and_then(|text| text.strip_prefix("go")).or(found.go);
         if let Some(version) = release.and_then(release_version) {
+            listing.direct = Some(true);
             listing.add(STANDARD_LIBRARY, &version);
         }
-        for (path, version) in &found.requires {
+        for (path, version, is_indirect) in &found.requires {
+            listing.direct = Some(!is_indirect);
             let of_version = found.replaces.get(&(*path, Some(*version)));
             match of_version.or_else(|| found.replaces.get(&(*path, None))) {
                 // A folder: the code may be anything.
@@ -67,7 +69,8 @@ struct GoModFile<'a> {
     has_module: bool,
     go: Option<&'a str>,
     toolchain: Option<&'a str>,
-    requires: Vec<(&'a str, &'a str)>,
+    /// Paths and versions, and whether no package of this module imports them.
+    requires: Vec<(&'a str, &'a str, bool)>,
     /// What is replaced (without a version: every version), by what (without a version: a folder).
     replaces: BTreeMap<Module<'a>, Module<'a>>,
 }
@@ -77,7 +80,8 @@ impl<'a> GoModFile<'a> {
         let mut found = Self::default();
         let mut block: Option<&str> = None;
         for (index, raw) in text.lines().enumerate() {
-            let content = raw.split("//").next().unwrap_or(raw).trim();
+            let (content, comment) = raw.split_once("//").unwrap_or((raw, ""));
+            let content = content.trim();
             let mut words = content.split_whitespace();
             let directive = match (block, words.next()) {
                 (_, None) => continue,
@@ -101,7 +105,7 @@ impl<'a> GoModFile<'a> {
                 }
             };
             let words: Vec<&str> = words.map(unquoted).collect();
-            if !found.take(directive, &words) {
+            if !found.take(directive, &words, is_indirect(comment)) {
                 let content = excerpt(content.as_bytes());
                 listing.gap(line(index + 1), format!("expected a `{directive}`, found `{content}`"));
             }
@@ -110,12 +114,12 @@ impl<'a> GoModFile<'a> {
     }
 
     /// Whether the directive had the words that it should.
-    fn take(&mut self, directive: &str, words: &[&'a str]) -> bool {
+    fn take(&mut self, directive: &str, words: &[&'a str], is_indirect: bool) -> bool {
         match (directive, words) {
             ("module", [_]) => self.has_module = true,
             ("go", [version]) => self.go = Some(version),
             ("toolchain", [name]) => self.toolchain = Some(name),
-            ("require", [path, version]) => self.requires.push((path, version)),
+            ("require", [path, version]) => self.requires.push((path, version, is_indirect)),
             ("replace", [path, "=>", folder]) => {
                 self.replaces.insert((path, None), (folder, None));
             }
@@ -133,6 +137,16 @@ impl<'a> GoModFile<'a> {
             _ => {}
         }
         true
+    }
+}
+
+/// Whether a comment is `indirect`, alone or before a `;` and more.
+fn is_indirect(comment: &str) -> bool {
+    let mut words = comment.split_whitespace();
+    match words.next() {
+        Some("indirect") => words.next().is_none(),
+        Some("indirect;") => words.next().is_some(),
+        _ => false,
     }
 }
 
@@ -178,9 +192,9 @@ mod tests {
             "src/go.mod",
             include_str!("../../testdata/lock/go/go.mod.txt"),
             &expect![[r#"
-                golang stdlib v1.21.3
-                golang github.com/gorilla/mux v1.8.0
-                golang golang.org/x/text v0.3.7
+                golang stdlib v1.21.3 (direct)
+                golang github.com/gorilla/mux v1.8.0 (direct)
+                golang golang.org/x/text v0.3.7 (direct)
             "#]],
         );
     }
@@ -194,11 +208,11 @@ mod tests {
              replace(\n\texample.com/a => ../a\n\texample.com/b v1.0.0 => example.com/fork/b v1.0.1\n\
              \texample.com/c v0.9.0 => ../c\n)\ntool example.com/a/cmd\ngodebug default=go1.21\n",
             &expect![[r#"
-                golang stdlib v1.22.5
-                golang example.com/a 
-                golang example.com/fork/b v1.0.1
-                golang example.com/c v1.0.0
-                golang example.com/d v2.0.0+incompatible
+                golang stdlib v1.22.5 (direct)
+                golang example.com/a  (direct)
+                golang example.com/fork/b v1.0.1 (transitive)
+                golang example.com/c v1.0.0 (direct)
+                golang example.com/d v2.0.0+incompatible (direct)
             "#]],
         );
     }
@@ -230,10 +244,10 @@ mod tests {
         check(
             "module m\nrequire a\nrequire (\n\tb v1 v2\n\tc v1.0.0",
             &expect![[r#"
-            golang c v1.0.0
-            gap line 2: expected a `require`, found `require a`
-            gap line 4: expected a `require`, found `b v1 v2`
-        "#]],
+                golang c v1.0.0 (direct)
+                gap line 2: expected a `require`, found `require a`
+                gap line 4: expected a `require`, found `b v1 v2`
+            "#]],
         );
         check(
             "module m\nreplace a => b c d e\n",
@@ -247,5 +261,20 @@ mod tests {
             error: expected a line `module PATH`, found none
         "#]],
         );
+    }
+
+    #[test]
+    fn indirect_is_a_comment_of_its_own() {
+        for (comment, expected) in [
+            (" indirect", true),
+            ("indirect", true),
+            (" indirect; for the tests", true),
+            (" indirect;", false),
+            (" indirect for the tests", false),
+            (" not indirect", false),
+            ("", false),
+        ] {
+            assert_eq!(is_indirect(comment), expected, "{comment}");
+        }
     }
 }

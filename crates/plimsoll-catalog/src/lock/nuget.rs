@@ -20,7 +20,7 @@ impl Cataloger for NuGetLock {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -43,7 +43,14 @@ impl Cataloger for NuGetLock {
         let mut listing = Listing::new(PackageKind::NuGet, NAME, out);
         for (_, packages) in frameworks {
             for (name, package) in packages.entries() {
-                if package.get("type").text().is_none_or(|kind| !kind.eq_ignore_ascii_case("project")) {
+                let kind = package.get("type").text().unwrap_or("").to_ascii_lowercase();
+                listing.direct = match kind.as_str() {
+                    "direct" => Some(true),
+                    // The second has its version from a central list, and no project that names it.
+                    "transitive" | "centraltransitive" => Some(false),
+                    _ => None,
+                };
+                if kind != "project" {
                     listing.add_at(name, package.get("resolved"));
                 }
             }
@@ -66,9 +73,9 @@ mod tests {
             "src/packages.lock.json",
             include_str!("../../testdata/lock/dotnet/packages.lock.json"),
             &expect![[r#"
-                nuget Newtonsoft.Json 12.0.1
-                nuget System.Text.Encodings.Web 4.5.0
-                nuget System.Text.Json 8.0.4
+                nuget Newtonsoft.Json 12.0.1 (direct)
+                nuget System.Text.Encodings.Web 4.5.0 (transitive)
+                nuget System.Text.Json 8.0.4 (transitive)
             "#]],
         );
     }
@@ -105,5 +112,21 @@ mod tests {
         let paths =
             ["packages.lock.json", "a/packages.App.lock.json", "packages.config", "packages.xlock.json"];
         assert_eq!(wanted(&NuGetLock, &paths), ["packages.lock.json", "a/packages.App.lock.json"]);
+    }
+
+    #[test]
+    fn a_package_of_two_frameworks_is_named_if_one_names_it() {
+        check(
+            &NuGetLock,
+            "packages.lock.json",
+            r#"{"version":2,"dependencies":{"net6.0":{"A":{"type":"Transitive","resolved":"1.0.0"},
+            "B":{"type":"CentralTransitive","resolved":"1.0.0"},"C":{"resolved":"1.0.0"},"P":{"type":"Project"}},
+            "net8.0":{"A":{"type":"Direct","resolved":"1.0.0"}}}}"#,
+            &expect![[r#"
+                nuget A 1.0.0 (direct)
+                nuget B 1.0.0 (transitive)
+                nuget C 1.0.0
+            "#]],
+        );
     }
 }

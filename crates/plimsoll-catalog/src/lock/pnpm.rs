@@ -2,6 +2,9 @@
 //!
 //! Source: pnpm, "lockfile" specifications 5.x, 6.0 and 9.0; pnpm 7, 8 and 9.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use plimsoll_model::PackageKind;
 
 use super::{Listing, at_last, is_own};
@@ -19,7 +22,7 @@ impl Cataloger for PnpmLock {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -43,12 +46,48 @@ impl Cataloger for PnpmLock {
             let Some(major) = major.filter(|major| (5..=9).contains(major)) else {
                 return Err(ReadError::malformed("`lockfileVersion` 5 to 9", version.describe()));
             };
+            let named = named_by_own(&lock, major);
             for (key, package) in lock.get("packages").entries() {
+                listing.direct = named.as_ref().map(|keys| keys.contains(without_peers(key, major)));
                 list(key, package, major, &mut listing);
             }
         }
         Ok(())
     }
+}
+
+/// The keys in `packages`, without their peers, of what the tree's own packages name: all of `importers`, or the file
+/// itself, which has that part of the only one. `None` where neither stands there.
+fn named_by_own(lock: &Tree, major: u32) -> Option<HashSet<Cow<'_, str>>> {
+    let importers = lock.get("importers").entries().iter().map(|(_, importer)| importer);
+    let tables: Vec<&Tree> = importers
+        .chain([lock])
+        // For development, optional, of the configuration, of pnpm itself.
+        .flat_map(|part| part.entries().iter().filter(|(key, _)| key.ends_with("ependencies")))
+        .map(|(_, named)| named)
+        .collect();
+    if tables.is_empty() {
+        return None;
+    }
+    let mut keys = HashSet::new();
+    for (name, named) in tables.iter().flat_map(|table| table.entries()) {
+        let Some(reference) = named.text().or_else(|| named.get("version").text()) else { continue };
+        let key = if major < 6 { format!("/{name}/{reference}") } else { format!("{name}@{reference}") };
+        keys.insert(Cow::Owned(without_peers(&key, major).to_owned()));
+        // An alias or an address is the key itself.
+        keys.insert(Cow::Borrowed(without_peers(reference, major)));
+    }
+    Some(keys)
+}
+
+/// A key as far as it names the package: without the peers that it was built with. Before version 9, `/` stood before all.
+fn without_peers(key: &str, major: u32) -> &str {
+    if major < 6 {
+        let version = key.rfind('/').map_or(0, |slash| slash + 1);
+        return key[version..].find('_').map_or(key, |end| &key[..version + end]);
+    }
+    let key = key.strip_prefix('/').unwrap_or(key);
+    key.split('(').next().unwrap_or(key)
 }
 
 fn list(key: &str, package: &Tree, major: u32, listing: &mut Listing<'_>) {
@@ -106,13 +145,13 @@ mod tests {
             "web/pnpm-lock.yaml",
             first,
             &expect![[r#"
-            npm @sindresorhus/is 4.0.0
-            npm debug 4.3.1
-            npm lodash 4.17.20
-            npm minimist 1.2.5
-            npm ms 2.0.0
-            npm ms 2.1.2
-        "#]],
+                npm @sindresorhus/is 4.0.0 (direct)
+                npm debug 4.3.1 (direct)
+                npm lodash 4.17.20 (direct)
+                npm minimist 1.2.5 (direct)
+                npm ms 2.0.0 (direct)
+                npm ms 2.1.2 (transitive)
+            "#]],
         );
         for text in [
             include_str!("../../testdata/lock/pnpm/v6/pnpm-lock.yaml"),
@@ -196,5 +235,40 @@ mod tests {
         "#]],
         );
         check("lockfileVersion: '9.0'\n", &expect![[""]]);
+    }
+
+    #[test]
+    fn what_importers_name_is_direct() {
+        check(
+            "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a:\n        specifier: ^1\n        \
+             version: 1.0.0(b@2.0.0)\n      w:\n        specifier: 'workspace:*'\n        version: link:packages/w\n      \
+             e:\n        specifier: https://host.example/e.tgz\n        version: https://host.example/e.tgz\n    \
+             dependenciesMeta:\n      c:\n        injected: true\n\
+             packages:\n  a@1.0.0:\n    resolution: {integrity: sha512-00}\n  b@2.0.0:\n    resolution: {integrity: sha512-00}\n  \
+             c@1.0.0:\n    resolution: {integrity: sha512-00}\n  \
+             e@https://host.example/e.tgz:\n    resolution: {tarball: https://host.example/e.tgz}\n    version: 1.0.0\n",
+            &expect![[r#"
+                npm a 1.0.0 (direct)
+                npm b 2.0.0 (transitive)
+                npm c 1.0.0 (transitive)
+                npm e  (direct)
+            "#]],
+        );
+        // Before there were importers in every file.
+        check(
+            "lockfileVersion: 5.3\nspecifiers:\n  a: ^1\ndependencies:\n  a: 1.0.0_@s+b@2.0.0\ndevDependencies:\n  \
+             c: link:../c\npackages:\n  /a/1.0.0_@s+b@2.0.0:\n    resolution: {integrity: sha512-00}\n  \
+             /@s/b/2.0.0:\n    resolution: {integrity: sha512-00}\n",
+            &expect![[r#"
+                npm a 1.0.0 (direct)
+                npm @s/b 2.0.0 (transitive)
+            "#]],
+        );
+        check(
+            "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {integrity: sha512-00}\n",
+            &expect![[r#"
+                npm a 1.0.0
+            "#]],
+        );
     }
 }

@@ -36,7 +36,7 @@ impl Cataloger for MavenPom {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -66,6 +66,7 @@ impl Cataloger for MavenPom {
             }
         }
         let mut listing = Listing::new(PackageKind::Maven, NAME, out);
+        listing.direct = Some(true);
         for part in std::iter::once(&project).chain(profiles.iter().copied()) {
             for dependency in part.children_at(&["dependencies", "dependency"]) {
                 list(dependency, &properties, &managed, &mut listing);
@@ -173,11 +174,11 @@ mod tests {
             "service/pom.xml",
             include_str!("../../testdata/lock/maven/pom.xml"),
             &expect![[r#"
-                maven org.apache.logging.log4j:log4j-core 2.14.1
-                maven com.fasterxml.jackson.core:jackson-databind 2.12.3
-                maven org.yaml:snakeyaml 1.30
-                maven example.plimsoll:harbour-api 2.0.0
-                maven org.apache.commons:commons-text 1.9
+                maven org.apache.logging.log4j:log4j-core 2.14.1 (direct)
+                maven com.fasterxml.jackson.core:jackson-databind 2.12.3 (direct)
+                maven org.yaml:snakeyaml 1.30 (direct)
+                maven example.plimsoll:harbour-api 2.0.0 (direct)
+                maven org.apache.commons:commons-text 1.9 (direct)
                 gap org.junit.jupiter:junit-jupiter: expected a version in this file, found none: a parent or an import has it
                 gap com.h2database:h2: expected one version in this file, found `${h2.version}`
                 gap commons-io:commons-io: expected one version in this file, found `[2.6,2.7)`
@@ -198,7 +199,7 @@ mod tests {
              <dependency><groupId>${none}</groupId><artifactId>f</artifactId></dependency>\
              <dependency/></dependencies></project>",
             &expect![[r#"
-                maven g:d x&y
+                maven g:d x&y (direct)
                 gap g:a: expected one version in this file, found `${a}`
                 gap g:c: expected one version in this file, found `${c}`
                 gap g:e: expected one version in this file, found `${`

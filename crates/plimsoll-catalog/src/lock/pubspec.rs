@@ -19,7 +19,7 @@ impl Cataloger for PubspecLock {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -37,6 +37,11 @@ impl Cataloger for PubspecLock {
         }
         let mut listing = Listing::new(PackageKind::Pub, NAME, out);
         for (key, package) in lock.get("packages").entries() {
+            // `direct main`, `direct dev`, `direct overridden`.
+            listing.direct = package.get("dependency").text().and_then(|word| match word {
+                "transitive" => Some(false),
+                _ => word.starts_with("direct").then_some(true),
+            });
             match package.get("source").text() {
                 Some("sdk") => {}
                 Some("hosted") => {
@@ -64,10 +69,10 @@ mod tests {
             "pubspec.lock",
             include_str!("../../testdata/lock/dart/pubspec.lock"),
             &expect![[r#"
-                pub http 0.13.3
-                pub meta 1.7.0
-                pub quay 
-                pub test 1.24.0+1
+                pub http 0.13.3 (direct)
+                pub meta 1.7.0 (transitive)
+                pub quay  (direct)
+                pub test 1.24.0+1 (direct)
             "#]],
         );
     }

@@ -3,8 +3,9 @@
 //! Source: pip documentation 24, "Requirements File Format"; `PyPA` "Dependency specifiers" and "Version specifiers".
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use plimsoll_model::PackageKind;
+use plimsoll_model::{Ecosystem, PackageKind};
 
 use super::{Listing, MAX_TEXT_BYTES, is_foreign, line};
 use crate::seam::{Catalog, Cataloger, Entry, Evidence, ImageFile, ReadError, excerpt};
@@ -21,7 +22,7 @@ impl Cataloger for PipRequirements {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -35,10 +36,27 @@ impl Cataloger for PipRequirements {
     fn catalog(&self, file: &ImageFile<'_>, out: &mut Catalog) -> Result<(), ReadError> {
         let text = file.text(MAX_TEXT_BYTES)?;
         let mut listing = Listing::new(PackageKind::PyPi, NAME, out);
+        let mut pins: Vec<Pin> = Vec::new();
         for (number, logical) in logical_lines(text.strip_prefix('\u{feff}').unwrap_or(&text)) {
-            match read(without_comment(&logical).trim()) {
-                Read::Nothing => {}
-                Read::Pinned(name, version) => listing.add(name, version),
+            let requirement = without_comment(&logical);
+            let comment = logical[requirement.len()..].trim_matches(['#', ' ', '\t', '\r']);
+            match read(requirement.trim()) {
+                // A comment on a pin stands behind it, or set in below it without another line between.
+                Read::Nothing => {
+                    let is_set_in = logical.starts_with([' ', '\t']) && !comment.is_empty();
+                    match pins.last_mut().filter(|pin| pin.is_open) {
+                        Some(pin) if is_set_in => pin.comment(comment),
+                        Some(pin) => pin.is_open = false,
+                        None => {}
+                    }
+                    continue;
+                }
+                Read::Pinned(name, version) => {
+                    let mut pin = Pin::new(name, version);
+                    pin.comment(comment);
+                    pins.push(pin);
+                    continue;
+                }
                 Read::Unpinned(found) => {
                     let found = excerpt(without_credentials(found).as_bytes());
                     listing
@@ -50,9 +68,87 @@ impl Cataloger for PipRequirements {
                         .gap(line(number), format!("expected a requirement, found `{found}`: not followed"));
                 }
             }
+            if let Some(pin) = pins.last_mut() {
+                pin.is_open = false;
+            }
+        }
+        let pinned: HashSet<String> = pins.iter().map(|pin| normalized(&pin.name)).collect();
+        for pin in &pins {
+            listing.direct = pin.direct(&pinned);
+            listing.add(&pin.name, &pin.version);
         }
         Ok(())
     }
+}
+
+/// A pinned requirement, and what the comments on it say of who asks for it.
+///
+/// Only a file that a tool wrote has such comments: `# via -r requirements.in`, `# via flask, jinja2`, or one name a
+/// line. Of one without, as people and `pip freeze` write it, it cannot be said what was asked for.
+///
+/// Source: pip-tools 7.5, `pip-compile --annotation-style`; uv 0.13, `uv pip compile`, `uv export`.
+struct Pin {
+    name: String,
+    version: String,
+    /// Whether the next line may be a comment on it.
+    is_open: bool,
+    /// Whether `via` has been read.
+    is_told: bool,
+    /// Whether a file of the project asks for it.
+    by_project: bool,
+    /// Who else asks for it, normalized.
+    by: Vec<String>,
+}
+
+impl Pin {
+    fn new(name: &str, version: &str) -> Self {
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Self { name, version, is_open: true, is_told: false, by_project: false, by: Vec::new() }
+    }
+
+    fn comment(&mut self, text: &str) {
+        let mut names = text;
+        if let Some(rest) = text.strip_prefix("via").filter(|rest| rest.is_empty() || rest.starts_with(' ')) {
+            self.is_told = true;
+            names = rest;
+        }
+        if !self.is_told {
+            return;
+        }
+        for name in names.split(", ").map(str::trim).filter(|name| !name.is_empty()) {
+            if NO_REQUIREMENTS.iter().any(|option| name.starts_with(option)) {
+                continue;
+            }
+            // `-r requirements.in`, `--group dev`, `app (pyproject.toml)`.
+            if name.starts_with('-') || name.ends_with(')') {
+                self.by_project = true;
+            } else {
+                self.by.push(normalized(specifier_name(name)));
+            }
+        }
+    }
+
+    /// What asks for it and is not pinned here is the project itself, or another of its workspace.
+    fn direct(&self, pinned: &HashSet<String>) -> Option<bool> {
+        if self.by_project || self.by.iter().any(|name| !pinned.contains(name)) {
+            return Some(true);
+        }
+        (!self.by.is_empty()).then_some(false)
+    }
+}
+
+/// Files that bound versions and ask for nothing.
+const NO_REQUIREMENTS: &[&str] = &["-c ", "--constraint ", "--override "];
+
+fn normalized(name: &str) -> String {
+    Ecosystem::PyPi.normalize_name(name).into_owned()
+}
+
+/// The name that a specifier starts with: `click` of `click[x]>=7`.
+pub(super) fn specifier_name(specifier: &str) -> &str {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let end = specifier.find(|c| !is_name(c)).unwrap_or(specifier.len());
+    &specifier[..end]
 }
 
 /// `requirements.txt`, `requirements-dev.txt`, `requirements_test.txt`, `dev-requirements.txt`.
@@ -122,10 +218,8 @@ fn read(requirement: &str) -> Read<'_> {
     // Options of one requirement, `--hash=…`, and the marker stand behind it.
     let end = requirement.find(" --").unwrap_or(requirement.len());
     let specifier = requirement[..end].split(';').next().unwrap_or("").trim();
-    let name_end = specifier
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-        .unwrap_or(specifier.len());
-    let (name, rest) = specifier.split_at(name_end);
+    let name = specifier_name(specifier);
+    let rest = &specifier[name.len()..];
     if name.is_empty() || rest.starts_with([':', '/', '\\', '+']) {
         return Read::Other(requirement);
     }
@@ -180,9 +274,9 @@ mod tests {
             "app/requirements.txt",
             include_str!("../../testdata/lock/python/requirements.txt"),
             &expect![[r#"
-                pypi idna 3.3
-                pypi pysocks 1.7.1
-                pypi urllib3 1.26.4
+                pypi idna 3.3 (direct)
+                pypi pysocks 1.7.1 (transitive)
+                pypi urllib3 1.26.4 (direct)
             "#]],
         );
     }
@@ -282,5 +376,34 @@ mod tests {
         ];
         let wanted = testing::wanted(&PipRequirements, &paths);
         assert_eq!(wanted, ["requirements.txt", "a/requirements-dev.txt", "dev-requirements.txt"]);
+    }
+
+    #[test]
+    fn who_asks_for_a_pin_is_read_from_the_tools_comments() {
+        check(
+            "#\n# This file is autogenerated\n#\n\
+             a==1  # via -r requirements.in\n\
+             b==1  # via a, c\n\
+             c==1\n    # via\n    #   -c bounds.txt\n    #   -r requirements.in\n    #   a\n\
+             d==1 \\\n    --hash=sha256:00\n    # via\n    #   A[extra]\n    #   c\n\
+             e==1\n    # via\n    #   -c bounds.txt\n\
+             f==1\n    # via own-project\n\
+             g==1\n\n    # via a\n\
+             h==1\n# via a\n\
+             i==1  # for the viaduct, a\n\
+             j==1\n--no-binary j\n    # via a\n",
+            &expect![[r#"
+                pypi a 1 (direct)
+                pypi b 1 (transitive)
+                pypi c 1 (direct)
+                pypi d 1 (transitive)
+                pypi e 1
+                pypi f 1 (direct)
+                pypi g 1
+                pypi h 1
+                pypi i 1
+                pypi j 1
+            "#]],
+        );
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Source: Yarn 1.22 and 4.18; Yarn documentation, "Protocols".
 
+use std::collections::HashSet;
+
 use plimsoll_model::PackageKind;
 
-use super::{Listing, MAX_TEXT_BYTES, at_first, at_last, is_own, line};
+use super::{Listing, MAX_TEXT_BYTES, Needed, at_first, at_last, is_own, line};
 use crate::seam::{Catalog, Cataloger, Entry, Evidence, ImageFile, ReadError, excerpt};
 use crate::tree::Tree;
 
@@ -22,7 +24,7 @@ impl Cataloger for YarnLock {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn evidence(&self) -> Evidence {
@@ -38,7 +40,10 @@ impl Cataloger for YarnLock {
         let mut listing = Listing::new(PackageKind::Npm, NAME, out);
         if text.lines().any(|line| line.starts_with(METADATA)) {
             let lock = Tree::yaml(file)?;
+            let named = named_by_own(&lock);
             for (key, package) in lock.entries().iter().filter(|(key, _)| key != METADATA) {
+                listing.direct =
+                    named.as_ref().map(|named| descriptors(key).any(|descriptor| named.contains(descriptor)));
                 berry(key, package, &mut listing);
             }
         } else {
@@ -51,15 +56,18 @@ impl Cataloger for YarnLock {
 /// Where a package of Yarn 1 is gathered from its lines.
 struct Block<'a> {
     line: usize,
-    descriptor: &'a str,
+    descriptors: &'a str,
     version: Option<&'a str>,
     resolved: &'a str,
 }
 
 impl Block<'_> {
-    fn list(&self, listing: &mut Listing<'_>) {
-        let Some((name, range)) = at_first(self.descriptor) else {
-            let found = excerpt(self.descriptor.as_bytes());
+    fn list(&self, needed: &Needed, listing: &mut Listing<'_>) {
+        let first = descriptors(self.descriptors).next().unwrap_or("");
+        // Asked for in words that no package of the file uses.
+        listing.direct = descriptors(self.descriptors).find_map(|descriptor| needed.direct(descriptor));
+        let Some((name, range)) = at_first(first) else {
+            let found = excerpt(first.as_bytes());
             return listing.gap(line(self.line), format!("expected `name@range`, found `{found}`"));
         };
         // An alias, `old@npm:name@range`, is the package that it stands for.
@@ -78,6 +86,7 @@ impl Block<'_> {
 
 /// Blocks of `descriptor, descriptor:` without indentation, and fields below with two spaces.
 fn classic(text: &str, listing: &mut Listing<'_>) -> Result<(), ReadError> {
+    let needed = needed(text);
     let mut block: Option<Block<'_>> = None;
     for (index, raw) in text.lines().enumerate() {
         let content = raw.trim_end();
@@ -94,10 +103,9 @@ fn classic(text: &str, listing: &mut Listing<'_>) -> Result<(), ReadError> {
             }
         } else if let Some(descriptors) = content.strip_suffix(':') {
             if let Some(block) = block.take() {
-                block.list(listing);
+                block.list(&needed, listing);
             }
-            let first = descriptors.split(", ").next().unwrap_or(descriptors);
-            block = Some(Block { line: index + 1, descriptor: unquoted(first), version: None, resolved: "" });
+            block = Some(Block { line: index + 1, descriptors, version: None, resolved: "" });
         } else if block.is_none() {
             return Err(ReadError::malformed("a `yarn.lock`", format!("`{}`", excerpt(content.as_bytes()))));
         } else {
@@ -106,9 +114,25 @@ fn classic(text: &str, listing: &mut Listing<'_>) -> Result<(), ReadError> {
         }
     }
     if let Some(block) = block {
-        block.list(listing);
+        block.list(&needed, listing);
     }
     Ok(())
+}
+
+/// The descriptors of a key: `a@^1.0.0, "@b/a@^1.1.0"`.
+fn descriptors(key: &str) -> impl Iterator<Item = &str> {
+    key.split(", ").map(unquoted)
+}
+
+/// What the packages of Yarn 1 need, as descriptors: lines `    name range`, two spaces deeper than other fields.
+fn needed(text: &str) -> Needed {
+    let mut needed = Needed::default();
+    for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+        if let Some((name, range)) = line.trim().split_once(' ') {
+            needed.insert("", format!("{}@{}", unquoted(name), unquoted(range)));
+        }
+    }
+    needed
 }
 
 fn unquoted(text: &str) -> &str {
@@ -124,6 +148,38 @@ fn is_elsewhere(range: &str, resolved: &str) -> bool {
             || resolved.contains(".git#")
             || resolved.contains("://codeload.github.com/"));
     range_says || resolved_says
+}
+
+/// The descriptors by which the workspaces name packages; `None` where no workspace stands there.
+///
+/// A range has its protocol in the keys, and only since Yarn 4 in what needs it. A resolution of the project's own changes
+/// the keys alone: then every key of the name is meant.
+fn named_by_own(lock: &Tree) -> Option<HashSet<String>> {
+    let packages = || lock.entries().iter().filter(|(key, _)| key != METADATA);
+    let mut own = packages()
+        .map(|(_, package)| package)
+        .filter(|package| {
+            let resolution = package.get("resolution").text().and_then(at_first);
+            resolution.is_some_and(|(_, reference)| reference.starts_with("workspace:"))
+        })
+        .peekable();
+    own.peek()?;
+    let keys: HashSet<&str> = packages().flat_map(|(key, _)| descriptors(key)).collect();
+    let mut named = HashSet::new();
+    let mut resolved = HashSet::new();
+    let tables = own.flat_map(|package| [package.get("dependencies"), package.get("optionalDependencies")]);
+    for (name, range) in tables.flat_map(Tree::entries) {
+        let range = range.text().unwrap_or("");
+        let written = [format!("{name}@{range}"), format!("{name}@npm:{range}")];
+        let known = written.into_iter().find(|descriptor| keys.contains(descriptor.as_str()));
+        match known {
+            Some(descriptor) => _ = named.insert(descriptor),
+            None => _ = resolved.insert(name.as_str()),
+        }
+    }
+    let renamed = keys.iter().filter(|key| at_first(key).is_some_and(|(name, _)| resolved.contains(name)));
+    named.extend(renamed.map(|&key| key.to_owned()));
+    Some(named)
 }
 
 /// A package of Yarn 2 and later: `resolution` is `name@protocol:reference`.
@@ -163,15 +219,17 @@ mod tests {
             "web/yarn.lock",
             include_str!("../../testdata/lock/yarn/v1/yarn.lock"),
             &expect![[r#"
-                npm @sindresorhus/is 4.0.0
-                npm debug 4.3.1
-                npm lodash 4.17.20
-                npm minimist 1.2.5
+                npm @sindresorhus/is 4.0.0 (direct)
+                npm debug 4.3.1 (direct)
+                npm lodash 4.17.20 (direct)
+                npm minimist 1.2.5 (direct)
                 npm ms 2.1.2
-                npm ms 2.0.0
+                npm ms 2.0.0 (direct)
             "#]],
         );
         let berry = read(include_str!("../../testdata/lock/yarn/berry/yarn.lock"));
+        // Only the newer form has the workspaces, which name packages.
+        let berry = berry.replace("ms 2.1.2 (transitive)", "ms 2.1.2");
         assert_eq!(berry, read(include_str!("../../testdata/lock/yarn/v1/yarn.lock")));
     }
 
@@ -187,11 +245,11 @@ mod tests {
              g@latest:\n  resolved \"https://registry.example/g-1.tgz\"\n\n\
              h:\n  version \"1\"\n",
             &expect![[r#"
-                npm @s/a 1.2.3
-                npm b 
-                npm c 
-                npm d 
-                npm @s/f 1.0.1
+                npm @s/a 1.2.3 (direct)
+                npm b  (direct)
+                npm c  (direct)
+                npm d  (direct)
+                npm @s/f 1.0.1 (direct)
                 gap line 21: expected a version of `g`, found none
                 gap line 24: expected `name@range`, found `h`
             "#]],
@@ -205,9 +263,9 @@ mod tests {
              \"e@npm:1\":\n  version: 1\n\
              \"f@npm:1\":\n  resolution: \"f@npm:1\"\n",
             &expect![[r#"
-                npm a 1.0
-                npm b 
-                npm c 1.0.0
+                npm a 1.0 (transitive)
+                npm b  (transitive)
+                npm c 1.0.0 (transitive)
                 gap e@npm:1: expected a resolution `name@protocol:reference`, found none
                 gap f: expected a version, found none
             "#]],
@@ -232,22 +290,58 @@ mod tests {
         check(
             "a@1:\n  version \"1\nb@2:\n  vers",
             &expect![[r#"
-            npm a "1
-            gap line 3: expected a version of `b`, found none
-        "#]],
+                npm a "1 (direct)
+                gap line 3: expected a version of `b`, found none
+            "#]],
         );
         check(
             "a@1:\n  version \"1\"\nhello\n",
             &expect![[r#"
-            npm a 1
-            gap line 3: expected a package or a field, found `hello`
-        "#]],
+                npm a 1 (direct)
+                gap line 3: expected a package or a field, found `hello`
+            "#]],
         );
         check(
             "__metadata:\n  version: [",
             &expect![[r#"
             error: expected a YAML document, found while parsing a node, did not find expected node content at line 3
         "#]],
+        );
+    }
+
+    #[test]
+    fn what_no_package_asks_for_in_these_words_is_direct() {
+        check(
+            "# yarn lockfile v1\n\n\
+             a@^1.0.0:\n  version \"1.0.0\"\n  dependencies:\n    b \"^2.0.0\"\n    \"@s/c\" \"^1\"\n  \
+             optionalDependencies:\n    d \">=1 <2\"\n\n\
+             b@^2.0.0, b@^2.1.0:\n  version \"2.1.0\"\n\n\"@s/c@^1\":\n  version \"1.5.0\"\n\n\
+             \"d@>=1 <2\":\n  version \"1.0.0\"\n",
+            &expect![[r#"
+                npm a 1.0.0 (direct)
+                npm b 2.1.0 (direct)
+                npm @s/c 1.5.0
+                npm d 1.0.0
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_a_workspace_names_is_direct() {
+        check(
+            "__metadata:\n  version: 8\n\
+             \"app@workspace:.\":\n  resolution: \"app@workspace:.\"\n  dependencies:\n    a: ^1.0.0\n    b: \"npm:^2.0.0\"\n    \
+             c: \"npm:^3.0.0\"\n\
+             \"a@npm:^1.0.0, a@npm:^1.0.1\":\n  version: 1.0.1\n  resolution: \"a@npm:1.0.1\"\n  dependencies:\n    b: \"npm:^1.0.0\"\n\
+             \"b@npm:^1.0.0\":\n  version: 1.0.0\n  resolution: \"b@npm:1.0.0\"\n\
+             \"b@npm:^2.0.0\":\n  version: 2.0.0\n  resolution: \"b@npm:2.0.0\"\n\
+             \"c@npm:3.1.0\":\n  version: 3.1.0\n  resolution: \"c@npm:3.1.0\"\n",
+            &expect![[r#"
+                npm a 1.0.1 (direct)
+                npm b 1.0.0 (transitive)
+                npm b 2.0.0 (direct)
+                npm c 3.1.0 (direct)
+            "#]],
         );
     }
 }
