@@ -9,7 +9,7 @@ use plimsoll_model::{
 };
 
 use crate::Options;
-use crate::fix::{best_fix, holds};
+use crate::fix::{best_fix, fixed_since, holds};
 use crate::flaw::{best_name, is_collected, is_cve};
 use crate::hit::Hit;
 use crate::records::{Identity, Record, Records, identity};
@@ -84,13 +84,14 @@ pub(crate) fn finding(
     let all_notices =
         own.clone().all(|advisory| advisory.informational.is_some()) && !is_cve(&id) && !malicious;
     let advisories: BTreeSet<&String> = own.clone().map(|advisory| &advisory.id).collect();
+    let fix = best_fix(hits);
     let mut finding = Finding {
         id,
         aliases: aliases.into_iter().collect(),
         advisories: advisories.into_iter().cloned().collect(),
         packages,
-        fix: best_fix(hits),
-        fixed_since: String::new(),
+        fixed_since: fixed_since(&fix, hits),
+        fix,
         severity,
         ratings,
         title: text.title,

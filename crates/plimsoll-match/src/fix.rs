@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use plimsoll_model::{Affected, AffectedStatus, Ecosystem, EventKind, FixState};
 use plimsoll_version::{Affectedness, Scheme, Version, compare};
 
+use crate::flaw::is_erratum;
 use crate::hit::Hit;
 use crate::judge::{comparable, judge};
 use crate::rpm;
@@ -109,6 +110,24 @@ fn state(hits: &[&Hit]) -> FixState {
         })
         .max_by_key(finality)
         .unwrap_or(FixState::NotFixed)
+}
+
+/// When the fix came, as its errata say: the earliest publication of those that name this very version. A record that
+/// describes a flaw was there before its fix, or long after it, so its dates say nothing. Empty where no erratum has
+/// a date.
+pub(crate) fn fixed_since(fix: &FixState, hits: &[&Hit]) -> String {
+    let FixState::Fixed(version) = fix else { return String::new() };
+    let scheme = hits[0].namespace.ecosystem.scheme();
+    // Sources write one version in several ways: with an epoch of 0, and without.
+    let is_it = |named: &str| named == version || compare(scheme, named, version).is_ok_and(Ordering::is_eq);
+    hits.iter()
+        .filter(|hit| is_erratum(&hit.record.advisory.id) && hit.fix_is_reachable)
+        .filter(|hit| hit.fixed.as_deref().is_some_and(is_it) || fixes(hit).any(is_it))
+        .map(|hit| &hit.record.advisory.published)
+        .filter(|published| !published.is_empty())
+        .min()
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Whether this entry of a record, by itself, holds the version.

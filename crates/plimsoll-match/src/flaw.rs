@@ -88,6 +88,12 @@ pub(crate) fn is_collected(id: &str) -> bool {
     starts_with_any(id, COLLECTED)
 }
 
+/// Whether the advisory of that ID is published with the update that it speaks of. A group of Arch Linux's tracker is opened
+/// when a flaw becomes known, and stays when the fix comes.
+pub(crate) fn is_erratum(id: &str) -> bool {
+    is_collected(id) && !id.starts_with("AVG-")
+}
+
 /// The flaws that an advisory names.
 pub(crate) fn flaws(advisory: &Advisory) -> Flaws {
     let upstream = names_in(&advisory.upstream);

@@ -474,6 +474,37 @@ fn a_finding_tells_its_evidence_and_the_flaws_own_words() {
 }
 
 #[test]
+fn a_fix_is_as_old_as_the_first_erratum_that_brings_it() {
+    let since = |records: &str| {
+        let database = database(records);
+        let matches = evaluate(&inventory("debian 11", OPENSSL), &database, &Options::default()).unwrap();
+        let [finding] = &matches.findings[..] else { panic!("expected one finding of {records}") };
+        finding.fixed_since.clone()
+    };
+    let described = "DEBIAN-CVE-2023-1 | upstream CVE-2023-1 | published 2022-01-01T00:00:00Z \
+                     | in Debian:11: openssl <1.1.1n-0+deb11u4";
+    let erratum = |id: &str, day: &str, fixed: &str| {
+        format!("{id} | upstream CVE-2023-1 | published {day}T00:00:00Z | in Debian:11: openssl <{fixed}")
+    };
+    // What describes the flaw says nothing of the fix.
+    assert_eq!(since(described), "");
+    let later = erratum("DSA-2-1", "2023-03-02", "1.1.1n-0+deb11u4");
+    assert_eq!(since(&format!("{described}\n{later}")), "2023-03-02T00:00:00Z");
+    let earlier = erratum("DLA-1-1", "2023-02-01", "0:1.1.1n-0+deb11u4");
+    assert_eq!(since(&format!("{described}\n{later}\n{earlier}")), "2023-02-01T00:00:00Z");
+    // An update that mended the flaw in part is not the fix.
+    let partly = erratum("DSA-1-1", "2023-01-01", "1.1.1n-0+deb11u3.1");
+    assert_eq!(since(&format!("{later}\n{partly}")), "2023-03-02T00:00:00Z");
+    // Without a day, without a fix, and a group that was opened before there was one.
+    assert_eq!(since("DSA-1-1 | upstream CVE-2023-1 | in Debian:11: openssl <1.1.1n-0+deb11u4"), "");
+    assert_eq!(
+        since("DSA-1-1 | upstream CVE-2023-1 | published 2023-01-01T00:00:00Z | in Debian:11: openssl *"),
+        ""
+    );
+    assert_eq!(since(&erratum("AVG-1", "2023-01-01", "1.1.1n-0+deb11u4")), "");
+}
+
+#[test]
 fn an_explanation_tells_also_why_not() {
     let database = database(
         "DSA-1 | upstream CVE-2023-1 | in Debian:11: openssl <1.1.1n-0+deb11u3
