@@ -181,6 +181,13 @@ pub(crate) fn uri_path(path: &str) -> String {
     uri
 }
 
+/// What a dependency is to the application, in the words that Trivy and GitHub share.
+///
+/// Source: Trivy, `fanal/types`, `Relationship`; GitHub REST API, "Dependency submission", `relationship`.
+pub(crate) fn relationship(direct: bool) -> &'static str {
+    if direct { "direct" } else { "indirect" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

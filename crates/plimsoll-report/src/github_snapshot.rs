@@ -86,9 +86,15 @@ fn manifests(report: &Report<'_>) -> BTreeMap<String, Value> {
         let mut resolved: BTreeMap<String, Value> = BTreeMap::new();
         for package in target.packages.iter().filter_map(|&index| inventory.packages.get(index)) {
             let purl = package.purl(inventory.os.as_ref()).to_string();
-            resolved
+            let entry = resolved
                 .entry(purl.clone())
                 .or_insert_with(|| json!({ "package_url": purl, "scope": "runtime" }));
+            // Named in one place is named.
+            if let Some(direct) =
+                package.direct.filter(|&direct| direct || entry.get("relationship").is_none())
+            {
+                entry["relationship"] = json!(facts::relationship(direct));
+            }
         }
         let path = target.packages.first().and_then(|&index| inventory.packages.get(index));
         let mut manifest = json!({ "name": target.name, "resolved": resolved });
@@ -128,6 +134,29 @@ mod tests {
     #[test]
     fn golden_report() {
         expect_file!["../testdata/golden/report.snapshot.json"].assert_eq(&text(Some(COMMIT)).unwrap());
+    }
+
+    #[test]
+    fn what_the_application_names_itself_is_direct() {
+        let mut scan = sample::scan();
+        // The same module in two programs.
+        scan.inventory.packages[4].direct = Some(true);
+        scan.inventory.packages[5].direct = Some(false);
+        scan.inventory.packages[8].direct = Some(false);
+        let report = Report { github: Some(COMMIT), ..Report::new(&scan) };
+        let manifests = manifests(&report);
+        let resolved = manifests.values().flat_map(|manifest| manifest["resolved"].as_object().unwrap());
+        let said: Vec<String> = resolved
+            .filter_map(|(purl, entry)| Some(format!("{purl} {}", entry.get("relationship")?)))
+            .collect();
+        expect![[r#"
+            [
+                "pkg:npm/%40babel/traverse@7.20.0 \"indirect\"",
+                "pkg:golang/golang.org/x/net@v0.7.0 \"direct\"",
+                "pkg:golang/golang.org/x/net@v0.7.0 \"indirect\"",
+            ]
+        "#]]
+        .assert_debug_eq(&said);
     }
 
     #[test]

@@ -476,6 +476,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_packages_and_fixes_is_said_and_nothing_else() {
+        let mut scan = sample::scan();
+        scan.inventory.packages[8].direct = Some(true);
+        scan.inventory.packages[9].direct = Some(false);
+        scan.findings[0].fixed_since = "2022-05-15T00:00:00Z".to_owned();
+        let report = json(&scan);
+        let results = report["Results"].as_array().unwrap();
+        let said: Vec<&Value> = results
+            .iter()
+            .flat_map(|result| result["Packages"].as_array().into_iter().flatten())
+            .filter_map(|package| package.get("Relationship"))
+            .collect();
+        assert_eq!(said, ["direct", "indirect"]);
+        let since: Vec<&Value> = results
+            .iter()
+            .flat_map(|result| result["Vulnerabilities"].as_array().into_iter().flatten())
+            .filter_map(|flaw| flaw["Plimsoll"].get("FixedSince"))
+            .collect();
+        assert_eq!(since, ["2022-05-15T00:00:00Z"]);
+    }
+
+    #[test]
     fn what_trivy_lacks_stands_under_a_key_of_its_own() {
         let mut scan = sample::scan();
         let report = json(&scan);

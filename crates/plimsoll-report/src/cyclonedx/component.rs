@@ -197,6 +197,7 @@ fn own(package: &Package, list: &mut Properties) {
         list.add("plimsoll:owner:name", &owner.name);
         list.add("plimsoll:owner:version", &owner.version);
     }
+    list.add("plimsoll:direct", package.direct.map_or("", |direct| if direct { "true" } else { "false" }));
     list.add("plimsoll:architecture", package.architecture.as_deref().unwrap_or(""));
 }
 

@@ -4,6 +4,7 @@ use plimsoll_model::{Inventory, Layer, Owner, Package};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::facts::relationship;
 use crate::version_parts::{VersionParts, split};
 
 #[derive(Serialize)]
@@ -35,6 +36,9 @@ pub(super) struct JsonPackage<'a> {
     maintainer: Option<&'a str>,
     #[serde(rename = "Modularitylabel", skip_serializing_if = "Option::is_none")]
     module: Option<&'a str>,
+    /// Trivy's words: `direct`, `indirect`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relationship: Option<&'static str>,
     layer: JsonLayer<'a>,
     #[serde(skip_serializing_if = "String::is_empty")]
     file_path: String,
@@ -119,6 +123,7 @@ pub(super) fn package<'a>(inventory: &'a Inventory, package: &'a Package) -> Jso
         licenses: &package.licenses,
         maintainer: package.vendor.as_deref(),
         module: package.module.as_deref(),
+        relationship: package.direct.map(relationship),
         layer: layer(inventory, package),
         file_path: if package.kind.is_os() { String::new() } else { file_path(package) },
         plimsoll: OwnPackage {

@@ -312,6 +312,7 @@ fn complete(package: &mut Package, entry: Entry) {
     package.layer = layer(properties, "layer");
     package.introduced_in = layer(properties, "introduced_in");
     package.owner = owner(properties);
+    package.direct = properties.get("plimsoll:direct").and_then(|word| word.parse().ok());
     package.licenses = entry.licenses;
     package.vendor = (!entry.supplier.is_empty()).then_some(entry.supplier);
 }

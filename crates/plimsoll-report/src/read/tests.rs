@@ -47,7 +47,12 @@ fn our_own_document_gives_the_inventory_back() {
     let mut odd = Package::new(PackageKind::Deb, "odd", "0:1.0-1", "dpkg");
     odd.source = Some(SourcePackage { name: "odd-source".to_owned(), version: "0:1.0-1+b1".to_owned() });
     let bare = Package::new(PackageKind::Golang, "example.com/A/b", "", "go-binary");
+    let named = [("named", true), ("needed", false)].map(|(name, direct)| Package {
+        direct: Some(direct),
+        ..Package::new(PackageKind::Npm, name, "1.0.0", "npm-lock")
+    });
     inventory.packages.extend([rpm, odd, bare]);
+    inventory.packages.extend(named);
     inventory
         .packages
         .sort_by(|a, b| (a.kind, &a.name, &a.version, &a.path).cmp(&(b.kind, &b.name, &b.version, &b.path)));
