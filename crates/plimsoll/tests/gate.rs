@@ -8,7 +8,7 @@ use support::{Stage, image};
 /// A stage with the image, and an advisory of it that is known to be exploited.
 fn stage(name: &str) -> Stage {
     let stage = Stage::new(name);
-    image().write_oci_layout(&stage.folder.join("layout"), "1.2").unwrap();
+    image().write_oci_layout(&stage.folder.join("layout"), "1.2").expect("the stage takes files");
     stage
 }
 
@@ -16,7 +16,11 @@ fn stage(name: &str) -> Stage {
 fn scan(stage: &Stage, more: &[&str]) -> (i32, Value, String) {
     let arguments = [&["scan", "oci-dir:layout", "--db", "plimsoll.db", "--format", "json"], more].concat();
     let run = stage.run(&arguments);
-    let report = if run.stdout.is_empty() { Value::Null } else { serde_json::from_str(&run.stdout).unwrap() };
+    let report = if run.stdout.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&run.stdout).expect("the report is JSON")
+    };
     (run.status, report, run.stderr)
 }
 

@@ -160,26 +160,41 @@ mod tests {
             + &of("libc", "0.2.0", &source)
             + &of("cfg", "1.0.0", "source = \"git+https://host.example/cfg#0f\"");
         let own = of("app", "0.1.0", "dependencies = [\"rand 0.8.0\", \"cfg\"]");
-        check(&CargoLock, "Cargo.lock", &format!("version = 4\n{own}{crates}"), &expect![[r#"
+        check(
+            &CargoLock,
+            "Cargo.lock",
+            &format!("version = 4\n{own}{crates}"),
+            &expect![[r#"
             cargo app 
             cargo rand 0.7.0 (transitive)
             cargo rand 0.8.0 (direct)
             cargo libc 0.2.0 (transitive)
             cargo cfg  (direct)
-        "#]]);
+        "#]],
+        );
         // No crate of the workspace: nothing is known. The first form had it under `root`.
-        check(&CargoLock, "Cargo.lock", &format!("version = 4\n{crates}"), &expect![[r#"
+        check(
+            &CargoLock,
+            "Cargo.lock",
+            &format!("version = 4\n{crates}"),
+            &expect![[r#"
             cargo rand 0.7.0
             cargo rand 0.8.0
             cargo libc 0.2.0
             cargo cfg 
-        "#]]);
+        "#]],
+        );
         let root = format!("[root]\nname = \"app\"\ndependencies = [\"libc 0.2.0 ({CRATES_IO})\"]\n");
-        check(&CargoLock, "Cargo.lock", &format!("{root}{crates}"), &expect![[r#"
+        check(
+            &CargoLock,
+            "Cargo.lock",
+            &format!("{root}{crates}"),
+            &expect![[r#"
             cargo rand 0.7.0 (transitive)
             cargo rand 0.8.0 (transitive)
             cargo libc 0.2.0 (direct)
             cargo cfg  (transitive)
-        "#]]);
+        "#]],
+        );
     }
 }

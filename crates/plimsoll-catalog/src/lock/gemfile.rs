@@ -179,8 +179,11 @@ mod tests {
                 gem c 1.0.0 (transitive)
             "#]],
         );
-        check("GEM\n  specs:\n    a (1.0.0)\n", &expect![[r#"
+        check(
+            "GEM\n  specs:\n    a (1.0.0)\n",
+            &expect![[r#"
             gem a 1.0.0
-        "#]]);
+        "#]],
+        );
     }
 }

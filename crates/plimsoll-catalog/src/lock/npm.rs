@@ -319,10 +319,13 @@ mod tests {
             r#"{{"lockfileVersion":3,"packages":{{"{folder}b":{{"dependencies":{{"c":"1"}}}},"node_modules/c":{{"version":"1"}},
             "{folder}node_modules/c":{{"version":"2"}},"///":{{"dependencies":{{"c":"1"}}}}}}}}"#
         );
-        check(&text, &expect![[r#"
+        check(
+            &text,
+            &expect![[r#"
             npm c 1 (direct)
             npm c 2 (direct)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -472,10 +472,15 @@ mod tests {
             + &of("n", "1.0", registry)
             + &of("n", "2.0", registry)
             + &of("o-o", "1.0", registry);
-        check(&UvLock, "uv.lock", &format!("version = 1\n{lock}"), &expect![[r#"
+        check(
+            &UvLock,
+            "uv.lock",
+            &format!("version = 1\n{lock}"),
+            &expect![[r#"
             pypi n 1.0 (transitive)
             pypi n 2.0 (direct)
             pypi o-o 1.0 (direct)
-        "#]]);
+        "#]],
+        );
     }
 }
