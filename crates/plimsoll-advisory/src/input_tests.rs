@@ -162,9 +162,9 @@ fn the_layout_of_the_bulk_export_is_read() {
         records: 9 read, 5 usable, 1 withdrawn, 0 empty, 3 failed
         known exploited vulnerabilities: 1
         scores: 1
-        ignored: 1 files `*.csv`
-        ignored: 1 files `*.txt`
-        ignored: 1 files `*.txt in a zip`
+        ignored: 1 file `*.csv`
+        ignored: 1 file `*.txt`
+        ignored: 1 file `*.txt in a zip`
     "#]]
     .assert_eq(&report.to_string());
 }

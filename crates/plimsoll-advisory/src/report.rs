@@ -178,7 +178,8 @@ impl fmt::Display for ReadReport {
             writeln!(f, "left out: {count} {skip}")?;
         }
         for (kind, count) in &self.ignored_files {
-            writeln!(f, "ignored: {count} files `{kind}`")?;
+            let files = if *count == 1 { "file" } else { "files" };
+            writeln!(f, "ignored: {count} {files} `{kind}`")?;
         }
         Ok(())
     }

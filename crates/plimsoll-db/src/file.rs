@@ -48,11 +48,23 @@ impl Temporary {
         match fs::hard_link(&self.path, self.folder.join(name)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) => return Err(without_links(error)),
         }
         File::open(&self.folder)?.sync_all()?;
         Ok(true)
     }
+}
+
+/// FAT and some network file systems answer a link with `EPERM` or "not supported", which says nothing to a person.
+fn without_links(error: io::Error) -> io::Error {
+    /// "Operation not permitted", link(2); not the `EACCES` of a folder that may not be written.
+    const EPERM: i32 = 1;
+    if error.raw_os_error() == Some(EPERM) || error.kind() == io::ErrorKind::Unsupported {
+        let text =
+            "expected a file system with hard links, found one without: choose another place with `--db`";
+        return io::Error::new(error.kind(), text);
+    }
+    error
 }
 
 impl Drop for Temporary {

@@ -116,7 +116,8 @@ fn partitions(manifest: &Manifest, line: &mut impl FnMut(String)) {
         "{:<28} {:>9} {:>9} {:>9}  {:<10}",
         "partition", "packages", "ranges", "unpacked", "newest"
     ));
-    for (ecosystem, row) in rows {
+    for (ecosystem, mut row) in rows {
+        row.releases.sort_by_cached_key(|release| release_order(release));
         let newest: String = row.newest.chars().take(10).collect();
         line(format!(
             "{ecosystem:<28} {:>9} {:>9} {:>9}  {newest:<10}",
@@ -128,6 +129,12 @@ fn partitions(manifest: &Manifest, line: &mut impl FnMut(String)) {
             line(format!("    {releases}"));
         }
     }
+}
+
+/// What releases are sorted by: 8 before 10, 3.9 before 3.10.
+fn release_order(release: &str) -> Vec<(u64, String)> {
+    let parts = release.trim_start_matches('v').split(['.', ':', '-']);
+    parts.map(|part| (part.parse().unwrap_or(u64::MAX), part.to_owned())).collect()
 }
 
 /// A line for each source, its scopes taken together, and what it had that is not here.
@@ -266,6 +273,13 @@ fn when(time: &str, environment: &Environment) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn releases_stand_in_the_order_of_their_numbers() {
+        let mut releases = ["10", "8", "v3.10", "12", "rolling", "v3.9"];
+        releases.sort_by_cached_key(|release| release_order(release));
+        assert_eq!(releases, ["v3.9", "v3.10", "8", "10", "12", "rolling"]);
+    }
 
     #[test]
     fn a_text_that_is_cut_says_so() {
