@@ -1,10 +1,12 @@
 //! Node packages as they are installed: `package.json` at a package's root below a `node_modules`.
 //!
-//! An application's own `package.json` is not read: it was not installed from the registry, and the name it gives
+//! An application's own `package.json` makes no package (see [`NodeApplication`]): it was not installed from the registry, and the name it gives
 //! itself (`server`, `api`) may be another package's there. Nor are those deeper inside a package, which are tests,
 //! templates and bundled parts. Yarn's zip archives are not read.
 //!
 //! Source: npm documentation, `package.json` and "folders"; pnpm, "Symlinked `node_modules` structure".
+
+mod application;
 
 use std::fmt;
 
@@ -14,6 +16,8 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::seam::{Catalog, Cataloger, Entry, ImageFile, ReadError};
+
+pub(crate) use application::{NAMED_IN, NodeApplication};
 
 /// Reads one package a file.
 pub(crate) struct NodePackage;

@@ -232,6 +232,9 @@ pub struct Catalog {
     /// The files that OS packages installed, as far as any cataloger could want them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owned: Vec<OwnedFiles>,
+    /// Node packages that the application in the file's folder names itself. Other files record them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<String>,
     /// What could not be read: where in the file, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<(String, String)>,
@@ -425,6 +428,9 @@ pub(crate) fn read_to_text(cataloger: &dyn Cataloger, path: &str, content: &[u8]
         if !releases.is_empty() {
             line(format!("owned by {} {}{architecture}: {}", owned.kind, owned.name, releases.join(" ")));
         }
+    }
+    if !out.named.is_empty() {
+        line(format!("names {}", out.named.join(" ")));
     }
     for (place, reason) in &out.gaps {
         line(format!("gap [{place}] {reason}"));

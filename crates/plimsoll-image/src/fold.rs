@@ -9,6 +9,7 @@ use std::sync::Arc;
 use plimsoll_catalog::OS_RELEASE_PATHS;
 use plimsoll_model::{Gap, Layer, OsRelease, Owner, Package, PackageKind};
 
+use crate::direct::tell_direct;
 use crate::layer::{FileCatalog, LayerCatalog};
 use crate::path_hash::PathHash;
 
@@ -182,6 +183,7 @@ pub(crate) fn fold(layers: &[FoldLayer]) -> Folded {
         .into_iter()
         .min_by_key(|release| (release_rank(&release.path), release.path.as_str()))
         .cloned();
+    tell_direct(&stack, &visible, &mut folded.packages);
     let owners = Owners::new(&visible, &folded.packages);
     for package in folded.packages.iter_mut().filter(|package| !package.kind.is_os()) {
         package.owner = owners.owner_of(package);

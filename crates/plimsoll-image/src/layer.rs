@@ -446,6 +446,7 @@ impl Walk<'_> {
             if catalog != Catalog::default() {
                 catalog.packages.shrink_to_fit();
                 catalog.owned.shrink_to_fit();
+                catalog.named.shrink_to_fit();
                 catalog.gaps.shrink_to_fit();
                 let cataloger = cataloger.name().to_owned();
                 self.keep(FileCatalog { path: path.to_owned(), cataloger, catalog });

@@ -7,6 +7,7 @@
 
 mod analyze;
 mod cache;
+mod direct;
 mod error;
 mod fold;
 mod folder;

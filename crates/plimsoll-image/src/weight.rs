@@ -12,13 +12,14 @@ pub(crate) fn of_text(text: &str) -> u64 {
 
 /// Bytes of what was read from one file.
 pub(crate) fn of_file(file: &FileCatalog) -> u64 {
-    let Catalog { packages, os: _, owned, gaps } = &file.catalog;
+    let Catalog { packages, os: _, owned, named, gaps } = &file.catalog;
     let fixed = (size_of::<FileCatalog>() + file.path.len() + file.cataloger.len()) as u64;
     let gaps = gaps.iter().map(|(place, reason)| of_text(place) + of_text(reason));
     packages
         .iter()
         .map(of_package)
         .chain(owned.iter().map(of_owned))
+        .chain(named.iter().map(|name| of_text(name)))
         .chain(gaps)
         .fold(fixed, u64::saturating_add)
 }

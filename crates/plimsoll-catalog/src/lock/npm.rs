@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use plimsoll_model::PackageKind;
 
 use super::{Listing, MAX_LICENSES, Needed, at_last, is_own};
+use crate::node::NAMED_IN;
 use crate::seam::{Catalog, Cataloger, Entry, Evidence, ImageFile, ReadError, excerpt};
 use crate::tree::Tree;
 
@@ -17,9 +18,6 @@ const NAME: &str = "npm-lock";
 
 /// The folder that packages lie in, as it stands in keys.
 const PACKAGE_FOLDER: &str = "node_modules/";
-
-/// Where a `package.json`, as the lock repeats it, names packages.
-const NAMED_IN: &[&str] = &["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
 
 /// Folders above a workspace that are searched for its packages.
 const MAX_FOLDERS_ABOVE: usize = 32;
