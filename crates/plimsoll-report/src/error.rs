@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// A report that cannot be written, or a bill of materials that cannot be read.
+/// A report that cannot be written, or a bill of materials or a report that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The output took no more bytes.
@@ -32,24 +32,30 @@ pub enum Error {
         found: String,
     },
     /// The input gave no more bytes.
-    #[error("cannot read SBOM `{name}`")]
+    #[error("cannot read {what} `{name}`")]
     Read {
+        /// `SBOM` or `report`.
+        what: &'static str,
         /// What the person typed.
         name: String,
         /// What the input said.
         source: io::Error,
     },
-    /// Larger than [`crate::MAX_SBOM_BYTES`].
-    #[error("cannot read SBOM `{name}`: expected at most {limit_bytes} bytes, found more")]
+    /// Larger than [`crate::MAX_SBOM_BYTES`] or [`crate::MAX_REPORT_BYTES`].
+    #[error("cannot read {what} `{name}`: expected at most {limit_bytes} bytes, found more")]
     TooLarge {
+        /// `SBOM` or `report`.
+        what: &'static str,
         /// What the person typed.
         name: String,
         /// The limit.
         limit_bytes: u64,
     },
     /// No JSON, or JSON in which a field has another shape than its format gives it.
-    #[error("cannot read SBOM `{name}`: expected {expected}")]
+    #[error("cannot read {what} `{name}`: expected {expected}")]
     Syntax {
+        /// `SBOM` or `report`.
+        what: &'static str,
         /// What the person typed.
         name: String,
         /// What was expected: `JSON`, `CycloneDX JSON`, `SPDX JSON`.
@@ -63,6 +69,38 @@ pub enum Error {
         /// What the person typed.
         name: String,
         /// What it is instead.
+        found: String,
+    },
+    /// No JSON report, or one of another version.
+    #[error(
+        "cannot read report `{name}`: expected a JSON report of Plimsoll or Trivy, `SchemaVersion` 2, found {found}"
+    )]
+    UnknownReport {
+        /// What the person typed.
+        name: String,
+        /// What it is instead.
+        found: String,
+    },
+    /// A report in which a field has another shape than the format gives it.
+    #[error("cannot read report `{name}`: expected something else at `{place}`")]
+    Shape {
+        /// What the person typed.
+        name: String,
+        /// The field: `Results[2].Vulnerabilities[0].Severity`.
+        place: String,
+        /// What was expected, and what was found.
+        source: serde_json::Error,
+    },
+    /// A report in which a value means nothing in its place.
+    #[error("cannot read report `{name}`: expected {expected} at `{place}`, found {found}")]
+    Meaning {
+        /// What the person typed.
+        name: String,
+        /// The field: `Results[2].Packages[0].Plimsoll.Index`.
+        place: String,
+        /// What was expected.
+        expected: &'static str,
+        /// What was found.
         found: String,
     },
 }

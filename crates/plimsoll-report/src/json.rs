@@ -12,6 +12,9 @@
 //! Source: Trivy 0.6x, the Go types `Report`, `Result`, `DetectedVulnerability`, `Package`, and trivy-db's
 //! `Vulnerability`.
 
+mod advice;
+mod modified;
+mod own;
 mod package;
 mod vulnerability;
 
@@ -20,18 +23,18 @@ pub(crate) use vulnerability::primary_url;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use plimsoll_model::{
-    ArtifactKind, DatabaseInfo, Gap, Inventory, LayerInfo, Scan, Severity, SeverityCounts, Verdict,
-};
+use plimsoll_model::{ArtifactKind, Inventory, LayerInfo, Scan, Severity};
 use serde::Serialize;
 
 use crate::facts::failed_rules;
 use crate::format::{ReportFormat, write_document};
 use crate::targets::{self, Target, family};
 use crate::{Error, VERSION};
+use own::{JsonGap, OwnReport};
+use vulnerability::Said;
 
 /// `SchemaVersion` of Trivy's report.
-const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// The format's entry.
 pub(crate) const FORMAT: ReportFormat = ReportFormat {
@@ -123,132 +126,13 @@ struct TargetResult<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     vulnerabilities: Vec<vulnerability::JsonVulnerability<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    experimental_modified_findings: Vec<vulnerability::ModifiedFinding<'a>>,
-}
-
-/// What Trivy's report has no place for.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct OwnReport<'a> {
-    version: &'a str,
-    verdict: Verdict,
-    rules: &'a [String],
-    failures: Vec<JsonFailure<'a>>,
-    counts: Counts,
-    ignored_unfixed: Counts,
-    undetermined: Vec<JsonUndetermined<'a>>,
-    not_affected: Vec<JsonNotAffected<'a>>,
-    gaps: Vec<JsonGap<'a>>,
-    database: Database<'a>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    manifest_digest: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    platform: Option<String>,
-    #[serde(rename = "OS", skip_serializing_if = "Option::is_none")]
-    os: Option<OwnOs<'a>>,
-    packages: usize,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct OwnOs<'a> {
-    #[serde(rename = "ID")]
-    id: &'a str,
-    #[serde(rename = "VersionID")]
-    version_id: &'a str,
-    pretty_name: &'a str,
-    codename: &'a str,
-    path: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Database<'a> {
-    digest: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    updated_at: &'a str,
-    newest_advisory: &'a str,
-    advisories: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct JsonFailure<'a> {
-    rule: &'a str,
-    #[serde(rename = "VulnerabilityID")]
-    vulnerability_id: &'a str,
-    pkg_name: &'a str,
-    installed_version: &'a str,
-    severity: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct JsonUndetermined<'a> {
-    #[serde(rename = "VulnerabilityID")]
-    vulnerability_id: &'a str,
-    advisory: &'a str,
-    pkg_name: &'a str,
-    installed_version: &'a str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pkg_path: String,
-    reason: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct JsonNotAffected<'a> {
-    #[serde(rename = "VulnerabilityID")]
-    vulnerability_id: &'a str,
-    advisory: &'a str,
-    pkg_name: &'a str,
-    installed_version: &'a str,
-    reason: &'a str,
-    overruled: &'a [String],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct JsonGap<'a> {
-    reporter: &'a str,
-    reason: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    path: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    place: &'a str,
-    #[serde(rename = "DiffID", skip_serializing_if = "Option::is_none")]
-    diff_id: Option<&'a str>,
-}
-
-/// A number for every severity, those of zero too, so that a reader needs no default.
-#[derive(Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-struct Counts {
-    critical: usize,
-    high: usize,
-    medium: usize,
-    low: usize,
-    negligible: usize,
-    unknown: usize,
-}
-
-impl From<SeverityCounts> for Counts {
-    fn from(counts: SeverityCounts) -> Self {
-        Self {
-            critical: counts.critical,
-            high: counts.high,
-            medium: counts.medium,
-            low: counts.low,
-            negligible: counts.negligible,
-            unknown: counts.unknown,
-        }
-    }
+    experimental_modified_findings: Vec<modified::ModifiedFinding<'a>>,
 }
 
 fn report<'a>(scan: &'a Scan, version: &'a str) -> Report<'a> {
     let inventory = &scan.inventory;
     let (image_config, config_gap) = image_config(&inventory.artifact.config);
-    let mut plimsoll = own(scan, version);
+    let mut plimsoll = own::own(scan, version);
     let failed_rules = failed_rules(scan);
     plimsoll.gaps.extend(config_gap);
     Report {
@@ -274,22 +158,23 @@ fn result<'a>(scan: &'a Scan, failed_rules: &FailedRules<'a>, target: Target) ->
         packages: target
             .packages
             .iter()
-            .filter_map(|&index| scan.inventory.packages.get(index))
-            .map(|package| package::package(&scan.inventory, package))
+            .filter_map(|&index| {
+                Some(package::package(&scan.inventory, index, scan.inventory.packages.get(index)?))
+            })
             .collect(),
         vulnerabilities: target
             .findings
             .iter()
-            .filter_map(|index| {
-                vulnerability::vulnerability(scan, scan.findings.get(*index)?, failed_rules.get(index))
+            .filter_map(|&index| {
+                let said = Said {
+                    index,
+                    failed_rules: failed_rules.get(&index).cloned().unwrap_or_default(),
+                    ruling: scan.decision.ruling(index),
+                };
+                vulnerability::vulnerability(scan, scan.findings.get(index)?, said)
             })
             .collect(),
-        experimental_modified_findings: scan
-            .not_affected
-            .iter()
-            .filter(|not| target.packages.binary_search(&not.package).is_ok())
-            .filter_map(|not| vulnerability::not_affected(scan, not))
-            .collect(),
+        experimental_modified_findings: modified::of_target(scan, &target.packages),
         target: target.name,
         kind: target.report_type,
     }
@@ -311,13 +196,7 @@ fn image_config(text: &str) -> (Option<serde_json::Value>, Option<JsonGap<'stati
     if let Ok(value) = serde_json::from_str(text) {
         return (Some(value), None);
     }
-    let gap = JsonGap {
-        reporter: "report",
-        reason: "expected the image config to be JSON, found another text: it is left out",
-        path: "",
-        place: "",
-        diff_id: None,
-    };
+    let gap = JsonGap::of_report("expected the image config to be JSON, found another text: it is left out");
     (None, Some(gap))
 }
 
@@ -341,80 +220,6 @@ fn metadata(inventory: &Inventory, image_config: Option<serde_json::Value>) -> M
                 created_by,
             })
             .collect(),
-    }
-}
-
-fn own<'a>(scan: &'a Scan, version: &'a str) -> OwnReport<'a> {
-    let DatabaseInfo { digest, updated, newest_advisory, advisories } = &scan.database;
-    let artifact = &scan.inventory.artifact;
-    let package = |index: usize| scan.inventory.packages.get(index);
-    OwnReport {
-        version,
-        verdict: scan.decision.verdict,
-        rules: &scan.decision.rules,
-        failures: scan
-            .decision
-            .failures()
-            .filter_map(|(index, ruling)| {
-                let finding = scan.findings.get(index)?;
-                let package = finding.packages.first().and_then(|&index| package(index))?;
-                Some(JsonFailure {
-                    rule: &ruling.rule,
-                    vulnerability_id: &finding.id,
-                    pkg_name: &package.name,
-                    installed_version: &package.version,
-                    severity: finding.severity.severity.as_str(),
-                })
-            })
-            .collect(),
-        counts: scan.decision.counts.into(),
-        ignored_unfixed: scan.decision.ignored_unfixed.into(),
-        undetermined: scan
-            .undetermined
-            .iter()
-            .map(|item| JsonUndetermined {
-                vulnerability_id: &item.id,
-                advisory: &item.advisory,
-                pkg_name: package(item.package).map_or("", |package| &package.name),
-                installed_version: package(item.package).map_or("", |package| &package.version),
-                pkg_path: package(item.package).map(package::file_path).unwrap_or_default(),
-                reason: &item.reason,
-            })
-            .collect(),
-        not_affected: scan
-            .not_affected
-            .iter()
-            .map(|not| JsonNotAffected {
-                vulnerability_id: &not.id,
-                advisory: &not.advisory,
-                pkg_name: package(not.package).map_or("", |package| &package.name),
-                installed_version: package(not.package).map_or("", |package| &package.version),
-                reason: &not.reason,
-                overruled: &not.overruled,
-            })
-            .collect(),
-        gaps: scan.inventory.gaps.iter().chain(&scan.match_gaps).map(gap).collect(),
-        database: Database { digest, updated_at: updated, newest_advisory, advisories: *advisories },
-        manifest_digest: &artifact.manifest_digest,
-        platform: artifact.platform.as_ref().map(ToString::to_string),
-        os: scan.inventory.os.as_ref().map(|os| OwnOs {
-            id: &os.id,
-            version_id: &os.version_id,
-            pretty_name: &os.pretty_name,
-            codename: &os.codename,
-            path: &os.path,
-        }),
-        packages: scan.inventory.packages.len(),
-    }
-}
-
-fn gap(gap: &Gap) -> JsonGap<'_> {
-    JsonGap {
-        reporter: &gap.reporter,
-        reason: &gap.reason,
-        path: &gap.path,
-        place: &gap.place,
-        diff_id: gap.diff_id.as_deref(),
     }
 }
 

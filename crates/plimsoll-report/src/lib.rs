@@ -57,7 +57,10 @@ pub use error::Error;
 pub use explanation::{status_words, write_explanation};
 pub use format::{AwsAccount, FORMATS, GithubCommit, Report, ReportFormat, format_named};
 pub use json::write_json;
-pub use read::{MAX_SBOM_BYTES, os_from_purl, package_from_purl, read_sbom};
+pub use read::{
+    MAX_REPORT_BYTES, MAX_SBOM_BYTES, StoredScan, Writer, os_from_purl, package_from_purl, read_sbom,
+    read_scan,
+};
 pub use spdx::write_spdx;
 pub use table::{TableOptions, write_table};
 pub use terminal::printable;

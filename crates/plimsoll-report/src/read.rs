@@ -1,4 +1,4 @@
-//! Bills of materials to inventories: CycloneDX 1.x and SPDX 2.x, JSON.
+//! Bills of materials to inventories: CycloneDX 1.x and SPDX 2.x, JSON; and [JSON reports to scans](report).
 //!
 //! An SBOM gives the findings that the image gives only when more than name and version survive: the source package,
 //! the epoch, the distribution release, the modularity label. Each producer has its own place for them; those of
@@ -11,6 +11,7 @@ mod collect;
 mod cyclonedx;
 mod lenient;
 mod purl;
+mod report;
 mod source;
 mod spdx;
 
@@ -23,6 +24,7 @@ use crate::Error;
 use lenient::{One, Text};
 
 pub use purl::{os_from_purl, package_from_purl};
+pub use report::{MAX_REPORT_BYTES, StoredScan, Writer, read_scan};
 
 /// Largest SBOM that is read, in bytes.
 pub const MAX_SBOM_BYTES: u64 = 256 << 20;
@@ -35,10 +37,10 @@ pub const MAX_SBOM_BYTES: u64 = 256 << 20;
 /// # Errors
 /// [`Error::Read`], [`Error::TooLarge`], [`Error::Syntax`], [`Error::UnknownFormat`].
 pub fn read_sbom(input: &mut dyn Read, name: &str) -> Result<Inventory, Error> {
-    let text = read_bounded(input, name, MAX_SBOM_BYTES)?;
+    let text = read_bounded(input, "SBOM", name, MAX_SBOM_BYTES)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let probe: Probe = match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => parse(text, name, "JSON")?,
+        Some(b'{') => parse(text, "SBOM", name, "JSON")?,
         first => return Err(unknown(name, not_json(text, first.copied()))),
     };
     if let Some(kind) = kind(&probe.bom_format, &probe.spec_version, &probe.spdx_version) {
@@ -50,15 +52,20 @@ pub fn read_sbom(input: &mut dyn Read, name: &str) -> Result<Inventory, Error> {
     }
 }
 
-fn read_bounded(input: &mut dyn Read, name: &str, limit_bytes: u64) -> Result<Vec<u8>, Error> {
+fn read_bounded(
+    input: &mut dyn Read,
+    what: &'static str,
+    name: &str,
+    limit_bytes: u64,
+) -> Result<Vec<u8>, Error> {
     let mut text = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "behind `take`")]
     let read = input.take(limit_bytes + 1).read_to_end(&mut text);
-    let read = read.map_err(|source| Error::Read { name: name.to_owned(), source })?;
+    let read = read.map_err(|source| Error::Read { what, name: name.to_owned(), source })?;
     if u64::try_from(read).is_ok_and(|read| read <= limit_bytes) {
         Ok(text)
     } else {
-        Err(Error::TooLarge { name: name.to_owned(), limit_bytes })
+        Err(Error::TooLarge { what, name: name.to_owned(), limit_bytes })
     }
 }
 
@@ -118,6 +125,18 @@ fn kind(bom_format: &Text, spec_version: &Text, spdx_version: &Text) -> Option<K
 }
 
 impl Probe {
+    /// What a document without the `SchemaVersion` of a report is.
+    fn found_instead_of_a_report(&self) -> String {
+        match kind(&self.bom_format, &self.spec_version, &self.spdx_version) {
+            Some(Kind::CycloneDx(_)) => "a CycloneDX document".to_owned(),
+            Some(Kind::Spdx(_)) => "an SPDX document".to_owned(),
+            None if !self.predicate_type.as_str().is_empty() => {
+                format!("an attestation of `{}`", shortened(self.predicate_type.as_str()))
+            }
+            None => "JSON without `SchemaVersion`".to_owned(),
+        }
+    }
+
     fn found(&self) -> String {
         if !self.payload_type.as_str().is_empty() {
             "a DSSE envelope: give the statement that its payload holds".to_owned()
@@ -138,18 +157,18 @@ fn read_as(kind: &Kind, text: &[u8], name: &str, wrapped: bool) -> Result<Invent
         Kind::CycloneDx(version) if version.starts_with("1.") => {
             let what = "CycloneDX JSON";
             let document = if wrapped {
-                parse::<Statement<cyclonedx::Document>>(text, name, what)?.predicate.0
+                parse::<Statement<cyclonedx::Document>>(text, "SBOM", name, what)?.predicate.0
             } else {
-                Some(parse(text, name, what)?)
+                Some(parse(text, "SBOM", name, what)?)
             };
             Ok(cyclonedx::inventory(document.unwrap_or_default(), name))
         }
         Kind::Spdx(version) if version.starts_with("SPDX-2.") => {
             let what = "SPDX JSON";
             let document = if wrapped {
-                parse::<Statement<spdx::Document>>(text, name, what)?.predicate.0
+                parse::<Statement<spdx::Document>>(text, "SBOM", name, what)?.predicate.0
             } else {
-                Some(parse(text, name, what)?)
+                Some(parse(text, "SBOM", name, what)?)
             };
             Ok(spdx::inventory(document.unwrap_or_default(), name))
         }
@@ -164,9 +183,15 @@ struct Statement<T> {
     predicate: One<T>,
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], name: &str, expected: &'static str) -> Result<T, Error> {
+fn parse<'a, T: Deserialize<'a>>(
+    text: &'a [u8],
+    what: &'static str,
+    name: &str,
+    expected: &'static str,
+) -> Result<T, Error> {
     lenient::begin();
-    serde_json::from_slice(text).map_err(|source| Error::Syntax { name: name.to_owned(), expected, source })
+    let syntax = |source| Error::Syntax { what, name: name.to_owned(), expected, source };
+    serde_json::from_slice(text).map_err(syntax)
 }
 
 fn unknown(name: &str, found: String) -> Error {

@@ -71,32 +71,54 @@ fn aggregates(kind: PackageKind) -> bool {
     matches!(kind, PackageKind::Gem | PackageKind::Maven | PackageKind::Npm | PackageKind::PyPi)
 }
 
-/// The type of what a lock file lists, by the cataloger that read it; `None` for what is installed.
+/// The types of what lock files list: the cataloger that reads them, the type, and the kind of their packages.
 ///
 /// Source: Trivy, `LangType` constants of its analysis types.
+const LOCK_TYPES: &[(&str, &str, PackageKind)] = &[
+    ("npm-lock", "npm", PackageKind::Npm),
+    ("yarn-lock", "yarn", PackageKind::Npm),
+    ("pnpm-lock", "pnpm", PackageKind::Npm),
+    ("pip-requirements", "pip", PackageKind::PyPi),
+    ("pipfile-lock", "pipenv", PackageKind::PyPi),
+    ("poetry-lock", "poetry", PackageKind::PyPi),
+    ("uv-lock", "uv", PackageKind::PyPi),
+    ("pdm-lock", "pdm", PackageKind::PyPi),
+    ("pylock", "pylock", PackageKind::PyPi),
+    ("cargo-lock", "cargo", PackageKind::Cargo),
+    ("go-mod", "gomod", PackageKind::Golang),
+    ("maven-pom", "pom", PackageKind::Maven),
+    ("gradle-lock", "gradle", PackageKind::Maven),
+    ("gemfile-lock", "bundler", PackageKind::Gem),
+    ("composer-lock", "composer", PackageKind::Composer),
+    ("nuget-lock", "nuget", PackageKind::NuGet),
+    ("mix-lock", "hex", PackageKind::Hex),
+    ("pubspec-lock", "pub", PackageKind::Pub),
+    ("swift-resolved", "swift", PackageKind::Swift),
+];
+
+/// The type of what a lock file lists, by the cataloger that read it; `None` for what is installed.
 fn lock_type(cataloger: &str) -> Option<&'static str> {
-    Some(match cataloger {
-        "npm-lock" => "npm",
-        "yarn-lock" => "yarn",
-        "pnpm-lock" => "pnpm",
-        "pip-requirements" => "pip",
-        "pipfile-lock" => "pipenv",
-        "poetry-lock" => "poetry",
-        "uv-lock" => "uv",
-        "pdm-lock" => "pdm",
-        "pylock" => "pylock",
-        "cargo-lock" => "cargo",
-        "go-mod" => "gomod",
-        "maven-pom" => "pom",
-        "gradle-lock" => "gradle",
-        "gemfile-lock" => "bundler",
-        "composer-lock" => "composer",
-        "nuget-lock" => "nuget",
-        "mix-lock" => "hex",
-        "pubspec-lock" => "pub",
-        "swift-resolved" => "swift",
-        _ => return None,
-    })
+    LOCK_TYPES.iter().find(|(name, ..)| *name == cataloger).map(|(_, lock_type, _)| *lock_type)
+}
+
+/// The cataloger of a lock file, by its type: undoes [`lock_type`].
+pub(crate) fn lock_cataloger(report_type: &str) -> Option<&'static str> {
+    LOCK_TYPES.iter().find(|(_, lock_type, _)| *lock_type == report_type).map(|(cataloger, ..)| *cataloger)
+}
+
+/// The kind of the packages of a target, by its type, for packages without a package URL.
+pub(crate) fn kind_of_report_type(report_type: &str, is_os: bool) -> Option<PackageKind> {
+    if is_os {
+        return Some(match report_type {
+            "debian" | "ubuntu" => PackageKind::Deb,
+            "alpine" | "chainguard" | "minimos" | "wolfi" => PackageKind::Apk,
+            "arch" => PackageKind::Alpm,
+            _ => PackageKind::Rpm,
+        });
+    }
+    let lock = LOCK_TYPES.iter().find(|(_, lock_type, _)| *lock_type == report_type).map(|(.., kind)| *kind);
+    let installed = PackageKind::ALL.iter().copied().find(|kind| kind.report_type() == report_type);
+    lock.or(installed.filter(|kind| !kind.is_os()))
 }
 
 fn target(inventory: &Inventory, kind: Option<PackageKind>, path: &str) -> Target {

@@ -49,16 +49,30 @@ pub(super) struct JsonPackage<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct OwnPackage<'a> {
+    /// Its number among the report's packages, by which other places of the report name it.
+    index: usize,
     cataloger: &'a str,
     /// The file that says so; for an OS package the package database.
     #[serde(skip_serializing_if = "str::is_empty")]
     path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     inner_path: Option<&'a str>,
+    /// The source package, where it is another than the package itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<JsonSource<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<OwnLayer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     introduced_in: Option<OwnLayer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<JsonOwner<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JsonSource<'a> {
+    name: &'a str,
+    version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -100,7 +114,7 @@ pub(super) struct JsonOwner<'a> {
     version: &'a str,
 }
 
-pub(super) fn package<'a>(inventory: &'a Inventory, package: &'a Package) -> JsonPackage<'a> {
+pub(super) fn package<'a>(inventory: &'a Inventory, index: usize, package: &'a Package) -> JsonPackage<'a> {
     let none = VersionParts { epoch: 0, version: "", release: "" };
     let (version, source, source_name) = if package.kind.is_os() {
         let (name, version) = package.source_or_self();
@@ -127,9 +141,15 @@ pub(super) fn package<'a>(inventory: &'a Inventory, package: &'a Package) -> Jso
         layer: layer(inventory, package),
         file_path: if package.kind.is_os() { String::new() } else { file_path(package) },
         plimsoll: OwnPackage {
+            index,
             cataloger: &package.cataloger,
             path: &package.path,
             inner_path: package.inner_path.as_deref(),
+            source: package
+                .source
+                .as_ref()
+                .map(|source| JsonSource { name: &source.name, version: &source.version }),
+            layer: package.layer.as_ref().map(own_layer),
             introduced_in: package.introduced_in.as_ref().map(own_layer),
             owner: package.owner.as_ref().map(owner),
         },

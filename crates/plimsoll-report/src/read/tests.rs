@@ -348,7 +348,7 @@ fn hostile_documents_neither_panic_nor_grow() {
 
 #[test]
 fn an_input_above_the_limit_is_refused_before_it_is_read() {
-    let error = read_bounded(&mut std::io::repeat(b' '), "endless", 1000).unwrap_err();
+    let error = read_bounded(&mut std::io::repeat(b' '), "SBOM", "endless", 1000).unwrap_err();
     assert_eq!(error.to_string(), "cannot read SBOM `endless`: expected at most 1000 bytes, found more");
-    assert_eq!(read_bounded(&mut &b"1234"[..], "exact", 4).unwrap(), b"1234");
+    assert_eq!(read_bounded(&mut &b"1234"[..], "SBOM", "exact", 4).unwrap(), b"1234");
 }
