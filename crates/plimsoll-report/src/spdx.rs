@@ -323,7 +323,9 @@ mod tests {
 
     #[test]
     fn it_is_read_as_the_inventory_that_it_was_written_from() {
-        let scan = sample::scan();
+        let mut scan = sample::scan();
+        scan.inventory.packages[8].direct = Some(true);
+        scan.inventory.packages[9].direct = Some(false);
         let read = crate::read_sbom(&mut text(&scan).as_bytes(), "a").unwrap();
         let key = |package: &Package| {
             (
@@ -332,6 +334,7 @@ mod tests {
                 package.version.clone(),
                 package.path.clone(),
                 package.source.clone(),
+                package.direct,
             )
         };
         let mut one: Vec<_> = read.packages.iter().map(key).collect();
