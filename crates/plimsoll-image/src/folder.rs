@@ -10,6 +10,7 @@ use plimsoll_catalog::{Catalog, Cataloger, Entry, ImageFile};
 use crate::error::Error;
 use crate::layer::{FileCatalog, LayerCatalog, LayerGap, LayerReader};
 use crate::links::resolve;
+use crate::path_hash::PathHash;
 use crate::spool::Content;
 
 /// `open(2)`: fail on a symbolic link, do not wait for a FIFO's writer.
@@ -75,6 +76,7 @@ pub(crate) fn walk_folder(root: &Path, reader: &LayerReader<'_>) -> Result<Layer
         }
     }
     for path in links {
+        keep_link(root, &path, reader, &mut out);
         link(root, &path, reader, &mut out);
     }
     Ok(finish(out))
@@ -98,11 +100,24 @@ pub(crate) fn walk_file(place: &Path, reader: &LayerReader<'_>) -> Result<LayerC
 fn finish(mut out: LayerCatalog) -> LayerCatalog {
     out.files.sort_by(|a, b| (&a.path, &a.cataloger).cmp(&(&b.path, &b.cataloger)));
     out.gaps.sort();
+    out.symlinks.sort();
+    out.covers.sort_unstable();
     out
 }
 
 fn layer_gap(path: &str, reason: String) -> LayerGap {
     LayerGap { path: path.to_owned(), reporter: "folder".to_owned(), reason }
+}
+
+/// Keeps a link between Node's packages, which the fold asks for; no other is asked for in a folder.
+fn keep_link(root: &Path, path: &str, reader: &LayerReader<'_>, out: &mut LayerCatalog) {
+    if !path.contains("node_modules/") || out.symlinks.len() >= reader.limits.symlinks {
+        return;
+    }
+    if let Ok(target) = fs::read_link(root.join(path)) {
+        out.covers.push(PathHash::of(path).0);
+        out.symlinks.push((path.to_owned(), target.to_string_lossy().into_owned()));
+    }
 }
 
 /// A link that stands where a cataloger looks, to a file that none wants under its own name.

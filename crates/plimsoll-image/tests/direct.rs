@@ -3,10 +3,11 @@
 mod support;
 
 use plimsoll_catalog::CATALOGERS;
-use plimsoll_image::{Options, catalog_image};
+use plimsoll_image::{Options, catalog_folder, catalog_image};
+use plimsoll_model::Inventory;
 use plimsoll_oci::Source;
 use plimsoll_testkit::image::ImageBuilder;
-use support::{Memory, options};
+use support::{Memory, options, temporary_folder};
 
 /// Packages with their folders, and whether their application names them; a line a package.
 fn check(text: &str, expected: &[&str]) {
@@ -15,6 +16,10 @@ fn check(text: &str, expected: &[&str]) {
     let source = Memory::new(&ImageBuilder::from_text(text).build());
     let inventory =
         catalog_image(Source::Layers(Box::new(source)), &options).expect("an image in memory can be had");
+    assert_eq!(told(&inventory), expected);
+}
+
+fn told(inventory: &Inventory) -> Vec<String> {
     let mut found: Vec<String> = inventory
         .packages
         .iter()
@@ -28,7 +33,7 @@ fn check(text: &str, expected: &[&str]) {
         })
         .collect();
     found.sort();
-    assert_eq!(found, expected);
+    found
 }
 
 fn package(folder: &str, version: &str) -> String {
@@ -112,4 +117,28 @@ fn names_that_lead_out_of_the_folder_find_nothing() {
         package("other/node_modules/a", "1.0.0"),
     ];
     check(&text.concat(), &["other/node_modules/a 1.0.0 unknown"]);
+}
+
+#[test]
+fn in_a_folder_the_links_of_pnpm_lead_there_too() {
+    let root = temporary_folder("direct");
+    let write = |path: &str, text: &str| {
+        let place = root.join(path);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, text).unwrap();
+    };
+    write("package.json", r#"{"dependencies":{"a":"1"}}"#);
+    for name in ["a", "b"] {
+        let path = format!("node_modules/.pnpm/{name}@1.0.0/node_modules/{name}/package.json");
+        write(&path, &format!(r#"{{"name":"{name}","version":"1.0.0"}}"#));
+    }
+    std::os::unix::fs::symlink(".pnpm/a@1.0.0/node_modules/a", root.join("node_modules/a")).unwrap();
+    let spool = std::env::temp_dir();
+    let inventory = catalog_folder(&root, &Options { catalogers: CATALOGERS, ..options(&spool) }).unwrap();
+    let expected = [
+        "node_modules/.pnpm/a@1.0.0/node_modules/a 1.0.0 direct",
+        "node_modules/.pnpm/b@1.0.0/node_modules/b 1.0.0 transitive",
+    ];
+    assert_eq!(told(&inventory), expected);
+    std::fs::remove_dir_all(root).unwrap();
 }
