@@ -61,6 +61,8 @@ pub(crate) enum Action {
     Db(DbArgs),
     /// Say why a flaw holds for a package, or does not.
     Explain(ExplainArgs),
+    /// Check a policy, try it on stored reports, say which rule decided.
+    Policy(PolicyArgs),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
 }
@@ -193,6 +195,57 @@ pub(crate) struct ExplainArgs {
     pub(crate) ca_cert: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) action: PolicyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyAction {
+    /// Read policy and waivers as a scan would, and list what they ask.
+    Check(GateArgs),
+    /// Judge stored reports anew; exit with status 1 where one fails.
+    #[command(after_help = "\
+A report is the JSON of `plimsoll scan --format json`. What VEX statements had
+settled in it stays settled; waivers and rules are those given now.
+
+  plimsoll policy test --policy production reports/*.json
+  plimsoll policy test --as-of 2026-03-31 report.json")]
+    Test {
+        #[command(flatten)]
+        gate: GateArgs,
+        /// Stored reports.
+        #[arg(value_name = "REPORT", required = true)]
+        reports: Vec<PathBuf>,
+        /// How it is written.
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        format: TextOrJson,
+    },
+    /// Say of each finding of a stored report which rule, waiver or VEX statement decides it.
+    Explain {
+        #[command(flatten)]
+        gate: GateArgs,
+        /// A stored report.
+        #[arg(value_name = "REPORT")]
+        report: PathBuf,
+        /// Of these findings alone: IDs, aliases or names of packages.
+        #[arg(value_name = "CVE|PACKAGE")]
+        only: Vec<String>,
+        /// How it is written.
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        format: TextOrJson,
+    },
+    /// Print a preset, to be read or copied.
+    Show {
+        /// Its name.
+        #[arg(value_name = "PRESET")]
+        name: String,
+    },
+    /// List the fields that a condition may name.
+    Fields,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use plimsoll_gate::{Context, Field, Flags, InputError, PRESETS, Policy, Waivers};
-use plimsoll_model::{Finding, Gap, Notice, NoticeKind, Scan};
+use plimsoll_model::{Finding, Gap, Notice, NoticeKind, Scan, SuppressionKind};
 
 use crate::args::GateArgs;
 use crate::environment::Environment;
@@ -80,6 +80,19 @@ impl Gate {
             now: arguments.as_of.map_or(environment.now, |as_of| as_of.0),
             is_shifted: arguments.as_of.is_some(),
         })
+    }
+
+    /// Decides about a scan that another gate decided about: that one's rules and waivers are forgotten. What VEX
+    /// statements settled stays settled.
+    pub(crate) fn judge_anew(&self, scan: &mut Scan) -> Result<(), Failure> {
+        let suppressed = std::mem::take(&mut scan.suppressed);
+        let (settled, dropped): (Vec<_>, Vec<_>) =
+            suppressed.into_iter().partition(|one| one.kind == SuppressionKind::Vex);
+        scan.suppressed = settled;
+        scan.findings.extend(dropped.into_iter().map(|one| one.finding));
+        scan.findings.sort_by(by_package);
+        scan.notices.retain(|notice| notice.kind.is_of_vex() || notice.kind == NoticeKind::NoBaseline);
+        self.judge(scan)
     }
 
     /// Decides about the findings of a scan.

@@ -10,10 +10,12 @@ mod exit;
 mod explain;
 mod gate;
 mod output;
+mod policy;
 mod progress;
 mod sbom;
 mod scan;
 mod settings;
+mod stored;
 mod target;
 mod update;
 mod updated;
@@ -51,6 +53,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Sbom(arguments) => sbom::run(arguments, &settings, environment, bars),
         Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
+        Action::Policy(arguments) => policy::run(arguments, &settings, environment),
         Action::Catalogers => catalogers::run(),
     }
 }
