@@ -92,17 +92,15 @@ fn rule_words(rule: &Rule) -> String {
 }
 
 fn waiver_words(waiver: &Waiver, gate: &Gate) -> String {
-    let mut text = waiver.covers.clone();
-    match waiver.last_day() {
-        Some(day) if waiver.is_expired(gate.now) => text.push_str(&format!(", ended on {day}")),
-        Some(day) => text.push_str(&format!(", until {day}")),
-        None => text.push_str(", without an end"),
-    }
-    let reason = waiver.reason.map(|reason| reason.as_str().to_owned());
-    for word in reason.into_iter().chain(Some(waiver.owner.clone())).filter(|word| !word.is_empty()) {
-        text.push_str(&format!(", {word}"));
-    }
-    format!("{text} ({})", waiver.origin)
+    let mut words = vec![waiver.covers.clone()];
+    words.push(match waiver.last_day() {
+        Some(day) if waiver.is_expired(gate.now) => format!("ended on {day}"),
+        Some(day) => format!("until {day}"),
+        None => "without an end".to_owned(),
+    });
+    words.extend(waiver.reason.map(|reason| reason.as_str().to_owned()));
+    words.extend(Some(waiver.owner.clone()).filter(|owner| !owner.is_empty()));
+    format!("{} ({})", words.join(", "), waiver.origin)
 }
 
 fn test(gate: &Gate, reports: &[impl AsRef<Path>], format: TextOrJson) -> Result<(String, Exit), Failure> {
@@ -176,13 +174,13 @@ fn explain(gate: &Gate, report: &Path, only: &[String], format: TextOrJson) -> R
     let mut rows: Vec<(&Finding, String, String)> = Vec::new();
     for (index, finding) in scan.findings.iter().enumerate() {
         let Some(ruling) = scan.decision.ruling(index) else { continue };
-        let mut why = match ruling.rule.as_str() {
+        let rule = match ruling.rule.as_str() {
             "" => "no rule holds".to_owned(),
             rule => format!("rule `{rule}`"),
         };
-        for more in [&ruling.reason].into_iter().chain(&ruling.notes).filter(|more| !more.is_empty()) {
-            why.push_str(&format!("; {more}"));
-        }
+        let more =
+            std::iter::once(&ruling.reason).chain(&ruling.notes).filter(|more| !more.is_empty()).cloned();
+        let why = std::iter::once(rule).chain(more).collect::<Vec<_>>().join("; ");
         let due = ruling.due.as_ref().map(|due| format!(", fails from {due} on")).unwrap_or_default();
         rows.push((finding, format!("{}{due}", ruling.outcome.as_str()), why));
     }
