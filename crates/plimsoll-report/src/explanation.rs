@@ -19,6 +19,9 @@ const COLUMNS: std::ops::RangeInclusive<usize> = 40..=200;
 /// Columns before what is said of a document.
 const INDENT: usize = 2;
 
+/// Characters of the day that a moment starts with, `2024-07-25T00:00:00Z`.
+const DAY_CHARS: usize = 10;
+
 /// Writes an explanation in lines of at most `columns` columns, which are brought into 40 to 200. The last line is
 /// `affected`, or begins with `not affected` or `undetermined`.
 pub fn write_explanation(explained: &Explained, inventory: &Inventory, columns: usize) -> String {
@@ -238,12 +241,16 @@ fn weight(finding: &Finding, ratings: &[RatingExplained], step: Option<&str>, or
         page.line(0, &text);
     }
     page.line(0, &format!("Risk: {}.{} of 100", finding.risk / 10, finding.risk % 10));
-    page.line(0, &format!("Fix: {}", fix_words(&finding.fix)));
+    page.line(0, &format!("Fix: {}", fix_words(finding)));
 }
 
-fn fix_words(fix: &FixState) -> String {
-    match fix {
-        FixState::Fixed(version) => format!("in {version}"),
+fn fix_words(finding: &Finding) -> String {
+    match &finding.fix {
+        FixState::Fixed(version) if finding.fixed_since.is_empty() => format!("in {version}"),
+        FixState::Fixed(version) => {
+            let since = &finding.fixed_since;
+            format!("in {version}, since {}", since.get(..DAY_CHARS).unwrap_or(since))
+        }
         FixState::NotFixed => "none is named".to_owned(),
         FixState::WillNotFix => status_words(AffectedStatus::WillNotFix).to_owned(),
         FixState::FixDeferred => status_words(AffectedStatus::FixDeferred).to_owned(),

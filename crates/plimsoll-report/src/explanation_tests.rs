@@ -142,6 +142,9 @@ fn a_debian_package_with_an_epoch_and_a_binary_rebuild() {
         .into_iter()
         .map(|mut one| {
             one.upstream = vec!["CVE-2024-1737".to_owned()];
+            one.published =
+                if one.id.starts_with("DSA-") { "2024-07-25T08:00:00Z" } else { "2024-07-23T15:15:00Z" }
+                    .to_owned();
             one
         })
         .collect(),
@@ -163,33 +166,33 @@ fn a_debian_package_with_an_epoch_and_a_binary_rebuild() {
         &database,
         "CVE-2024-1737",
         expect![[r#"
-        CVE-2024-1737 in bind9-host 1:9.18.24-1+b1 (source bind9 1:9.18.24-1)
+            CVE-2024-1737 in bind9-host 1:9.18.24-1+b1 (source bind9 1:9.18.24-1)
 
-        DEBIAN-CVE-2024-1737 (debian-tracker) on `bind9` of Debian:12: affected, fixed
-          in 1:9.18.28-1~deb12u1
-          1:9.18.24-1 >= 0: yes
-          1:9.18.24-1 < 1:9.18.28-1~deb12u1: yes
-          => in the range
+            DEBIAN-CVE-2024-1737 (debian-tracker) on `bind9` of Debian:12: affected, fixed
+              in 1:9.18.28-1~deb12u1
+              1:9.18.24-1 >= 0: yes
+              1:9.18.24-1 < 1:9.18.28-1~deb12u1: yes
+              => in the range
 
-        DSA-5734-1 (osv) on `bind9` of Debian:12: affected, fixed in 1:9.18.28-1~deb12u2
-          1:9.18.24-1 >= 0: yes
-          1:9.18.24-1 < 1:9.18.28-1~deb12u2: yes
-          => in the range
+            DSA-5734-1 (osv) on `bind9` of Debian:12: affected, fixed in 1:9.18.28-1~deb12u2
+              1:9.18.24-1 >= 0: yes
+              1:9.18.24-1 < 1:9.18.28-1~deb12u2: yes
+              => in the range
 
-        Severity of CVE-2024-1737: MEDIUM
-          * MEDIUM by debian (DEBIAN-CVE-2024-1737, of the package)
-          - HIGH 7.5 by nvd (CVE-2024-1737, in a table):
-            CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H
-          decided by `distribution`, the first to say anything in the order of trust:
-            distribution, ecosystem, cve, nvd, cisa-adp, ghsa, matched, any
-        EPSS: 0.043 % within 30 days, at least as much as 9.120 % of all CVEs
-        KEV: exploited, in CISA's catalogue since 2024-08-01, due 2024-08-22, used by
-          ransomware
-        Risk: 70.0 of 100
-        Fix: in 1:9.18.28-1~deb12u2
+            Severity of CVE-2024-1737: MEDIUM
+              * MEDIUM by debian (DEBIAN-CVE-2024-1737, of the package)
+              - HIGH 7.5 by nvd (CVE-2024-1737, in a table):
+                CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H
+              decided by `distribution`, the first to say anything in the order of trust:
+                distribution, ecosystem, cve, nvd, cisa-adp, ghsa, matched, any
+            EPSS: 0.043 % within 30 days, at least as much as 9.120 % of all CVEs
+            KEV: exploited, in CISA's catalogue since 2024-08-01, due 2024-08-22, used by
+              ransomware
+            Risk: 70.0 of 100
+            Fix: in 1:9.18.28-1~deb12u2, since 2024-07-25
 
-        affected
-    "#]],
+            affected
+        "#]],
     );
     check(
         &inventory,
