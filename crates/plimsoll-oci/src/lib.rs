@@ -3,7 +3,8 @@
 //! [`open`] finds the image that a [`Target`] names, verifies its manifest and config, and gives a [`Source`] whose
 //! layers are read as streams. Every byte with a known digest is compared with it before its end is reported.
 //!
-//! [`Repository`] reads and writes manifests and blobs of any kind, for artifacts that are no images.
+//! [`Repository`] reads and writes manifests and blobs of any kind, for artifacts that are no images, and lists what is
+//! attached to one.
 //!
 //! It unpacks nothing, writes no file, keeps no cache, and reads no clock; layers are given as they are
 //! stored, and decompressing them is the reader's. It does not read containerd's own store, and speaks to engines on
@@ -44,7 +45,7 @@ pub use options::{Options, Progress};
 pub use platform::parse_platform;
 pub use plimsoll_http::{ConnectionFailure, ProxyOptions, Secret};
 pub use reference::Reference;
-pub use registry::{BlobContent, RemoteManifest, Repository};
+pub use registry::{Artifact, ArtifactBlob, Attached, BlobContent, RemoteManifest, Repository, digest_tag};
 pub use source::{ImageSource, ImageStream, ResolvedImage, Source, StoredLayer};
 pub use target::Target;
 
@@ -89,6 +90,7 @@ pub fn fuzz_parsers(bytes: &[u8]) {
     let _ = manifest::parse(bytes, "", "fuzz");
     let _ = config::parse(bytes.to_vec(), "fuzz");
     let _ = docker_manifest::pick(bytes, None, "fuzz");
+    registry::fuzz_artifact(bytes);
     engine::fuzz_answer(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = text.parse::<Reference>();

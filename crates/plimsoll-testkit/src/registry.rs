@@ -1,6 +1,6 @@
 //! A registry on loopback, in memory, that can be told to misbehave.
 //!
-//! It serves what clients read: `/v2/`, manifests, blobs (with ranges), tags and the catalog, and a token server; and
+//! It serves what clients read: `/v2/`, manifests, blobs (with ranges), tags, referrers and the catalog, and a token server; and
 //! takes what they push: blobs in one go, blobs of other repositories, manifests whose blobs are there.
 
 mod answers;
@@ -12,6 +12,9 @@ use std::time::Duration;
 use crate::image::{BuiltImage, sha256};
 use crate::loopback::{Answer, Faults, Incoming, Loopback};
 use answers::{elsewhere, typed};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Whom the registry lets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +110,10 @@ struct State {
     read_only: bool,
     /// The digest that manifests are announced with, where it is not theirs.
     announced: Option<String>,
+    /// Whether it has no list of referrers, as registries before version 1.1 of the specification.
+    no_referrers: bool,
+    /// The most referrers on one page of their list; 0: all.
+    referrers_on_page: usize,
     /// What the next requests meet whose path contains the text.
     faults: Faults<Fault>,
     requests: Vec<Request>,
@@ -158,7 +165,45 @@ impl Registry {
         for layer in &image.layers {
             self.put_blob(repository, &layer.blob);
         }
-        self.put_manifest(repository, tag, "application/vnd.oci.image.manifest.v1+json", &image.manifest)
+        self.put_manifest(repository, tag, MANIFEST, &image.manifest)
+    }
+
+    /// Holds an artifact of one blob, whose subject is the manifest of this digest; gives the digest of its manifest.
+    pub fn attach(
+        &self,
+        repository: &str,
+        subject: &str,
+        artifact_type: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> String {
+        let empty = self.put_blob(repository, b"{}");
+        let blob = self.put_blob(repository, bytes);
+        let manifest = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": artifact_type,
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2},
+            "layers": [{"mediaType": media_type, "digest": blob, "size": bytes.len()}],
+            "subject": {"mediaType": MANIFEST, "digest": subject, "size": 1},
+        });
+        self.put_manifest(repository, "", MANIFEST, manifest.to_string().as_bytes())
+    }
+
+    /// Has no list of referrers from now on. What was attached is found under the tag that stands for its subject.
+    pub fn without_referrers(&self, repository: &str, subject: &str) {
+        let index = {
+            let mut state = self.state();
+            state.no_referrers = true;
+            state.referrers(repository, subject)
+        };
+        let index = answers::index(&index);
+        self.put_manifest(repository, &subject.replace(':', "-"), INDEX, index.as_bytes());
+    }
+
+    /// Gives lists of referrers in pages of this many.
+    pub fn referrers_on_page(&self, number: usize) {
+        self.state().referrers_on_page = number;
     }
 
     /// Holds a file outside of the registry's paths.

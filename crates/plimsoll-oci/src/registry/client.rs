@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    fn check_status(&self, response: &mut Response) -> Result<(), Error> {
+    pub(crate) fn check_status(&self, response: &mut Response) -> Result<(), Error> {
         let subject = || self.reference.to_string();
         let json_or_bytes = !response.is_web_page();
         match response.status {
@@ -505,7 +505,7 @@ fn basic(user: &str, password: &Secret) -> Secret {
 }
 
 /// Reads a small answer whole.
-fn read_bounded(
+pub(crate) fn read_bounded(
     body: impl Read,
     max_bytes: u64,
     what: &'static str,

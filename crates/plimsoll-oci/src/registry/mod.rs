@@ -3,6 +3,7 @@
 mod blob;
 mod challenge;
 mod client;
+mod referrers;
 mod repository;
 mod upload;
 
@@ -10,6 +11,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use self::blob::BlobReader;
+pub use self::referrers::{Artifact, ArtifactBlob, Attached, digest_tag};
 pub use self::repository::{RemoteManifest, Repository};
 pub use self::upload::BlobContent;
 
@@ -59,6 +61,12 @@ impl ImageSource for RegistryImage {
         let reader = BlobReader::new(&self.client, digest, layer.size_bytes, layer.urls.clone(), "layer");
         Ok(Box::new(reader.with_progress(self.progress.clone(), index)))
     }
+}
+
+/// Reads the manifest of an artifact, for fuzzing.
+pub(crate) fn fuzz_artifact(bytes: &[u8]) {
+    let digest = crate::verify::sha256(bytes);
+    let _ = referrers::artifact(bytes, digest, "fuzz");
 }
 
 /// Reads a challenge header, for fuzzing.

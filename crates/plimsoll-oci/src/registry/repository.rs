@@ -40,6 +40,10 @@ impl Repository {
         Self { client: Client::new(reference, options, Purpose::Push) }
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The reference it was opened by.
     pub fn reference(&self) -> &Reference {
         &self.client.reference

@@ -4,7 +4,9 @@
 
 use std::net::SocketAddr;
 
-use super::{Auth, Request, State};
+use serde_json::Value;
+
+use super::{Auth, INDEX, Request, State};
 use crate::image::sha256;
 use crate::loopback::{Answer, header, start_of};
 
@@ -76,6 +78,10 @@ impl State {
                 None => error(404, "MANIFEST_UNKNOWN"),
             };
         }
+        if let Some((name, subject)) = below.split_once("/referrers/").filter(|_| !self.no_referrers) {
+            let path = path.to_owned();
+            return self.page_of_referrers(name, subject, &path, &request.path);
+        }
         if let Some((name, digest)) = below.split_once("/blobs/") {
             let Some(bytes) = self.blobs.get(&format!("{name}@{digest}")) else {
                 return error(404, "BLOB_UNKNOWN");
@@ -87,6 +93,36 @@ impl State {
             return self.bytes(bytes, request);
         }
         error(404, "UNSUPPORTED")
+    }
+
+    /// Descriptors of the manifests whose subject is this one.
+    pub(super) fn referrers(&self, name: &str, subject: &str) -> Vec<Value> {
+        let of_name = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'));
+        let held = self.manifests.iter().filter(|(key, _)| of_name(key));
+        held.filter_map(|(_, (media_type, bytes))| {
+            let json: Value = serde_json::from_slice(bytes).ok()?;
+            (json["subject"]["digest"] == subject).then(|| {
+                serde_json::json!({
+                    "mediaType": media_type, "digest": sha256(bytes), "size": bytes.len(),
+                    "artifactType": json["artifactType"], "annotations": json["annotations"],
+                })
+            })
+        })
+        .collect()
+    }
+
+    /// Source: OCI distribution-spec 1.1, "Listing Referrers".
+    fn page_of_referrers(&self, name: &str, subject: &str, path: &str, asked: &str) -> Answer {
+        let all = self.referrers(name, subject);
+        let start = asked.split_once("?last=").and_then(|(_, last)| last.parse().ok()).unwrap_or(0);
+        let most = if self.referrers_on_page == 0 { all.len() } else { self.referrers_on_page };
+        let end = all.len().min(start + most);
+        let answer = typed(200, INDEX, index(all.get(start..end).unwrap_or_default()));
+        if end < all.len() {
+            answer.with("Link", &format!("<{path}?last={end}>; rel=\"next\""))
+        } else {
+            answer
+        }
     }
 
     /// Source: OCI distribution-spec 1.1, "Push".
@@ -128,7 +164,7 @@ impl State {
             if reference.contains(':') && reference != digest {
                 return error(400, "DIGEST_INVALID");
             }
-            let Ok(json) = serde_json::from_slice::<serde_json::Value>(&body) else {
+            let Ok(json) = serde_json::from_slice::<Value>(&body) else {
                 return error(400, "MANIFEST_INVALID");
             };
             let layers = json["layers"].as_array().cloned().unwrap_or_default();
@@ -218,6 +254,11 @@ impl State {
         let name = if by_post { "access_token" } else { "token" };
         typed(200, "application/json", format!(r#"{{"{name}":"token-{}","expires_in":300}}"#, self.tokens))
     }
+}
+
+/// An index of these descriptors.
+pub(super) fn index(manifests: &[Value]) -> String {
+    serde_json::json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string()
 }
 
 /// The header of HTTP Basic.
