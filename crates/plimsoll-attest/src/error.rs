@@ -58,6 +58,16 @@ pub enum Error {
         /// What was there.
         found: String,
     },
+    /// Bytes that are a signed envelope, and cannot be read.
+    #[error("cannot read the signed envelope `{subject}`: expected {expected}, found {found}")]
+    Envelope {
+        /// What the caller called it.
+        subject: String,
+        /// What an envelope has.
+        expected: &'static str,
+        /// What was there.
+        found: String,
+    },
     /// No signature of a trusted key.
     #[error("cannot trust `{subject}`: expected a signature by {trusted} of `{digest}`, found {found}")]
     Untrusted {
@@ -79,6 +89,9 @@ impl Error {
             Self::Key { found, .. } if found == super::key::ENCRYPTED => Some(
                 "take its passphrase off with `openssl pkey -in KEY -out PLAIN`, and keep that file where the secrets of the build are kept",
             ),
+            Self::Key { expected, .. } if expected.contains("P-256") => {
+                Some("`cosign generate-key-pair` makes such a pair, and `openssl genpkey -algorithm ed25519`")
+            }
             Self::Key { .. } => Some(
                 "make one with `openssl genpkey -algorithm ed25519`; its public half with `openssl pkey -pubout`",
             ),

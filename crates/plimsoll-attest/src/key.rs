@@ -17,7 +17,7 @@ use crate::Error;
 /// The bytes of a signature.
 pub const SIGNATURE_BYTES: usize = 64;
 /// The most public keys that are read from one text.
-const MAX_PUBLIC_KEYS: usize = 64;
+pub(crate) const MAX_PUBLIC_KEYS: usize = 64;
 /// How a key is told that needs a passphrase.
 pub(crate) const ENCRYPTED: &str = "an encrypted key";
 
@@ -206,21 +206,21 @@ fn wipe(bytes: &mut [u8]) {
 }
 
 /// The label of the first block.
-fn label(text: &str) -> Option<&str> {
+pub(crate) fn label(text: &str) -> Option<&str> {
     let start = text.find("-----BEGIN ")? + "-----BEGIN ".len();
     let line = text[start..].lines().next()?;
     line.trim_end().strip_suffix("-----")
 }
 
 /// The first block from its first line to its last, without what stands around it.
-fn block(text: &str) -> Option<&str> {
+pub(crate) fn block(text: &str) -> Option<&str> {
     let start = text.find("-----BEGIN ")?;
     let end_line = start + text[start..].find("-----END ")?;
     let end = text[end_line..].find('\n').map_or(text.len(), |at| end_line + at + 1);
     Some(&text[start..end])
 }
 
-fn describe(text: &str) -> String {
+pub(crate) fn describe(text: &str) -> String {
     let text = text.trim_start();
     let what = if text.is_empty() {
         "nothing"

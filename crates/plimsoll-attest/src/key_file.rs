@@ -61,7 +61,7 @@ pub fn write_key_pair(key: &PrivateKey, path: &Path) -> Result<PathBuf, Error> {
     Ok(public)
 }
 
-fn read(path: &Path) -> Result<(File, String), Error> {
+pub(crate) fn read(path: &Path) -> Result<(File, String), Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let mut text = String::new();

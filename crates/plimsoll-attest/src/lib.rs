@@ -5,6 +5,9 @@
 //! the PEM files that `openssl genpkey -algorithm ed25519` writes; claims have the layout that cosign calls simple
 //! signing, so that `cosign verify --key` and `openssl pkeyutl -verify -rawin` check them as well.
 //!
+//! An [`Envelope`] holds what others have signed, attestations above all; a [`VerifyingKey`] checks it, and may be
+//! ECDSA over P-256 as well, which cosign makes.
+//!
 //! It fetches nothing, keeps no passphrases, asks no transparency log, and knows no other kind of key.
 //!
 //! ```
@@ -20,13 +23,16 @@
 //! ```
 
 mod claim;
+mod envelope;
 mod error;
 mod key;
 mod key_file;
 mod signature_image;
 mod trust;
+mod verifying_key;
 
 pub use claim::{Claim, MAX_CLAIM_BYTES, SignedClaim};
+pub use envelope::{Envelope, MAX_ENVELOPE_BYTES};
 pub use error::Error;
 pub use key::{PrivateKey, PrivatePem, PublicKey, SIGNATURE_BYTES};
 pub use key_file::{PrivateKeyFile, read_private_key, read_public_keys, write_key_pair};
@@ -34,14 +40,17 @@ pub use signature_image::{
     CLAIM_MEDIA_TYPE, MAX_SIGNATURES, SIGNATURE_ANNOTATION, SignatureImage, SignatureLayer, signature_tag,
 };
 pub use trust::{Trust, Verified};
+pub use verifying_key::{VerifyingKey, read_verifying_keys};
 
 /// Gives foreign bytes to every parser of this crate, for fuzzing: none may panic or take without end.
 #[doc(hidden)]
 pub fn fuzz_parsers(bytes: &[u8]) {
     let _ = Claim::parse(bytes);
+    let _ = Envelope::find(bytes, "fuzz");
     let _ = SignatureImage::layers_of(bytes, "fuzz");
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = PrivateKey::from_pem(text, "fuzz");
         let _ = PublicKey::all_from_pem(text, "fuzz");
+        let _ = VerifyingKey::all_from_pem(text, "fuzz");
     }
 }
