@@ -77,10 +77,9 @@ impl Envelope {
             Ok(Outer { payload: Some(_), payload_type: Some(_), .. }) => {
                 serde_json::from_slice(bytes).map_err(shape)?
             }
-            Ok(_) => return Ok(None),
             Err(error) if error.is_data() => return Err(shape(error)),
-            // No JSON: whoever reads it as something else says so.
-            Err(_) => return Ok(None),
+            // Something else, or no JSON: whoever reads it as something else says so.
+            Ok(_) | Err(_) => return Ok(None),
         };
         if raw.signatures.len() > MAX_ENVELOPE_SIGNATURES {
             return Err(bad("at most 64 signatures", raw.signatures.len().to_string()));

@@ -29,9 +29,6 @@ const ATTESTATION_SUFFIX: &str = ".att";
 pub(crate) fn find(inventory: &Inventory, looking: &Looking<'_>, found: &mut Found) -> Result<(), Error> {
     let image = &inventory.artifact;
     let places = places(image)?;
-    if looking.offline {
-        return Err(Error::Offline { what: format!("what is attached to `{}`", image.name) });
-    }
     let mut search = Search {
         looking,
         digests: Subject::of(inventory).digests,
@@ -42,7 +39,7 @@ pub(crate) fn find(inventory: &Inventory, looking: &Looking<'_>, found: &mut Fou
         found,
     };
     for (name, (reference, digests)) in &places {
-        let failed = |source| Error::Registry { name: name.clone(), source };
+        let failed = |source| Error::Registry { name: name.clone(), source: Box::new(source) };
         let repository = Repository::open(reference, looking.reach);
         let mut attached: BTreeMap<Digest, Attached> = BTreeMap::new();
         let mut keep = |list: Vec<Attached>| {
@@ -92,7 +89,7 @@ pub(crate) fn find(inventory: &Inventory, looking: &Looking<'_>, found: &mut Fou
              believe",
             if number == 1 { " is" } else { "s are" }
         );
-        found.notice(name, text);
+        found.unverified(name, text);
     }
     Ok(())
 }
@@ -163,7 +160,7 @@ impl Search<'_> {
             }
             let bytes = repository
                 .read_blob(&blob.digest, blob.size_bytes, MAX_ENVELOPE_BYTES as u64)
-                .map_err(|source| Error::Registry { name: origin.clone(), source })?;
+                .map_err(|source| Error::Registry { name: origin.clone(), source: Box::new(source) })?;
             self.take(&bytes, origin, is_sure)?;
         }
         Ok(())
@@ -184,7 +181,8 @@ impl Search<'_> {
             Ok(Opened::Other(_)) => {}
             Ok(Opened::Refused { expected, found, is_sure: says_so }) => {
                 if is_sure || says_so {
-                    self.found.notice(origin, format!("is not taken: expected {expected}, found {found}"));
+                    self.found
+                        .unverified(origin, format!("is not taken: expected {expected}, found {found}"));
                 }
             }
             Err(Error::Document(plimsoll_vex::Error::UnknownFormat { .. })) if !is_sure => {}

@@ -68,7 +68,7 @@ pub enum Error {
         /// The image.
         name: String,
         /// The failure.
-        source: plimsoll_oci::Error,
+        source: Box<plimsoll_oci::Error>,
     },
     /// A repository's host.
     #[error("cannot read VEX repository `{url}`")]

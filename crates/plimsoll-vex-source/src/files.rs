@@ -44,7 +44,7 @@ pub(crate) fn find(path: &Path, keys: &[VerifyingKey], found: &mut Found) -> Res
                 found.notice(file.display().to_string(), format!("expected a VEX document, found {what}"));
             }
             Err(Error::Untrusted { name, expected, found: what }) => {
-                found.notice(name, format!("is not taken: expected {expected}, found {what}"));
+                found.unverified(name, format!("is not taken: expected {expected}, found {what}"));
             }
             done => done?,
         }
@@ -103,7 +103,10 @@ fn take(path: &Path, bytes: &[u8], keys: &[VerifyingKey], found: &mut Found) -> 
     match open(bytes, &name, &Rules { keys, must_be_signed: false, image: None })? {
         Opened::Document { document, is_verified, is_enveloped } => {
             if is_enveloped && !is_verified {
-                found.notice(&name, "its signature was not checked: `--vex-key FILE` says whom to believe");
+                found.unverified(
+                    &name,
+                    "its signature was not checked: `--vex-key FILE` says whom to believe",
+                );
             }
             if document.statements.is_empty() && document.problems.is_empty() {
                 found.notice(&name, "holds no statement");

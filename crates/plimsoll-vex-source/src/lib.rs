@@ -1,6 +1,6 @@
 //! Where VEX documents come from: files and folders, what is attached to an image in its registry, VEX repositories.
 //!
-//! [`find`] reads them all, opens signed envelopes, and gives what `plimsoll-vex` judges. A document that somebody named
+//! [`find_files`] and [`find`] read them, open signed envelopes, and give what `plimsoll-vex` judges. A document that somebody named
 //! is read or is an error; what was not asked for by name and is not taken is a [`Notice`].
 //!
 //! It judges nothing and writes nothing but its cache. It checks signatures by keys that it is given, and neither
@@ -46,7 +46,7 @@ pub struct Looking<'a> {
     pub temporary_folder: &'a Path,
     /// Now: a repository that was asked long ago is asked again.
     pub now: Timestamp,
-    /// Whether no network may be used.
+    /// Whether VEX repositories are taken from the cache alone. A registry that gives the image gives what is beside it.
     pub offline: bool,
 }
 
@@ -84,6 +84,8 @@ pub enum Place {
 /// Something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
+    /// Whether it is about signatures, and not about what the document is.
+    pub is_about_trust: bool,
     /// The document or the place.
     pub origin: String,
     /// What is to be known of it.
@@ -96,24 +98,46 @@ impl Found {
     }
 
     fn notice(&mut self, origin: impl Into<String>, text: impl Into<String>) {
-        self.notices.push(Notice { origin: origin.into(), text: text.into() });
+        self.notices.push(Notice { is_about_trust: false, origin: origin.into(), text: text.into() });
+    }
+
+    fn unverified(&mut self, origin: impl Into<String>, text: impl Into<String>) {
+        self.notices.push(Notice { is_about_trust: true, origin: origin.into(), text: text.into() });
     }
 }
 
-/// Reads the documents of all sources that may speak of what was scanned.
+/// Reads the documents of the sources that are files and folders, for which nothing need be known of an image.
 ///
 /// # Errors
-/// [`Error`]: a file, a registry or a repository that cannot be read, a document that is none.
-pub fn find(sources: &[Source], inventory: &Inventory, looking: &Looking<'_>) -> Result<Found, Error> {
+/// [`Error`]: a file that cannot be read, a document that is none.
+pub fn find_files(sources: &[Source], keys: &[VerifyingKey]) -> Result<Found, Error> {
     let mut found = Found::default();
     for source in sources {
-        match source {
-            Source::Path(path) => files::find(path, looking.keys, &mut found)?,
-            Source::Attached => attached::find(inventory, looking, &mut found)?,
-            Source::Repository(address) => repository::find(address, inventory, looking, &mut found)?,
+        if let Source::Path(path) = source {
+            files::find(path, keys, &mut found)?;
         }
     }
     Ok(found)
+}
+
+/// Adds the documents of all other sources that may speak of what was scanned.
+///
+/// # Errors
+/// [`Error`]: a registry or a repository that cannot be read, a document that is none.
+pub fn find(
+    sources: &[Source],
+    inventory: &Inventory,
+    looking: &Looking<'_>,
+    found: &mut Found,
+) -> Result<(), Error> {
+    for source in sources {
+        match source {
+            Source::Path(_) => {}
+            Source::Attached => attached::find(inventory, looking, found)?,
+            Source::Repository(address) => repository::find(address, inventory, looking, found)?,
+        }
+    }
+    Ok(())
 }
 
 /// Gives foreign bytes to every parser of this crate, for fuzzing: none may panic or take without end.

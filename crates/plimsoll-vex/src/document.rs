@@ -236,6 +236,14 @@ pub struct Component {
 }
 
 impl Component {
+    /// The component of a name that a person gives: a package URL, a digest, or the name of an image. `None` for what is
+    /// none of them.
+    pub fn named(text: &str) -> Option<Self> {
+        let mut component = Self { id: text.to_owned(), ..Self::default() };
+        component.add_name(text);
+        component.is_identified().then_some(component)
+    }
+
     /// Whether it has a name that could match anything.
     pub fn is_identified(&self) -> bool {
         !(self.purls.is_empty()

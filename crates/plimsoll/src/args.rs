@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_model::Severity;
 use plimsoll_report::{FORMATS, ReportFormat};
 
+use crate::vex::{VexArgs, VexSources};
+
 /// Columns of the help: a terminal's, or a page's.
 const HELP_WIDTH: usize = 80;
 
@@ -63,6 +65,8 @@ pub(crate) enum Action {
     Explain(ExplainArgs),
     /// Check a policy, try it on stored reports, say which rule decided.
     Policy(PolicyArgs),
+    /// Write and check VEX documents.
+    Vex(VexArgs),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
 }
@@ -130,6 +134,8 @@ pub(crate) struct GateArgs {
     /// Drop findings without a fix, unless another flag or rule fails them first; they stay listed as suppressed.
     #[arg(long, env = "PLIMSOLL_IGNORE_UNFIXED")]
     pub(crate) ignore_unfixed: bool,
+    #[command(flatten)]
+    pub(crate) vex: VexSources,
     /// Exit with status 4 where something could not be read or compared and nothing failed.
     #[arg(long, env = "PLIMSOLL_STRICT")]
     pub(crate) strict: bool,

@@ -19,6 +19,7 @@ mod stored;
 mod target;
 mod update;
 mod updated;
+mod vex;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),
+        Action::Vex(arguments) => vex::run(arguments, environment),
         Action::Catalogers => catalogers::run(),
     }
 }

@@ -13,6 +13,7 @@ use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
 use crate::target::inventory;
+use crate::vex::Vex;
 
 /// How many days a distribution's newest advisory may lie behind the newest of all before it is a gap.
 const MAX_DAYS_BEHIND: i64 = 180;
@@ -31,6 +32,7 @@ pub(crate) fn run(
         without_texts: !format.0.shows_findings,
         ..match_options(&arguments.severity_order, settings)?
     };
+    let vex = Vex::read(&arguments.vex, settings)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let (snapshot, database) = database.open(&plimsoll_match::needed(&inventory), bars)?;
     check_age(&database, arguments.max_age.or(settings.max_age), environment)?;
@@ -40,6 +42,7 @@ pub(crate) fn run(
     if let Some(os) = &inventory.os {
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
+    let said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
     let mut scan = Scan {
         inventory,
         findings: matches.findings,
@@ -50,6 +53,7 @@ pub(crate) fn run(
         ..Scan::default()
     };
     gate.judge(&mut scan)?;
+    said.tell(&mut scan);
     let exit = Exit::of(scan.decision.verdict);
     let bytes = render(&scan, format, arguments.output.is_some(), environment, exit)?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));

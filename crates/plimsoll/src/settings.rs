@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) update: UpdateSettings,
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) public_key: Vec<PathBuf>,
+    pub(crate) vex: Vec<String>,
+    pub(crate) vex_key: Vec<PathBuf>,
     /// The tables `[policy]` and `[[waivers]]`, which the gate reads from `text`: their errors name line and column.
     #[serde(rename = "policy")]
     _policy: IgnoredAny,
@@ -99,9 +101,13 @@ impl Settings {
             .chain(&mut settings.cache_dir)
             .chain(&mut settings.ca_cert)
             .chain(&mut settings.signing_key)
-            .chain(&mut settings.public_key);
+            .chain(&mut settings.public_key)
+            .chain(&mut settings.vex_key);
         for path in paths {
             *path = folder.join(&*path);
+        }
+        for source in &mut settings.vex {
+            *source = crate::vex::in_folder(source, folder);
         }
         settings.origin = path.display().to_string();
         settings.text = text;

@@ -26,18 +26,13 @@ pub(crate) fn inventory(
         Some(file) => Target::Dir(file),
         None => arguments.target.parse().map_err(|error| oci_failure(error, Exit::Usage))?,
     };
-    let cache_folder = arguments
-        .cache_dir
-        .clone()
-        .or_else(|| settings.cache_dir.clone())
-        .unwrap_or_else(|| environment.cache_folder.clone());
-    let no_cache = arguments.no_cache || settings.no_cache;
-    let cache = LayerCache::new(&cache_folder);
-    let spool_folder = spool_folder(if no_cache { None } else { Some(&cache_folder) }, environment);
+    let cache_folder = cache_folder(arguments, settings, environment);
+    let cache = cache_folder.as_deref().map(LayerCache::new);
+    let spool_folder = spool_folder(cache_folder.as_deref(), environment);
     let threads = arguments.threads.or(settings.threads).map_or(environment.threads, usize::from);
     let options = Options {
         catalogers: CATALOGERS,
-        cache: (!no_cache).then_some(&cache),
+        cache: cache.as_ref(),
         spool_folder: &spool_folder,
         limits: Limits::default(),
         threads,
@@ -70,8 +65,19 @@ fn single_file(target: &str) -> Option<PathBuf> {
     (path.is_file() && CATALOGERS.iter().any(|cataloger| cataloger.wants(&entry))).then(|| path.to_owned())
 }
 
+/// Where things are kept between two calls; `None`: nowhere.
+pub(crate) fn cache_folder(
+    arguments: &TargetArgs,
+    settings: &Settings,
+    environment: &Environment,
+) -> Option<PathBuf> {
+    let folder = arguments.cache_dir.as_ref().or(settings.cache_dir.as_ref());
+    let folder = folder.unwrap_or(&environment.cache_folder).clone();
+    (!arguments.no_cache && !settings.no_cache).then_some(folder)
+}
+
 /// How images are reached.
-fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
+pub(crate) fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
     let mut options = plimsoll_oci::Options::from_env();
     if let Some(platform) = arguments.platform.as_ref().or(settings.platform.as_ref()) {
         let platform =

@@ -40,7 +40,8 @@ impl Address {
             let path = format!("/{owner}/{name}/main/{MANIFEST}");
             return Url::of(Scheme::Https, GITHUB_FILES.to_owned(), path);
         }
-        let is_file = path.rsplit('/').next().is_some_and(|name| name.ends_with(".json"));
+        let is_file =
+            path.rsplit('/').next().is_some_and(|name| name.to_ascii_lowercase().ends_with(".json"));
         let path = if is_file { path.to_owned() } else { format!("{path}/{WELL_KNOWN}") };
         Url::of(self.url.scheme, self.url.authority.clone(), path).with_credentials_of(&self.url)
     }

@@ -47,11 +47,13 @@ impl<'a> Archive<'a> {
         let mut last = std::collections::BTreeMap::new();
         let mut keep = |path: String, bytes: Vec<u8>| drop(last.insert(path, bytes));
         if self.is_zip {
-            self.read_zip(wanted, &mut keep)?
+            self.read_zip(wanted, &mut keep)?;
         } else {
-            self.read_tar(wanted, &mut keep)?
+            self.read_tar(wanted, &mut keep)?;
         }
-        last.into_iter().for_each(|(path, bytes)| deliver(&path, bytes));
+        for (path, bytes) in last {
+            deliver(&path, bytes);
+        }
         Ok(())
     }
 

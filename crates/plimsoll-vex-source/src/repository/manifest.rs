@@ -51,7 +51,8 @@ enum Versions {
 
 #[derive(Deserialize)]
 struct Version {
-    spec_version: String,
+    #[serde(rename = "spec_version")]
+    specification: String,
     #[serde(default)]
     locations: Vec<RawLocation>,
     #[serde(default)]
@@ -86,10 +87,10 @@ impl Manifest {
             Versions::List(list) => list,
             Versions::Map(map) => map.into_values().collect(),
         };
-        let known: Vec<String> = versions.iter().map(|version| clip(&version.spec_version)).collect();
+        let known: Vec<String> = versions.iter().map(|version| clip(&version.specification)).collect();
         let version = versions
             .into_iter()
-            .find(|version| version.spec_version.trim_start_matches('v') == SPEC_VERSION)
+            .find(|version| version.specification.trim_start_matches('v') == SPEC_VERSION)
             .ok_or_else(|| {
                 let found = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 bad("version 0.1 of the specification", found)
