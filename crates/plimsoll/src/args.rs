@@ -117,6 +117,8 @@ pub(crate) struct ScanArgs {
     #[arg(long, short, value_name = "FILE", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) vex: VexSources,
+    #[command(flatten)]
     pub(crate) gate: GateArgs,
 }
 
@@ -134,8 +136,6 @@ pub(crate) struct GateArgs {
     /// Drop findings without a fix, unless another flag or rule fails them first; they stay listed as suppressed.
     #[arg(long, env = "PLIMSOLL_IGNORE_UNFIXED")]
     pub(crate) ignore_unfixed: bool,
-    #[command(flatten)]
-    pub(crate) vex: VexSources,
     /// Exit with status 4 where something could not be read or compared and nothing failed.
     #[arg(long, env = "PLIMSOLL_STRICT")]
     pub(crate) strict: bool,

@@ -26,13 +26,13 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     // Before the image is pulled: a scan without advisories is no scan, and a gate that cannot be read is none.
     let gate = Gate::read(&arguments.gate, settings, environment)?;
+    let vex = Vex::read(&arguments.vex, settings)?;
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
     let format = arguments.format.or(settings.format).unwrap_or_default();
     let options = plimsoll_match::Options {
         without_texts: !format.0.shows_findings,
         ..match_options(&arguments.severity_order, settings)?
     };
-    let vex = Vex::read(&arguments.vex, settings)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let (snapshot, database) = database.open(&plimsoll_match::needed(&inventory), bars)?;
     check_age(&database, arguments.max_age.or(settings.max_age), environment)?;
@@ -42,10 +42,12 @@ pub(crate) fn run(
     if let Some(os) = &inventory.os {
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
-    let said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
+    let mut said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
     let mut scan = Scan {
         inventory,
         findings: matches.findings,
+        suppressed: std::mem::take(&mut said.suppressed),
+        notices: std::mem::take(&mut said.notices),
         undetermined: matches.undetermined,
         not_affected: matches.not_affected,
         match_gaps: matches.gaps,
@@ -53,7 +55,7 @@ pub(crate) fn run(
         ..Scan::default()
     };
     gate.judge(&mut scan)?;
-    said.tell(&mut scan);
+    said.remark(&mut scan);
     let exit = Exit::of(scan.decision.verdict);
     let bytes = render(&scan, format, arguments.output.is_some(), environment, exit)?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));

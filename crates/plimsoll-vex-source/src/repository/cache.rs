@@ -55,7 +55,7 @@ struct State {
 /// The archive of a repository: the one that is kept, if it is new enough or nothing may be asked, else the one of today.
 /// Where that cannot be fetched, the one that is kept is taken and a note made.
 pub(super) fn fetch(address: &Address, looking: &Looking<'_>, found: &mut Found) -> Result<Held, Error> {
-    let folder = looking.cache_folder.map(|cache| cache.join(FOLDER).join(address.key()));
+    let folder = folder_of(address, looking);
     let kept = folder.as_deref().and_then(|folder| Some((State::read(folder)?, folder)));
     let kept = kept.and_then(|(state, folder)| Some((state.open(folder)?, state)));
     match kept {
@@ -80,6 +80,18 @@ pub(super) fn fetch(address: &Address, looking: &Looking<'_>, found: &mut Found)
             found: "the answer that it has not changed".to_owned(),
         }),
     }
+}
+
+/// Keeps no more that anything is there, unless nothing may be asked: then it is all there is.
+pub(super) fn forget(address: &Address, looking: &Looking<'_>) {
+    if let Some(folder) = folder_of(address, looking).filter(|_| !looking.offline) {
+        // Where it cannot be removed, the same error is told once more.
+        let _ = fs::remove_file(folder.join(STATE));
+    }
+}
+
+fn folder_of(address: &Address, looking: &Looking<'_>) -> Option<PathBuf> {
+    looking.cache_folder.map(|cache| cache.join(FOLDER).join(address.key()))
 }
 
 /// Asks the repository; `None` where what is kept is as it was.

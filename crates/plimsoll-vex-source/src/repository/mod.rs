@@ -21,6 +21,7 @@ use plimsoll_model::{Inventory, Purl};
 use crate::open::{Opened, Rules, open};
 use crate::{Error, Found, Looking, Place};
 use archive::Archive;
+use cache::Held;
 use index::Index;
 
 /// The most documents that are read of one repository.
@@ -34,6 +35,15 @@ pub(crate) fn find(
     found: &mut Found,
 ) -> Result<(), Error> {
     let held = cache::fetch(address, looking, found)?;
+    let read = read(address, inventory, held, found);
+    if read.is_err() {
+        // It would be found as it is until it is old.
+        cache::forget(address, looking);
+    }
+    read
+}
+
+fn read(address: &Address, inventory: &Inventory, held: Held, found: &mut Found) -> Result<(), Error> {
     let name = address.to_string();
     let mut archive = Archive::new(held.file, &name)?;
     let index_path = manifest::inside(&held.subfolder, "index.json").ok_or_else(|| Error::Repository {
@@ -42,7 +52,7 @@ pub(crate) fn find(
         found: format!("`{}`", crate::open::clip(&held.subfolder)),
     })?;
     let mut bytes = Vec::new();
-    archive.read(&BTreeSet::from([index_path.clone()]), &mut |_, content| bytes = content)?;
+    archive.read(&BTreeSet::from([index_path]), &mut |_, content| bytes = content)?;
     let index = Index::parse(&bytes, &name)?;
     let wanted = Wanted::of(inventory);
     let mut paths = BTreeSet::new();

@@ -15,29 +15,20 @@ type Key = (Vec<usize>, String);
 /// What documents said of findings.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// What they settled.
-    suppressed: Vec<Suppressed>,
+    /// What they settled, in the order of findings.
+    pub(crate) suppressed: Vec<Suppressed>,
+    /// What a person should look at in them.
+    pub(crate) notices: Vec<Notice>,
     /// What they say of findings that count.
     remarks: BTreeMap<Key, Vec<String>>,
-    notices: Vec<Notice>,
-    /// Where findings stood before any was taken away.
-    order: BTreeMap<Key, usize>,
 }
 
 impl Said {
-    /// Puts it into the scan, when the gate has decided about what was left.
-    pub(crate) fn tell(mut self, scan: &mut Scan) {
-        if self.order.is_empty() && self.notices.is_empty() {
-            return;
-        }
-        scan.suppressed.append(&mut self.suppressed);
-        scan.suppressed.sort_by_key(|suppressed| self.order.get(&key(&suppressed.finding)).copied());
+    /// Adds what documents say of findings that count to what the gate said of them.
+    pub(crate) fn remark(mut self, scan: &mut Scan) {
         for (finding, ruling) in scan.findings.iter().zip(&mut scan.decision.rulings) {
             ruling.notes.extend(self.remarks.remove(&key(finding)).unwrap_or_default());
         }
-        scan.notices.append(&mut self.notices);
-        scan.notices.sort();
-        scan.notices.dedup();
     }
 }
 
@@ -64,7 +55,6 @@ pub(super) fn apply(found: Found, inventory: &Inventory, findings: &mut Vec<Find
     said.notices.extend(words.problems());
     said.notices.extend(words.conflicts(findings));
     said.notices.extend(words.unused());
-    said.order = findings.iter().enumerate().map(|(place, finding)| (key(finding), place)).collect();
     let mut left = Vec::with_capacity(findings.len());
     for (index, finding) in std::mem::take(findings).into_iter().enumerate() {
         let first = judged.rulings.partition_point(|ruling| ruling.finding < index);
