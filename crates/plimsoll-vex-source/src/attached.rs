@@ -187,7 +187,7 @@ impl Search<'_> {
             }
             Err(Error::Document(plimsoll_vex::Error::UnknownFormat { .. })) if !is_sure => {}
             Err(error) if !is_sure => self.found.notice(origin, format!("is not taken: {error}")),
-            Err(source) => return Err(source),
+            Err(error) => return Err(Error::Attached(Box::new(error))),
         }
         Ok(())
     }

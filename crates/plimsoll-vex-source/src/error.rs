@@ -54,6 +54,9 @@ pub enum Error {
     /// An envelope that cannot be read.
     #[error(transparent)]
     Envelope(#[from] plimsoll_attest::Error),
+    /// An attached document, or its envelope, that cannot be read.
+    #[error(transparent)]
+    Attached(Box<Error>),
     /// A target to which nothing can be attached.
     #[error("cannot look for VEX documents beside `{name}`: expected an image of a registry, found {found}")]
     NoRegistry {
@@ -131,7 +134,8 @@ impl Error {
             | Self::Envelope(_)
             | Self::NoRegistry { .. }
             | Self::TooMuch { .. } => true,
-            Self::Registry { .. }
+            Self::Attached(_)
+            | Self::Registry { .. }
             | Self::Host { .. }
             | Self::Repository { .. }
             | Self::Tar { .. }
@@ -149,6 +153,9 @@ impl Error {
             }
             Self::Registry { source, .. } => source.hint(),
             Self::Envelope(source) => source.hint(),
+            Self::Attached(_) => {
+                Some("whoever published it can replace it; without `--vex oci` it is not asked for")
+            }
             Self::Offline { .. } => Some("a scan with a network keeps what it reads in the cache"),
             Self::NoRegistry { .. } => Some(
                 "scan the image by its name in the registry, or name the documents' files with `--vex FILE`",

@@ -227,7 +227,9 @@ fn what_is_broken_is_an_error() {
     for text in ["{", "", r#"{"@context": "https://openvex.dev/ns/v0.2.0"}"#] {
         let setting = Setting::new();
         setting.attach(OPENVEX, text);
-        assert!(matches!(setting.find(&[]), Err(Error::Document(_))), "{text}");
+        let error = setting.find(&[]).unwrap_err();
+        assert!(matches!(error, Error::Attached(_)) && !error.is_usage(), "{text}: {error}");
+        assert!(error.to_string().starts_with("cannot read VEX document"), "{error}");
     }
     let setting = Setting::new();
     let digest = setting.attach(OPENVEX, &document("a"));

@@ -218,3 +218,7 @@ fn reason_and_remark(status: &Status) -> (String, String) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;
