@@ -136,6 +136,7 @@ printf '{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"SPDXRef-a","name":"a","
     | seed sbom spdx
 find crates/plimsoll-vex/testdata -name '*.json' | sort | while IFS= read -r document; do
     seed vex "$(basename "$(dirname "$document")")-$(basename "$document")" < "$document"
+    seed vex_source "$(basename "$(dirname "$document")")-$(basename "$document")" < "$document"
 done
 
 # Images.
