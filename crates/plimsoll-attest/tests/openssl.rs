@@ -9,7 +9,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plimsoll_attest::{Claim, PrivateKey, read_private_key, read_public_keys, write_key_pair};
+use plimsoll_attest::{
+    Claim, Envelope, PrivateKey, VerifyingKey, read_private_key, read_public_keys, read_verifying_keys, write_key_pair,
+};
 
 struct Folder(PathBuf);
 
@@ -143,5 +145,52 @@ fn keys_of_other_kinds_are_named() {
         assert!(error.to_string().contains("of another algorithm"), "{error}");
         openssl(&folder, &["pkey", "-in", name, "-pubout", "-out", "public"]);
         assert!(read_public_keys(&folder.path("public")).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn envelopes_that_openssl_signs_are_verified_here() {
+    if !present() {
+        return;
+    }
+    let folder = Folder::new("envelopes");
+    let mut envelope = Envelope {
+        payload_type: "application/vnd.in-toto+json".to_owned(),
+        payload: b"{}".to_vec(),
+        signatures: Vec::new(),
+    };
+    write(&folder.path("message"), &envelope.signed_bytes());
+    let mut keys: Vec<VerifyingKey> = Vec::new();
+    for (generate, sign) in [
+        (
+            &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"][..],
+            &["dgst", "-sha256", "-sign", "key", "-out", "signature", "message"][..],
+        ),
+        (
+            &["-algorithm", "ed25519"],
+            &["pkeyutl", "-sign", "-rawin", "-inkey", "key", "-in", "message", "-out", "signature"],
+        ),
+    ] {
+        assert!(openssl(&folder, &[&["genpkey", "-out", "key"], generate].concat()).0);
+        assert!(openssl(&folder, &["pkey", "-in", "key", "-pubout", "-out", "public"]).0);
+        let (good, text) = openssl(&folder, sign);
+        assert!(good, "{text}");
+        envelope.signatures = vec![std::fs::read(folder.path("signature")).unwrap()];
+        let key = read_verifying_keys(&folder.path("public")).unwrap();
+        assert_eq!(envelope.signed_by(&key), key.first());
+        assert_eq!(envelope.signed_by(&keys), None);
+        openssl(&folder, &["pkey", "-pubin", "-in", "public", "-pubout", "-outform", "DER", "-out", "der"]);
+        let (_, text) = openssl(&folder, &["dgst", "-sha256", "-r", "der"]);
+        assert!(text.starts_with(key[0].id().hex()), "{text}");
+        keys.extend(key);
+    }
+    for arguments in [
+        &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"][..],
+        &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
+    ] {
+        assert!(openssl(&folder, &[&["genpkey", "-out", "key"], arguments].concat()).0);
+        openssl(&folder, &["pkey", "-in", "key", "-pubout", "-out", "public"]);
+        let error = read_verifying_keys(&folder.path("public")).unwrap_err();
+        assert!(error.to_string().contains("of another algorithm"), "{error}");
     }
 }
