@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use plimsoll_attest::{
-    Claim, Envelope, PrivateKey, VerifyingKey, read_private_key, read_public_keys, read_verifying_keys, write_key_pair,
+    Claim, Envelope, PrivateKey, VerifyingKey, read_private_key, read_public_keys, read_verifying_keys,
+    write_key_pair,
 };
 
 struct Folder(PathBuf);
