@@ -110,13 +110,22 @@ struct State {
     read_only: bool,
     /// The digest that manifests are announced with, where it is not theirs.
     announced: Option<String>,
-    /// Whether it has no list of referrers, as registries before version 1.1 of the specification.
-    no_referrers: bool,
-    /// The most referrers on one page of their list; 0: all.
-    referrers_on_page: usize,
+    referrers: Referrers,
     /// What the next requests meet whose path contains the text.
     faults: Faults<Fault>,
     requests: Vec<Request>,
+}
+
+/// How the registry lists referrers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Referrers {
+    /// All at once.
+    #[default]
+    Whole,
+    /// So many on a page.
+    Paged(usize),
+    /// Not at all, as registries before version 1.1 of the specification.
+    Unknown,
 }
 
 impl Registry {
@@ -194,8 +203,8 @@ impl Registry {
     pub fn without_referrers(&self, repository: &str, subject: &str) {
         let index = {
             let mut state = self.state();
-            state.no_referrers = true;
-            state.referrers(repository, subject)
+            state.referrers = Referrers::Unknown;
+            state.referrers_of(repository, subject)
         };
         let index = answers::index(&index);
         self.put_manifest(repository, &subject.replace(':', "-"), INDEX, index.as_bytes());
@@ -203,7 +212,7 @@ impl Registry {
 
     /// Gives lists of referrers in pages of this many.
     pub fn referrers_on_page(&self, number: usize) {
-        self.state().referrers_on_page = number;
+        self.state().referrers = Referrers::Paged(number);
     }
 
     /// Holds a file outside of the registry's paths.

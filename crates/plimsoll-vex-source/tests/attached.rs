@@ -1,5 +1,7 @@
 //! Documents that are attached to an image, in a registry on loopback.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 use base64::Engine as _;
 use jiff::Timestamp;
 use plimsoll_attest::{Envelope, PrivateKey, VerifyingKey};

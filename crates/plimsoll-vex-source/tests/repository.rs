@@ -1,5 +1,7 @@
 //! A VEX repository on loopback: asked, kept, and asked again when it is old.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};

@@ -25,7 +25,7 @@ use args::VexAction;
 pub(crate) fn run(arguments: &VexArgs, environment: &Environment) -> Result<Exit, Failure> {
     match &arguments.action {
         VexAction::Add(arguments) => add::run(arguments, environment),
-        VexAction::Check { files, keys } => check::run(files, &read_keys(keys)?),
+        VexAction::Check { files, keys, against } => check::run(files, &read_keys(keys)?, against.as_deref()),
     }
 }
 

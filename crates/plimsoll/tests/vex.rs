@@ -1,9 +1,15 @@
 //! VEX documents through the command: from files, folders, registries and repositories; written and checked.
 
-#![expect(clippy::disallowed_methods, reason = "tests read the small files that they wrote")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, and read the small files that they wrote"
+)]
 
 mod support;
 
+use plimsoll_model::Scan;
+use plimsoll_report::read_scan;
 use plimsoll_testkit::FileServer;
 use plimsoll_testkit::image::{LayerBuilder, gzip};
 use plimsoll_testkit::registry::Registry;
@@ -59,6 +65,19 @@ fn ids(run: &Run) -> Vec<String> {
     ids
 }
 
+/// The whole scan, as its report holds it.
+#[track_caller]
+fn stored(run: &Run) -> Scan {
+    read_scan(&mut run.stdout.as_bytes(), "report").unwrap_or_else(|error| panic!("{error}: {run:?}")).scan
+}
+
+/// `kind: text` of each notice about VEX.
+#[track_caller]
+fn notices(run: &Run) -> Vec<String> {
+    let notices = stored(run).notices.into_iter();
+    notices.map(|notice| format!("{}: {}", notice.kind.as_str(), notice.text)).collect()
+}
+
 #[track_caller]
 fn assert_settled(run: &Run) {
     assert_eq!(run.status, 0, "{run:?}");
@@ -76,15 +95,30 @@ fn a_file_settles_a_finding() {
     let stage = stage("vex-file");
     assert_counts(&scan(&stage, "oci-dir:layout", &[]));
     stage.write("app.json", settling().as_bytes());
-    assert_settled(&scan(&stage, "oci-dir:layout", &["--vex", "app.json"]));
-    // By its alias, and in the other formats as well.
+    let run = scan(&stage, "oci-dir:layout", &["--vex", "app.json"]);
+    assert_settled(&run);
+    let suppressed = stored(&run).suppressed;
+    assert_eq!((suppressed.len(), suppressed[0].finding.id.as_str()), (1, YAML));
+    assert_eq!(
+        suppressed[0].words(),
+        "settled by acme as not_affected: vulnerable_code_not_in_execute_path (app.json: statements[0])"
+    );
+    assert!(notices(&run).is_empty());
+    // By its alias as well.
     let by_alias = document("acme", &[&statement("GHSA-8q59-q68h-6hv4", "pkg:pypi/pyyaml@5.3", "fixed")]);
     stage.write("alias.json", by_alias.as_bytes());
     assert_settled(&scan(&stage, "oci-dir:layout", &["--vex", "alias.json"]));
     // Of another version nothing is said.
     let other = document("acme", &[&statement(YAML, "pkg:pypi/pyyaml@5.2", "not_affected")]);
     stage.write("other.json", other.as_bytes());
-    assert_counts(&scan(&stage, "oci-dir:layout", &["--vex", "other.json"]));
+    let run = scan(&stage, "oci-dir:layout", &["--vex", "other.json"]);
+    assert_counts(&run);
+    assert_eq!(
+        notices(&run),
+        [format!(
+            "vex-unused: `{YAML}`, not_affected, matched nothing: the purl is `pkg:pypi/pyyaml@5.2`, found version `5.3`"
+        )]
+    );
 }
 
 #[test]
@@ -113,7 +147,18 @@ fn a_folder_is_read_and_the_more_cautious_of_two_authors_holds() {
     assert_settled(&scan(&stage, "oci-dir:layout", &["--vex", "vex"]));
     let other = document("other", &[&statement(YAML, "pkg:pypi/pyyaml", "affected")]);
     stage.write("vex/other.json", other.as_bytes());
-    assert_counts(&scan(&stage, "oci-dir:layout", &["--vex", "vex"]));
+    let run = scan(&stage, "oci-dir:layout", &["--vex", "vex"]);
+    assert_counts(&run);
+    let found = notices(&run);
+    assert!(
+        found[0].starts_with("vex-conflict: of `CVE-2020-14343` in `pkg:pypi/pyyaml@5.3` other says"),
+        "{found:?}"
+    );
+    assert_eq!(found[1..], ["vex-problem: expected a VEX document, found JSON without the marks of one"]);
+    let scan = stored(&run);
+    let notes = scan.decision.rulings.iter().flat_map(|ruling| &ruling.notes);
+    let notes: Vec<&String> = notes.filter(|note| note.starts_with("VEX")).collect();
+    assert_eq!(notes, ["VEX says affected, by other (vex/other.json: statements[0]): Update."]);
 }
 
 #[test]
@@ -154,13 +199,20 @@ fn what_is_attached_to_the_image_is_found() {
     let digest = image.digest();
     let text = document("acme", &[&statement(YAML, &format!("pkg:oci/app@{digest}"), "not_affected")]);
     registry.attach("team/app", &digest, kind, kind, text.as_bytes());
-    assert_settled(&scan(&stage, &target, &options));
+    let run = scan(&stage, &target, &options);
+    assert_settled(&run);
+    assert!(notices(&run)[0].starts_with("vex-unverified: 1 attached document is counted"), "{run:?}");
     assert_settled(&scan(&stage, &target, &["--vex", "oci", "--offline"]));
     registry.without_referrers("team/app", &digest);
     assert_settled(&scan(&stage, &target, &options));
     // Nobody that is believed has signed it.
     assert_eq!(stage.run(&["db", "keygen", "--output", "vex.key"]).status, 0);
-    assert_counts(&scan(&stage, &target, &["--vex", "oci", "--vex-key", "vex.key.pub"]));
+    let run = scan(&stage, &target, &["--vex", "oci", "--vex-key", "vex.key.pub"]);
+    assert_counts(&run);
+    assert!(
+        notices(&run)[0].starts_with("vex-unverified: is not taken: expected a signature by key "),
+        "{run:?}"
+    );
     registry.attach("team/app", &digest, kind, kind, b"{");
     registry.without_referrers("team/app", &digest);
     let run = scan(&stage, &target, &options);
@@ -239,6 +291,31 @@ fn a_document_is_written_and_added_to_and_settles() {
             format!("  statements[1]: {YAML} affected on pkg:pypi/pyyaml (Update.)"),
         ]
     );
+}
+
+#[test]
+fn a_stored_report_tells_what_becomes_of_statements() {
+    let stage = stage("vex-against");
+    let all = ["not_affected", "fixed"].map(|status| statement(YAML, "pkg:pypi/pyyaml", status));
+    let other = statement("CVE-1999-0001", "pkg:pypi/pyyaml", "fixed");
+    stage.write("app.json", document("acme", &[&all[0], &all[1], &other]).as_bytes());
+    for more in [&[][..], &["--vex", "app.json"]] {
+        let run = scan(&stage, "oci-dir:layout", more);
+        stage.write("report.json", run.stdout.as_bytes());
+        let run = stage.run(&["vex", "check", "app.json", "--against", "report.json"]);
+        assert_eq!(run.status, 0, "{run:?}");
+        let became: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with("    ")).collect();
+        assert_eq!(
+            became,
+            [
+                "    matches 1 finding, and another statement holds",
+                "    holds for 1 finding",
+                "    matches nothing: `pkg:pypi/pyyaml@5.3` is here, and has no finding `CVE-1999-0001`"
+            ]
+        );
+    }
+    assert_eq!(stage.run(&["vex", "check", "app.json", "--against", "app.json"]).status, 2);
+    assert_eq!(stage.run(&["vex", "check", "app.json", "--against", "gone.json"]).status, 2);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::{Auth, INDEX, Request, State};
+use super::{Auth, INDEX, Referrers, Request, State};
 use crate::image::sha256;
 use crate::loopback::{Answer, header, start_of};
 
@@ -78,7 +78,9 @@ impl State {
                 None => error(404, "MANIFEST_UNKNOWN"),
             };
         }
-        if let Some((name, subject)) = below.split_once("/referrers/").filter(|_| !self.no_referrers) {
+        if let Some((name, subject)) =
+            below.split_once("/referrers/").filter(|_| self.referrers != Referrers::Unknown)
+        {
             let path = path.to_owned();
             return self.page_of_referrers(name, subject, &path, &request.path);
         }
@@ -96,7 +98,7 @@ impl State {
     }
 
     /// Descriptors of the manifests whose subject is this one.
-    pub(super) fn referrers(&self, name: &str, subject: &str) -> Vec<Value> {
+    pub(super) fn referrers_of(&self, name: &str, subject: &str) -> Vec<Value> {
         let of_name = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('@'));
         let held = self.manifests.iter().filter(|(key, _)| of_name(key));
         held.filter_map(|(_, (media_type, bytes))| {
@@ -113,9 +115,9 @@ impl State {
 
     /// Source: OCI distribution-spec 1.1, "Listing Referrers".
     fn page_of_referrers(&self, name: &str, subject: &str, path: &str, asked: &str) -> Answer {
-        let all = self.referrers(name, subject);
+        let all = self.referrers_of(name, subject);
         let start = asked.split_once("?last=").and_then(|(_, last)| last.parse().ok()).unwrap_or(0);
-        let most = if self.referrers_on_page == 0 { all.len() } else { self.referrers_on_page };
+        let most = if let Referrers::Paged(most) = self.referrers { most } else { all.len() };
         let end = all.len().min(start + most);
         let answer = typed(200, INDEX, index(all.get(start..end).unwrap_or_default()));
         if end < all.len() {

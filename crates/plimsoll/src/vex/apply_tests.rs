@@ -89,7 +89,7 @@ fn what_is_settled_does_not_count() {
         suppressed.words(),
         "settled by acme as not_affected: vulnerable_code_not_present (a.json: statements[0]): It is\nnot built in."
     );
-    assert_eq!(texts(&said), [String::new(); 0]);
+    assert_eq!(texts(&said), Vec::<String>::new());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_matched_nothing_or_is_not_valid_is_told_but_not_of_a_repository() {
         ]
     );
     documents[0].place = Place::Repository;
-    assert_eq!(texts(&apply(found(documents), &inventory(), &mut findings)), [String::new(); 0]);
+    assert_eq!(texts(&apply(found(documents), &inventory(), &mut findings)), Vec::<String>::new());
     assert_eq!(findings.len(), 1);
 }
 

@@ -49,6 +49,9 @@ pub(super) enum VexAction {
         /// Check signed documents by this public key.
         #[arg(long = "vex-key", value_name = "FILE", env = "PLIMSOLL_VEX_KEY", value_delimiter = ',')]
         keys: Vec<PathBuf>,
+        /// Say of each statement what became of it in this JSON report: for how many findings it holds, or what came nearest.
+        #[arg(long, value_name = "REPORT")]
+        against: Option<PathBuf>,
     },
 }
 
