@@ -10,7 +10,7 @@ use plimsoll_model::{Artifact as Image, ArtifactKind, Digest, Inventory};
 use plimsoll_oci::{Artifact, ArtifactBlob, Attached, Reference, Repository, digest_tag};
 use plimsoll_vex::Subject;
 
-use crate::open::{Opened, Rules, is_vex, is_vex_predicate, open};
+use crate::open::{Failed, Opened, Rules, is_vex, is_vex_predicate, open};
 use crate::{Error, Found, Looking, Place};
 
 /// The most repositories that an image's names are looked up in.
@@ -185,9 +185,11 @@ impl Search<'_> {
                         .unverified(origin, format!("is not taken: expected {expected}, found {found}"));
                 }
             }
-            Err(Error::Document(plimsoll_vex::Error::UnknownFormat { .. })) if !is_sure => {}
-            Err(error) if !is_sure => self.found.notice(origin, format!("is not taken: {error}")),
-            Err(error) => return Err(Error::Attached(Box::new(error))),
+            Err(Failed { error, is_sure: says_so }) if is_sure || says_so => {
+                return Err(Error::Attached(Box::new(error)));
+            }
+            Err(Failed { error: Error::Document(plimsoll_vex::Error::UnknownFormat { .. }), .. }) => {}
+            Err(Failed { error, .. }) => self.found.notice(origin, format!("is not taken: {error}")),
         }
         Ok(())
     }

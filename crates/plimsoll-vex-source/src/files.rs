@@ -100,7 +100,9 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
 fn take(path: &Path, bytes: &[u8], keys: &[VerifyingKey], found: &mut Found) -> Result<(), Error> {
     let name = path.display().to_string();
     // Who names a file without a signature has chosen it: there is nothing to check.
-    match open(bytes, &name, &Rules { keys, must_be_signed: false, image: None })? {
+    match open(bytes, &name, &Rules { keys, must_be_signed: false, image: None })
+        .map_err(|failed| failed.error)?
+    {
         Opened::Document { document, is_verified, is_enveloped } => {
             if is_enveloped && !is_verified {
                 found.unverified(

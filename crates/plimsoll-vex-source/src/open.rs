@@ -40,6 +40,20 @@ pub(crate) enum Opened {
     },
 }
 
+/// Why something could not be opened.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// Whether it says of itself that it is a document.
+    pub(crate) is_sure: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, is_sure: false }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Statement {
@@ -58,13 +72,10 @@ struct Subject {
 }
 
 /// Opens a document. `name` is what it is called.
-pub(crate) fn open(bytes: &[u8], name: &str, rules: &Rules<'_>) -> Result<Opened, Error> {
-    let envelope = Envelope::find(bytes, name)?;
+pub(crate) fn open(bytes: &[u8], name: &str, rules: &Rules<'_>) -> Result<Opened, Failed> {
+    let envelope = Envelope::find(bytes, name).map_err(Error::from)?;
     let bytes = envelope.as_ref().map_or(bytes, |envelope| &envelope.payload);
-    // What is no statement is left to the reader of documents, which says what it is.
-    let statement = serde_json::from_slice::<Statement>(bytes)
-        .ok()
-        .filter(|statement| statement.kind.starts_with("https://in-toto.io/"));
+    let statement = statement(bytes, name)?;
     if let Some(statement) = &statement
         && !is_vex_predicate(&statement.predicate_type)
     {
@@ -79,7 +90,12 @@ pub(crate) fn open(bytes: &[u8], name: &str, rules: &Rules<'_>) -> Result<Opened
             return refused(format!("a signature by {}", names.join(" or ")), found.to_owned());
         }
     };
-    if let (Some(image), Some(statement)) = (rules.image, &statement) {
+    let about_image = || rules.image.map(|image| format!("a statement on `{}`", image.join("` or `")));
+    // A signature that could be taken from beside another image says nothing of this one.
+    if let (Some(expected), true, None) = (about_image(), is_verified, &statement) {
+        return refused(expected, "a signed document that is bound to no image".to_owned());
+    }
+    if let (Some(image), Some(expected), Some(statement)) = (rules.image, about_image(), &statement) {
         let digests: Vec<String> = statement
             .subject
             .iter()
@@ -91,11 +107,24 @@ pub(crate) fn open(bytes: &[u8], name: &str, rules: &Rules<'_>) -> Result<Opened
                 Some(digest) => format!("one on `{}`", clip(digest)),
                 None => "one on nothing".to_owned(),
             };
-            return refused(format!("a statement on `{}`", image.join("` or `")), found);
+            return refused(expected, found);
         }
     }
-    let document = Box::new(read(bytes, name)?);
+    let document = Box::new(read(bytes, name).map_err(|error| Failed { error: error.into(), is_sure })?);
     Ok(Opened::Document { document, is_verified, is_enveloped: envelope.is_some() })
+}
+
+/// The in-toto statement that some bytes are. What is none is left to the reader of documents, which says what it is; what
+/// could be one and has fields of other shapes, or twice, is refused, so that no other reader takes it for one.
+fn statement(bytes: &[u8], name: &str) -> Result<Option<Statement>, Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match serde_json::from_slice::<Statement>(bytes) {
+        Ok(statement) => Ok(Some(statement).filter(|found| found.kind.starts_with("https://in-toto.io/"))),
+        Err(source) if source.is_data() && bytes.trim_ascii_start().starts_with(b"{") => {
+            Err(plimsoll_vex::Error::Syntax { name: name.to_owned(), source }.into())
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 /// The key that has signed an envelope, where one is asked for; else what there is instead.

@@ -171,6 +171,41 @@ fn what_speaks_of_another_image_is_not_taken() {
 }
 
 #[test]
+fn a_signature_holds_for_the_image_that_it_is_about() {
+    let key = PrivateKey::generate().unwrap();
+    let keys = [VerifyingKey::from(key.public())];
+    let setting = Setting::new();
+    let other = format!("sha256:{}", "0".repeat(64));
+    let openvex = "https://openvex.dev/ns/v0.2.0";
+    setting.attach(DSSE, &signed(&key, &statement(&other, openvex, &document("of another"))));
+    // Marks before it hide no statement.
+    let marked = format!("\u{feff}{}", statement(&other, openvex, &document("of another, marked")));
+    setting.attach(DSSE, &signed(&key, &marked));
+    setting.registry.attach(
+        "team/app",
+        &setting.image,
+        OPENVEX,
+        DSSE,
+        signed(&key, &document("bare")).as_bytes(),
+    );
+    let (ids, mut notices) = setting.taken(&keys);
+    notices.sort();
+    assert!(ids.is_empty());
+    let expected =
+        |found: &str| format!("is not taken: expected a statement on `{}`, found {found}", setting.image);
+    let of_other = expected(&format!("one on `{other}`"));
+    assert_eq!(
+        notices,
+        [expected("a signed document that is bound to no image"), of_other.clone(), of_other]
+    );
+    // A field that stands twice could be read in two ways.
+    let setting = Setting::new();
+    let twice = statement(&setting.image, openvex, &document("a")).replacen('{', r#"{"subject": [], "#, 1);
+    setting.attach(IN_TOTO, &twice);
+    assert!(setting.taken(&[]).1[0].contains("expected JSON"));
+}
+
+#[test]
 fn what_is_something_else_is_passed_over() {
     let setting = Setting::new();
     for (kind, text) in [
@@ -233,6 +268,10 @@ fn what_is_broken_is_an_error() {
         assert!(matches!(error, Error::Attached(_)) && !error.is_usage(), "{text}: {error}");
         assert!(error.to_string().starts_with("cannot read VEX document"), "{error}");
     }
+    // A statement says by itself what it is.
+    let setting = Setting::new();
+    setting.attach(IN_TOTO, &statement(&setting.image, "https://openvex.dev/ns/v0.2.0", "{}"));
+    assert!(matches!(setting.find(&[]), Err(Error::Attached(_))));
     let setting = Setting::new();
     let digest = setting.attach(OPENVEX, &document("a"));
     setting.registry.fail_next(&digest, Fault::Corrupt);

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use plimsoll_model::{Inventory, Purl};
 
-use crate::open::{Opened, Rules, open};
+use crate::open::{Failed, Opened, Rules, open};
 use crate::{Error, Found, Looking, Place};
 use archive::Archive;
 use cache::Held;
@@ -94,7 +94,7 @@ fn read(address: &Address, inventory: &Inventory, held: Held, found: &mut Found)
             Ok(Opened::Refused { expected, found: what, .. }) => {
                 found.notice(origin, format!("is not taken: expected {expected}, found {what}"));
             }
-            Err(error) => found.notice(origin, format!("is not taken: {error}")),
+            Err(Failed { error, .. }) => found.notice(origin, format!("is not taken: {error}")),
         }
     }
     Ok(())
