@@ -6,6 +6,7 @@
 //! What is deliberately absent: a way to go on without a part. A test that cannot run fails and says what is missing.
 
 mod base;
+mod browser;
 mod bucket;
 mod database;
 mod image;
@@ -21,6 +22,7 @@ mod surroundings;
 mod token;
 mod tool;
 
+pub use browser::{Opened, open_in_browser};
 pub use bucket::Bucket;
 pub use database::{Database, database, database_store};
 pub use image::{IMAGE, Image, image};

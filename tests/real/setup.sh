@@ -23,6 +23,7 @@ need podman podman
 need mmdebstrap mmdebstrap
 need htpasswd apache2-utils
 need openssl openssl
+need chromium chromium
 need npm npm
 need python3 python3
 need dpkg-deb dpkg

@@ -9,7 +9,7 @@ use plimsoll_model::Scan;
 
 use crate::{
     Error, TableOptions, VERSION, asff, code_quality, cosign_vuln, csv, cyclonedx, github_snapshot, gitlab,
-    json, junit, markdown, openvex, safe_json, sarif, spdx, table,
+    html, json, junit, markdown, openvex, safe_json, sarif, spdx, table,
 };
 
 /// A format that a scan can be written in.
@@ -37,6 +37,7 @@ pub struct ReportFormat {
 pub const FORMATS: &[ReportFormat] = &[
     table::FORMAT,
     json::FORMAT,
+    html::FORMAT,
     markdown::FORMAT,
     sarif::FORMAT,
     junit::FORMAT,

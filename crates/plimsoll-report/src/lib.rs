@@ -36,6 +36,7 @@ mod facts;
 mod format;
 mod github_snapshot;
 mod gitlab;
+mod html;
 mod json;
 mod junit;
 mod markdown;

@@ -8,7 +8,7 @@ mod flaw;
 mod footer;
 mod groups;
 mod header;
-mod label;
+pub(crate) mod label;
 mod paint;
 mod summary;
 #[cfg(test)]

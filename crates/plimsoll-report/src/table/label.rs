@@ -56,7 +56,7 @@ pub(super) fn short_target(scan: &Scan, target: &Target, columns: usize) -> Stri
 }
 
 /// A distribution release: `Debian 11`; by its code name where it has no number.
-pub(super) fn system(os: &OsRelease) -> String {
+pub(crate) fn system(os: &OsRelease) -> String {
     let name = match SYSTEMS.iter().find(|(id, _)| *id == os.id) {
         Some((_, name)) => (*name).to_owned(),
         None => capital(&os.id),
@@ -98,7 +98,7 @@ pub(super) fn cut_front(text: &str, columns: usize) -> String {
 ///
 /// Source: `history[].created_by` as BuildKit (`RUN /bin/sh -c … # buildkit`) and Docker's earlier builder
 /// (`/bin/sh -c …`, `/bin/sh -c #(nop) …` for what is no `RUN`) write it.
-pub(super) fn made_by(text: &str) -> String {
+pub(crate) fn made_by(text: &str) -> String {
     let text = text.trim();
     let text = text.strip_suffix("# buildkit").unwrap_or(text).trim_end();
     if let Some(rest) = text.strip_prefix("/bin/sh -c #(nop)") {
