@@ -178,7 +178,6 @@ impl Search<'_> {
                 self.unchecked += usize::from(!is_verified);
                 self.found.take(*document, Place::Attached);
             }
-            Ok(Opened::Other(_)) => {}
             Ok(Opened::Refused { expected, found, is_sure: says_so }) => {
                 if is_sure || says_so {
                     self.found
@@ -188,7 +187,9 @@ impl Search<'_> {
             Err(Failed { error, is_sure: says_so }) if is_sure || says_so => {
                 return Err(Error::Attached(Box::new(error)));
             }
-            Err(Failed { error: Error::Document(plimsoll_vex::Error::UnknownFormat { .. }), .. }) => {}
+            // Something else, as most of what is attached to images.
+            Ok(Opened::Other(_))
+            | Err(Failed { error: Error::Document(plimsoll_vex::Error::UnknownFormat { .. }), .. }) => {}
             Err(Failed { error, .. }) => self.found.notice(origin, format!("is not taken: {error}")),
         }
         Ok(())
