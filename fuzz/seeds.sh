@@ -163,6 +163,10 @@ linux/arm64/v8
 Bearer realm="https://auth.example/token",service="registry.example",scope="repository:app:pull"
 END
 
+# Reports: ours and Trivy's.
+seed report own < crates/plimsoll-report/testdata/golden/report.json
+seed report trivy < crates/plimsoll-report/testdata/report/trivy.json
+
 # Short texts.
 texts purl purl <<'END'
 pkg:deb/debian/openssl@1.1.1n-0%2Bdeb11u3?arch=amd64&distro=debian-11

@@ -168,7 +168,7 @@ fn line(scan: &Scan, package: Option<&Package>, row: &Row<'_>, text: &mut String
 }
 
 /// A cell: in quotes where it has to be, and never a formula.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     let text = printable(text);
     let text = if text.trim_start().starts_with(['=', '+', '-', '@', '|', '%']) {
         Cow::Owned(format!("'{text}"))

@@ -103,4 +103,14 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// A user's template that does not compile, or that fails on this scan.
+    #[error("cannot write with template `{name}`: {}{reason}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+    Template {
+        /// The template, or the one that it includes.
+        name: String,
+        /// Where in it, from 1.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
 }

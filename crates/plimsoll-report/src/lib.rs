@@ -1,7 +1,7 @@
 //! Report formats, one file each behind one seam, [`ReportFormat`], listed in [`FORMATS`]: a [`table`](write_table) for
 //! people, a [JSON report](write_json) that is a superset of Trivy's, SARIF, JUnit, GitLab's and GitHub's, SBOMs, VEX and
-//! more; [why a flaw holds](write_explanation), for people; and the way back, [`read_sbom`], from CycloneDX and SPDX to an
-//! inventory.
+//! more; a user's own [`Template`]; [why a flaw holds](write_explanation), for people; and the way back: [`read_sbom`], from
+//! CycloneDX and SPDX to an inventory, and [`read_scan`], from the JSON report to the scan.
 //!
 //! Every writer is a function of its arguments: no clock, no random number, no environment. A report therefore has
 //! the same bytes for the same image, database and configuration. Nothing is left out in silence: gaps and what could
@@ -49,6 +49,7 @@ mod sarif;
 mod spdx;
 mod table;
 mod targets;
+mod template;
 mod terminal;
 mod version_parts;
 mod xml;
@@ -64,6 +65,7 @@ pub use read::{
 };
 pub use spdx::write_spdx;
 pub use table::{TableOptions, write_table};
+pub use template::{MAX_TEMPLATE_BYTES, Template};
 pub use terminal::printable;
 
 /// This crate's version, which stands in reports as the tool's.

@@ -19,6 +19,27 @@ pub(crate) fn write(out: impl Write, value: &impl Serialize) -> serde_json::Resu
     value.serialize(&mut Serializer::with_formatter(out, Safe(PrettyFormatter::new())))
 }
 
+/// `value` on one line.
+///
+/// # Errors
+/// Where a map's key is no text.
+pub(crate) fn line(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string(value)?;
+    if !text.contains(is_unsafe) {
+        return Ok(text);
+    }
+    // Outside of strings JSON has none of these characters.
+    let mut line = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            line.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            line.push(c);
+        }
+    }
+    Ok(line)
+}
+
 struct Safe(PrettyFormatter<'static>);
 
 impl Formatter for Safe {
@@ -98,6 +119,14 @@ mod tests {
             assert_eq!(text, format!("\"{shown}\""));
             assert_eq!(serde_json::from_str::<String>(&text).unwrap(), given);
         }
+    }
+
+    #[test]
+    fn a_line_is_as_safe() {
+        let value = json!({"a\u{202e}": "b\u{9b}\n"});
+        let text = line(&value).unwrap();
+        assert_eq!(text, r#"{"a\u202e":"b\u009b\n"}"#);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_model::Severity;
-use plimsoll_report::{FORMATS, ReportFormat};
+use plimsoll_report::{FORMATS, ReportFormat, format_named};
 
 use crate::vex::{VexArgs, VexSources};
 
@@ -54,11 +54,17 @@ pub(crate) struct Common {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum Action {
     /// Find packages and flaws of an image, and decide.
     Scan(ScanArgs),
     /// Write the bill of materials of an image.
     Sbom(SbomArgs),
+    /// Write a stored JSON report, ours or Trivy's, in other formats; nothing is judged anew.
+    #[command(after_help = "\
+  plimsoll scan IMAGE --format json --output app.json
+  plimsoll convert app.json --output sarif=app.sarif --output csv=app.csv")]
+    Convert(ConvertArgs),
     /// Fetch, build, check, ask and carry the advisory database.
     Db(DbArgs),
     /// Say why a flaw holds for a package, or does not.
@@ -110,16 +116,69 @@ pub(crate) struct ScanArgs {
     /// Whose severity counts, the most trusted first: see `docs/severity.md`.
     #[arg(long, value_name = "SOURCE", env = "PLIMSOLL_SEVERITY_ORDER", value_delimiter = ',')]
     pub(crate) severity_order: Vec<String>,
-    /// How the result is written.
-    #[arg(long, short, value_name = "FORMAT", env = "PLIMSOLL_FORMAT", value_parser = Format::parser())]
-    pub(crate) format: Option<Format>,
-    /// Write the result into this file instead of stdout.
-    #[arg(long, short, value_name = "FILE", env = "PLIMSOLL_OUTPUT")]
-    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     #[command(flatten)]
     pub(crate) vex: VexSources,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// A JSON report of `plimsoll scan`, or of Trivy; `-` reads stdin.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// What is written, and where.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct ReportArgs {
+    /// How the result is written, where `--output` names no format.
+    #[arg(long, short, value_name = "FORMAT", env = "PLIMSOLL_FORMAT", value_parser = Format::parser())]
+    pub(crate) format: Option<Format>,
+    /// Write the result into this file instead of stdout. With a format, as in `--output sarif=app.sarif`, once for each of
+    /// several: then stdout gets what `--format` asks for, or nothing. `table=-` is the table on stdout.
+    #[arg(long, short, value_name = "[FORMAT=]FILE", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Vec<String>,
+    /// The template of the format `template`, in the language of Jinja: see `docs/templates.md`.
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_TEMPLATE")]
+    pub(crate) template: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
+}
+
+/// What single formats must know.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Reports for AWS Security Hub and GitHub")]
+pub(crate) struct ContextArgs {
+    /// The account that findings are imported into, 12 digits; in AWS `CodeBuild` the build's.
+    #[arg(long, value_name = "ID", env = "PLIMSOLL_AWS_ACCOUNT")]
+    pub(crate) aws_account: Option<String>,
+    /// Its region; `AWS_REGION` or `AWS_DEFAULT_REGION` by default.
+    #[arg(long, value_name = "REGION", env = "PLIMSOLL_AWS_REGION")]
+    pub(crate) aws_region: Option<String>,
+    /// The product that finds; the account's own default product where none is named.
+    #[arg(long, value_name = "ARN", env = "PLIMSOLL_AWS_PRODUCT_ARN")]
+    pub(crate) aws_product_arn: Option<String>,
+    /// The commit that the image was built from, 40 hex digits; `GITHUB_SHA` by default.
+    #[arg(long, value_name = "SHA")]
+    pub(crate) github_sha: Option<String>,
+    /// Its branch or tag, as `refs/heads/main`; `GITHUB_REF` by default.
+    #[arg(long, value_name = "REF")]
+    pub(crate) github_ref: Option<String>,
+    /// The run of the job; `GITHUB_RUN_ID` by default.
+    #[arg(long, value_name = "ID")]
+    pub(crate) github_run: Option<String>,
+    /// The job's name: a later snapshot replaces the earlier one of its name. `GITHUB_JOB` by default.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) github_job: Option<String>,
+    /// The run's page; made of GitHub's variables by default.
+    #[arg(long, value_name = "URL")]
+    pub(crate) github_run_url: Option<String>,
 }
 
 /// What decides.
@@ -509,25 +568,39 @@ impl TryFrom<String> for Age {
     }
 }
 
-/// How the result of a scan is written: one of [`FORMATS`] that needs nothing but a scan.
+/// How the result of a scan is written.
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Format(pub(crate) &'static ReportFormat);
+pub(crate) enum Format {
+    /// One of [`FORMATS`].
+    Known(&'static ReportFormat),
+    /// The user's own template.
+    Template,
+}
 
 impl Format {
-    fn all() -> impl Iterator<Item = &'static ReportFormat> {
-        FORMATS.iter().filter(|format| !format.needs_context)
+    /// The name of [`Self::Template`].
+    pub(crate) const TEMPLATE: &str = "template";
+
+    /// What a person types.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Known(format) => format.name,
+            Self::Template => Self::TEMPLATE,
+        }
     }
 
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let values = Self::all().map(|format| PossibleValue::new(format.name).help(format.summary));
-        PossibleValuesParser::new(values).try_map(Self::try_from)
+        let known = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.summary));
+        let template =
+            PossibleValue::new(Self::TEMPLATE).help("what `--template FILE` makes of the JSON report");
+        PossibleValuesParser::new(known.chain([template])).try_map(Self::try_from)
     }
 }
 
 impl Default for Format {
     fn default() -> Self {
-        Self(&FORMATS[0])
+        Self::Known(&FORMATS[0])
     }
 }
 
@@ -535,9 +608,12 @@ impl TryFrom<String> for Format {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::all().find(|format| format.name.eq_ignore_ascii_case(&text)).map(Self).ok_or_else(|| {
-            let names: Vec<&str> = Self::all().map(|format| format.name).collect();
-            format!("expected a format among {}, found `{text}`", names.join(", "))
+        if text.eq_ignore_ascii_case(Self::TEMPLATE) {
+            return Ok(Self::Template);
+        }
+        format_named(&text).map(Self::Known).ok_or_else(|| {
+            let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+            format!("expected a format among {}, {}, found `{text}`", names.join(", "), Self::TEMPLATE)
         })
     }
 }
@@ -556,6 +632,8 @@ pub(crate) enum TextOrJson {
 pub(crate) enum SbomFormat {
     /// CycloneDX 1.6, JSON.
     Cyclonedx,
+    /// SPDX 2.3, JSON. Names the instant of the call, or `SOURCE_DATE_EPOCH`.
+    Spdx,
 }
 
 /// The severities that a gate can be set to.

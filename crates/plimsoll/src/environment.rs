@@ -27,6 +27,29 @@ pub(crate) struct Environment {
     pub(crate) source_date: Option<jiff::Timestamp>,
     /// Threads the machine runs at once.
     pub(crate) threads: usize,
+    /// The AWS account that a build runs in, from `CODEBUILD_BUILD_ARN`.
+    pub(crate) aws_account: Option<String>,
+    /// `AWS_REGION`, or `AWS_DEFAULT_REGION`.
+    pub(crate) aws_region: Option<String>,
+    /// The job of GitHub Actions.
+    pub(crate) github: GithubJob,
+}
+
+/// What GitHub Actions says of the job that calls.
+///
+/// Source: GitHub documentation, "Variables reference", default environment variables.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GithubJob {
+    /// `GITHUB_SHA`.
+    pub(crate) sha: Option<String>,
+    /// `GITHUB_REF`.
+    pub(crate) reference: Option<String>,
+    /// `GITHUB_RUN_ID`.
+    pub(crate) run: Option<String>,
+    /// `GITHUB_JOB`.
+    pub(crate) job: Option<String>,
+    /// The run's page, made of `GITHUB_SERVER_URL`, `GITHUB_REPOSITORY` and `GITHUB_RUN_ID`.
+    pub(crate) run_url: Option<String>,
 }
 
 impl Environment {
@@ -46,6 +69,11 @@ impl Environment {
             None if stdout.is_terminal() => console_width(),
             None => 80,
         };
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let run_url = || {
+            let server = text("GITHUB_SERVER_URL")?;
+            Some(format!("{server}/{}/actions/runs/{}", text("GITHUB_REPOSITORY")?, text("GITHUB_RUN_ID")?))
+        };
         Self {
             width,
             color: stdout.is_terminal() && !plain && !ci,
@@ -57,6 +85,18 @@ impl Environment {
             source_date: variable("SOURCE_DATE_EPOCH")
                 .and_then(|text| jiff::Timestamp::from_second(text.to_str()?.parse().ok()?).ok()),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            // arn:aws:codebuild:REGION:ACCOUNT:build/…
+            aws_account: text("CODEBUILD_BUILD_ARN").and_then(|arn| {
+                arn.split(':').nth(4).filter(|account| !account.is_empty()).map(str::to_owned)
+            }),
+            aws_region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
+            github: GithubJob {
+                sha: text("GITHUB_SHA"),
+                reference: text("GITHUB_REF"),
+                run: text("GITHUB_RUN_ID"),
+                job: text("GITHUB_JOB"),
+                run_url: run_url(),
+            },
         }
     }
 

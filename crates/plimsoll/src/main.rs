@@ -3,6 +3,7 @@
 mod args;
 mod carried;
 mod catalogers;
+mod convert;
 mod database;
 mod db;
 mod environment;
@@ -12,6 +13,7 @@ mod gate;
 mod output;
 mod policy;
 mod progress;
+mod reports;
 mod sbom;
 mod scan;
 mod settings;
@@ -52,6 +54,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
     match &command.action {
         Action::Scan(arguments) => scan::run(arguments, &settings, environment, bars),
         Action::Sbom(arguments) => sbom::run(arguments, &settings, environment, bars),
+        Action::Convert(arguments) => convert::run(arguments, &settings, environment, bars),
         Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),

@@ -17,9 +17,10 @@ pub(crate) fn run(
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let mut bytes = Vec::new();
     match arguments.format {
-        SbomFormat::Cyclonedx => plimsoll_report::write_cyclonedx(&inventory, &mut bytes)
-            .map_err(|error| Failure::new(Exit::CouldNotScan, error))?,
+        SbomFormat::Cyclonedx => plimsoll_report::write_cyclonedx(&inventory, &mut bytes),
+        SbomFormat::Spdx => plimsoll_report::write_spdx(&inventory, &environment.instant(), &mut bytes),
     }
+    .map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     output::write(arguments.output.as_deref(), &bytes)?;
     Ok(Exit::Passed)

@@ -2,15 +2,14 @@
 
 use plimsoll_db::Snapshot;
 use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan};
-use plimsoll_report::{Report, TableOptions};
 
-use crate::args::{Format, ScanArgs};
+use crate::args::ScanArgs;
 use crate::database::{ScanDatabase, check_age, damaged};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::gate::Gate;
-use crate::output;
 use crate::progress::Bars;
+use crate::reports::Reports;
 use crate::settings::Settings;
 use crate::target::inventory;
 use crate::vex::Vex;
@@ -27,10 +26,10 @@ pub(crate) fn run(
     // Before the image is pulled: a scan without advisories is no scan, and a gate that cannot be read is none.
     let gate = Gate::read(&arguments.gate, settings, environment)?;
     let vex = Vex::read(&arguments.vex, settings)?;
+    let reports = Reports::plan(&arguments.report, settings, environment)?;
     let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
-    let format = arguments.format.or(settings.format).unwrap_or_default();
     let options = plimsoll_match::Options {
-        without_texts: !format.0.shows_findings,
+        without_texts: !reports.show_findings(),
         ..match_options(&arguments.severity_order, settings)?
     };
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
@@ -57,9 +56,7 @@ pub(crate) fn run(
     gate.judge(&mut scan)?;
     said.remark(&mut scan);
     let exit = Exit::of(scan.decision.verdict);
-    let bytes = render(&scan, format, arguments.output.is_some(), environment, exit)?;
-    bars.finish().iter().for_each(|note| eprintln!("{note}"));
-    output::write(arguments.output.as_deref(), &bytes)?;
+    reports.write(&scan, None, Some(exit), bars)?;
     Ok(exit)
 }
 
@@ -111,27 +108,4 @@ fn days(time: &str) -> Option<i64> {
     let mut parts = time.get(..10)?.split('-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     Some(year * 365 + month * 30 + day)
-}
-
-fn render(
-    scan: &Scan,
-    format: Format,
-    into_file: bool,
-    environment: &Environment,
-    exit: Exit,
-) -> Result<Vec<u8>, Failure> {
-    let instant = format.0.needs_instant.then(|| environment.instant());
-    let report = Report {
-        table: TableOptions {
-            width: if into_file { 80 } else { environment.width },
-            color: environment.color && !into_file,
-            exit_status: Some(exit as u8),
-        },
-        created: instant.as_deref(),
-        ..Report::new(scan)
-    };
-    let mut bytes = Vec::new();
-    let written = (format.0.write)(&report, &mut bytes);
-    written.map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
-    Ok(bytes)
 }

@@ -29,6 +29,9 @@ use fault::Fault;
 /// Largest JSON report that is read, in bytes.
 pub const MAX_REPORT_BYTES: u64 = 256 << 20;
 
+/// Most layers of an image in a report: many times those of any image.
+const MAX_LAYERS: usize = 4096;
+
 /// A scan that was read from a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredScan {
@@ -77,6 +80,10 @@ pub fn read_scan(input: &mut dyn Read, name: &str) -> Result<StoredScan, Error> 
     let document = parse(text, name)?;
     let meaning =
         |Fault { place, expected, found }| Error::Meaning { name: name.to_owned(), place, expected, found };
+    let layers = document.metadata.layers.len().max(document.metadata.diff_ids.len());
+    if layers > MAX_LAYERS {
+        return Err(meaning(Fault::at("Metadata.Layers", "at most 4096 layers", layers)));
+    }
     if document.plimsoll.is_some() { ours::scan(document) } else { trivy::scan(document) }.map_err(meaning)
 }
 
@@ -92,6 +99,8 @@ fn parse(text: &[u8], name: &str) -> Result<Document, Error> {
     )
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 #[path = "report/tests.rs"]
 mod tests;

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{AwsAccount, FORMATS, GithubCommit, Report, sample};
 
-fn written(scan: &Scan) -> Vec<u8> {
+pub(super) fn written(scan: &Scan) -> Vec<u8> {
     let mut out = Vec::new();
     crate::write_json(scan, &mut out).unwrap();
     out
 }
 
-fn read(text: &[u8]) -> Result<StoredScan, Error> {
+pub(super) fn read(text: &[u8]) -> Result<StoredScan, Error> {
     read_scan(&mut &*text, "report.json")
 }
 
@@ -26,7 +26,9 @@ fn kept(scan: &Scan) -> Scan {
 
 #[test]
 fn what_is_written_is_read() {
-    for scan in [sample::scan(), sample::judged(), Scan::default()] {
+    let mut odd = sample::scan();
+    odd.inventory.artifact.config = "{".to_owned();
+    for scan in [sample::scan(), sample::judged(), Scan::default(), odd] {
         let stored = read(&written(&scan)).unwrap();
         assert_eq!(stored.writer, Writer::Plimsoll);
         assert_eq!(stored.version, crate::VERSION);

@@ -5,7 +5,7 @@
 //!
 //! Source: Trivy 0.6x, the Go types `Report`, `Result`, `Package`, `DetectedVulnerability`, `ModifiedFinding`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{
     Artifact, ArtifactKind, Finding, FixState, Gap, Inventory, Layer, LayerInfo, OsRelease, Package,
@@ -53,7 +53,7 @@ pub(super) fn scan(document: Document) -> Result<StoredScan, Fault> {
              which are left out"
         ));
     }
-    let gaps = std::mem::take(&mut reading.gaps);
+    let gaps = std::mem::take(&mut reading.gaps).into_iter().collect();
     let (packages, findings, suppressed) = reading.finish();
     let kind = match artifact_type.as_str() {
         "container_image" => ArtifactKind::ContainerImage,
@@ -116,7 +116,7 @@ struct Reading {
     packages: Vec<Package>,
     findings: BTreeMap<Key, Finding>,
     suppressed: BTreeMap<Key, Suppressed>,
-    gaps: Vec<Gap>,
+    gaps: BTreeSet<Gap>,
     /// Entries that are no vulnerabilities.
     others: usize,
 }
@@ -256,9 +256,7 @@ impl Reading {
             reporter: CATALOGER.to_owned(),
             reason,
         };
-        if !self.gaps.contains(&gap) {
-            self.gaps.push(gap);
-        }
+        self.gaps.insert(gap);
     }
 
     /// Everything in the order that scans have.
