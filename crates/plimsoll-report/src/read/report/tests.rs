@@ -142,7 +142,7 @@ fn a_report_without_a_list_of_packages_says_so() {
         result.as_object_mut().unwrap().remove("Packages");
     }
     let scan = read(report.to_string().as_bytes()).unwrap().scan;
-    assert!(scan.match_gaps[1].reason.contains("--list-all-pkgs"), "{:?}", scan.match_gaps);
+    assert!(scan.match_gaps[0].reason.contains("--list-all-pkgs"), "{:?}", scan.match_gaps);
     assert_eq!(scan.inventory.packages.len(), 5);
     assert_eq!(scan.findings.len(), 3);
 }
