@@ -172,6 +172,8 @@ pub enum NoticeKind {
     VexUnverified,
     /// There is no earlier scan to compare with.
     NoBaseline,
+    /// The earlier scan is of something else, or says less than a comparison needs.
+    BaselineDiffers,
     /// The decision is of another day than the scan.
     AsOf,
 }
@@ -197,6 +199,7 @@ impl NoticeKind {
             Self::VexUnused => "vex-unused",
             Self::VexUnverified => "vex-unverified",
             Self::NoBaseline => "no-baseline",
+            Self::BaselineDiffers => "baseline-differs",
             Self::AsOf => "as-of",
         }
     }
