@@ -2,6 +2,8 @@
 //!
 //! Source: OCI image-spec 1.1.0, `config.md`.
 
+use std::collections::BTreeMap;
+
 use plimsoll_model::{Artifact, ArtifactKind, DiffId, LayerInfo, Platform};
 use serde::Deserialize;
 
@@ -144,7 +146,7 @@ pub(crate) fn image(names: Names, config: Config, stored: Vec<Stored>) -> Result
         layers: infos.collect(),
         config: config.text,
     };
-    Ok(ResolvedImage { artifact, layers })
+    Ok(ResolvedImage { artifact, layers, annotations: BTreeMap::new() })
 }
 
 /// A layer, before its diff ID is known.

@@ -142,7 +142,8 @@ pub(crate) fn find(
         repo_digests: Vec::new(),
     };
     let stored = resolved.manifest.layers.iter().map(Stored::from).collect();
-    config::image(names, resolved.config, stored)
+    let image = config::image(names, resolved.config, stored)?;
+    Ok(ResolvedImage { annotations: resolved.manifest.annotations, ..image })
 }
 
 /// The entries of one image: several only where they are the same image for several platforms.

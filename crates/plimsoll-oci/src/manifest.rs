@@ -68,7 +68,7 @@ impl Descriptor {
 #[derive(Clone, Debug)]
 pub(crate) enum Document {
     Index(Vec<Descriptor>),
-    Image(Manifest),
+    Image(Box<Manifest>),
 }
 
 /// The manifest of one image.
@@ -76,6 +76,7 @@ pub(crate) enum Document {
 pub(crate) struct Manifest {
     pub(crate) config: Descriptor,
     pub(crate) layers: Vec<Descriptor>,
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +88,7 @@ struct RawDocument {
     config: Option<RawDescriptor>,
     layers: Option<Vec<RawDescriptor>>,
     manifests: Option<Vec<RawDescriptor>>,
+    annotations: Option<serde_json::Value>,
     fs_layers: Option<serde::de::IgnoredAny>,
     blobs: Option<serde::de::IgnoredAny>,
 }
@@ -177,7 +179,13 @@ pub(crate) fn parse(bytes: &[u8], media_type: &str, subject: &str) -> Result<Doc
         return Err(bad("an image of at most 1,000 layers", layers.len().to_string()));
     }
     let layers = layers.into_iter().map(|raw| descriptor(raw, subject)).collect::<Result<_, _>>()?;
-    Ok(Document::Image(Manifest { config, layers }))
+    Ok(Document::Image(Box::new(Manifest { config, layers, annotations: texts(raw.annotations) })))
+}
+
+/// The entries that are texts. What else stands there is no reason to refuse an image.
+fn texts(annotations: Option<serde_json::Value>) -> BTreeMap<String, String> {
+    let Some(serde_json::Value::Object(entries)) = annotations else { return BTreeMap::new() };
+    entries.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
 }
 
 fn descriptor(raw: RawDescriptor, subject: &str) -> Result<Descriptor, Error> {
@@ -260,6 +268,27 @@ mod tests {
             hex("a"),
             hex("b")
         )
+    }
+
+    #[test]
+    fn annotations_that_are_texts_are_kept_and_others_refuse_no_image() {
+        for (annotations, expected) in [
+            (
+                r#"{"org.opencontainers.image.base.name":"r/base:1","x":null,"y":[1]}"#,
+                "org.opencontainers.image.base.name=r/base:1",
+            ),
+            ("null", ""),
+            ("7", ""),
+            (r#"["a"]"#, ""),
+        ] {
+            let text = image("", OCI_CONFIG, &format!(r#""annotations":{annotations},"#));
+            let Document::Image(manifest) = parse(text.as_bytes(), OCI_MANIFEST, "r/app").unwrap() else {
+                panic!("expected an image");
+            };
+            let kept: Vec<String> =
+                manifest.annotations.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            assert_eq!(kept.concat(), expected, "{annotations}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) fn resolve(
     subject: &str,
 ) -> Result<Resolved, Error> {
     let (digest, manifest) = match root {
-        Document::Image(manifest) => (root_digest, manifest),
+        Document::Image(manifest) => (root_digest, *manifest),
         Document::Index(entries) => {
             let mut leaves = Vec::new();
             let mut indexes = 0;
@@ -46,7 +46,7 @@ pub(crate) fn resolve(
             let chosen = choose(&leaves, asked, subject)?;
             let bytes = store.manifest(chosen)?;
             match manifest::parse(&bytes, &chosen.media_type, subject)? {
-                Document::Image(manifest) => (chosen.digest.clone(), manifest),
+                Document::Image(manifest) => (chosen.digest.clone(), *manifest),
                 Document::Index(_) => {
                     return Err(Error::Content {
                         what: "manifest",

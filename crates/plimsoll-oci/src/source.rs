@@ -1,5 +1,6 @@
 //! An image that can be read, wherever it lies.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use plimsoll_model::{Artifact, DiffId, LayerDigest};
@@ -19,6 +20,9 @@ pub struct ResolvedImage {
     pub artifact: Artifact,
     /// The layers from the base up.
     pub layers: Vec<StoredLayer>,
+    /// The annotations of its manifest; empty where the source has no manifest of that kind (engines,
+    /// `docker-archive:`).
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A layer as it is stored.

@@ -179,7 +179,7 @@ fn expected(inspected: Inspected, name: &str) -> Result<ResolvedImage, String> {
         layers: infos.collect(),
         config: String::new(),
     };
-    Ok(ResolvedImage { artifact, layers })
+    Ok(ResolvedImage { artifact, layers, ..ResolvedImage::default() })
 }
 
 /// What an engine says of a failure: `message`, or podman's `cause`.

@@ -47,6 +47,7 @@ pub(crate) fn open(reference: &Reference, name: &str, options: &Options) -> Resu
     };
     let stored = resolved.manifest.layers.iter().map(Stored::from).collect();
     let image = config::image(names, resolved.config, stored)?;
+    let image = ResolvedImage { annotations: resolved.manifest.annotations, ..image };
     Ok(Source::Layers(Box::new(RegistryImage { client, image, progress: options.progress.clone() })))
 }
 
