@@ -30,6 +30,7 @@ mod code_quality;
 mod cosign_vuln;
 mod csv;
 mod cyclonedx;
+mod diff;
 mod error;
 mod explanation;
 mod facts;
@@ -55,6 +56,7 @@ mod version_parts;
 mod xml;
 
 pub use cyclonedx::write_cyclonedx;
+pub use diff::{DIFF_FORMATS, DiffFormat, DiffReport};
 pub use error::Error;
 pub use explanation::{status_words, write_explanation};
 pub use format::{AwsAccount, FORMATS, GithubCommit, Report, ReportFormat, format_named};

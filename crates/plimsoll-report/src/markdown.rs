@@ -158,7 +158,7 @@ fn unclear(scan: &Scan, text: &mut String) {
     }
 }
 
-fn more(number: usize, shown: usize, text: &mut String) {
+pub(crate) fn more(number: usize, shown: usize, text: &mut String) {
     if number > shown {
         let _ = writeln!(text, "\nand {} more", number - shown);
     }
@@ -179,7 +179,7 @@ fn footer(report: &Report<'_>, text: &mut String) {
     let _ = writeln!(text, " · Plimsoll {}", cell(report.tool_version));
 }
 
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     escape(&facts::at_most(text, MAX_CELL_CHARS)).into_owned()
 }
 

@@ -9,12 +9,13 @@ mod footer;
 mod groups;
 mod header;
 pub(crate) mod label;
-mod paint;
+pub(crate) mod paint;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod unclear;
 
+pub(crate) use header::system;
 use std::io::Write;
 
 use plimsoll_model::{Scan, SeverityCounts};
@@ -67,11 +68,7 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
 /// # Errors
 /// [`Error::Write`] where the output takes no more.
 pub fn write_table(scan: &Scan, options: &TableOptions, out: &mut dyn Write) -> Result<(), Error> {
-    let mut page = Page {
-        text: String::new(),
-        columns: options.width.clamp(MIN_COLUMNS, MAX_COLUMNS),
-        paint: Paint { color: options.color },
-    };
+    let mut page = Page::new(options);
     header::write(scan, &mut page);
     let targets = targets::of_scan(scan);
     if targets.len() > 1 {
@@ -86,28 +83,36 @@ pub fn write_table(scan: &Scan, options: &TableOptions, out: &mut dyn Write) -> 
 }
 
 /// The text so far, and how to go on.
-struct Page {
-    text: String,
-    columns: usize,
-    paint: Paint,
+pub(crate) struct Page {
+    pub(crate) text: String,
+    pub(crate) columns: usize,
+    pub(crate) paint: Paint,
 }
 
 impl Page {
+    pub(crate) fn new(options: &TableOptions) -> Self {
+        Self {
+            text: String::new(),
+            columns: options.width.clamp(MIN_COLUMNS, MAX_COLUMNS),
+            paint: Paint { color: options.color },
+        }
+    }
+
     /// A line, cut where it is too long.
-    fn line(&mut self, style: Style, text: &str) {
+    pub(crate) fn line(&mut self, style: Style, text: &str) {
         let text = terminal::cut(text, self.columns);
         self.text.push_str(&self.paint.with(style, &text));
         self.text.push('\n');
     }
 
     /// Text in as many lines as it takes, each behind `indent` blanks; in a list the later ones behind two more.
-    fn paragraph(&mut self, style: Style, indent: usize, text: &str) {
+    pub(crate) fn paragraph(&mut self, style: Style, indent: usize, text: &str) {
         let hanging = if indent == 0 { 0 } else { indent + 2 };
         self.hanging(style, indent, hanging, text);
     }
 
     /// Text in as many lines as it takes, the first behind `first` blanks, the later ones behind `later`.
-    fn hanging(&mut self, style: Style, first: usize, later: usize, text: &str) {
+    pub(crate) fn hanging(&mut self, style: Style, first: usize, later: usize, text: &str) {
         let fits = first + terminal::width(text) <= self.columns;
         let room = self.columns.saturating_sub(if fits { first } else { first.max(later) });
         for (index, line) in terminal::wrap(text, room).iter().enumerate() {
@@ -118,7 +123,7 @@ impl Page {
     }
 
     /// An empty line.
-    fn gap(&mut self) {
+    pub(crate) fn gap(&mut self) {
         self.text.push('\n');
     }
 }
@@ -133,7 +138,7 @@ fn total(counts: &SeverityCounts) -> String {
     }
 }
 
-fn by_severity(counts: &SeverityCounts) -> impl Iterator<Item = (&'static str, usize)> + '_ {
+pub(crate) fn by_severity(counts: &SeverityCounts) -> impl Iterator<Item = (&'static str, usize)> + '_ {
     plimsoll_model::Severity::WORST_FIRST
         .iter()
         .map(|&severity| (severity.as_str(), counts.of(severity)))
@@ -141,7 +146,7 @@ fn by_severity(counts: &SeverityCounts) -> impl Iterator<Item = (&'static str, u
 }
 
 /// `1 package`, `2 packages`, `3 advisories`.
-fn counted(number: usize, word: &str) -> String {
+pub(crate) fn counted(number: usize, word: &str) -> String {
     match (number, word.strip_suffix('y')) {
         (1, _) => format!("1 {word}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
@@ -150,7 +155,7 @@ fn counted(number: usize, word: &str) -> String {
 }
 
 /// The first 12 hex digits of a digest with its algorithm, as people write them.
-fn short(digest: &str) -> String {
+pub(crate) fn short(digest: &str) -> String {
     let (algorithm, hex) = digest.split_once(':').unwrap_or(("sha256", digest));
     format!("{algorithm}:{}", hex.chars().take(12).collect::<String>())
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, Layer, Package, Scan, Verdict};
+use plimsoll_model::{Finding, Layer, Newness, NoticeKind, Package, Scan, SeverityCounts, Verdict};
 
 use super::groups::worse;
 use super::header::day;
@@ -39,6 +39,7 @@ pub(super) fn write(scan: &Scan, layers: &mut Vec<Layer>, exit_status: Option<u8
 
 fn totals(scan: &Scan, page: &mut Page) {
     page.paragraph(Style::Bold, 0, &total(&scan.decision.counts));
+    compared(scan, page);
     if !scan.findings.is_empty() {
         let flaws: BTreeSet<&str> = scan.findings.iter().map(|finding| finding.id.as_str()).collect();
         let packages: BTreeSet<usize> =
@@ -54,11 +55,10 @@ fn totals(scan: &Scan, page: &mut Page) {
     }
     let dropped = &scan.decision.ignored_unfixed;
     if dropped.total() > 0 {
-        let parts: Vec<String> = by_severity(dropped).map(|(word, n)| format!("{word}: {n}")).collect();
         let text = format!(
             "Not counted: {} without a fix, by --ignore-unfixed ({})",
             counted(dropped.total(), "finding"),
-            parts.join(", ")
+            severities(dropped)
         );
         page.paragraph(Style::Plain, 0, &text);
     }
@@ -86,6 +86,35 @@ fn totals(scan: &Scan, page: &mut Page) {
         page.paragraph(Style::Bad, 0, &text);
     }
     page.gap();
+}
+
+/// `Compared with last: 2 added by you (HIGH: 2), 1 learnt since (LOW: 1), 30 known; gone: 4`.
+fn compared(scan: &Scan, page: &mut Page) {
+    if let Some(baseline) = &scan.baseline {
+        let counted = |newness: Newness, words: &str| {
+            let mut counts = SeverityCounts::default();
+            let findings = scan.findings.iter().filter(|finding| finding.new == Some(newness));
+            findings.for_each(|finding| counts.add(finding.severity.severity));
+            match (newness, counts.total()) {
+                (Newness::Known, number) => format!("{number} {words}"),
+                (_, 0) => format!("0 {words}"),
+                (_, number) => format!("{number} {words} ({})", severities(&counts)),
+            }
+        };
+        let text = format!(
+            "Compared with {}: {}, {}, {}; gone: {}",
+            printable(&baseline.name),
+            counted(Newness::Added, "added by you"),
+            counted(Newness::Learnt, "learnt since"),
+            counted(Newness::Known, "known"),
+            baseline.gone.total()
+        );
+        page.paragraph(Style::Bold, 0, &text);
+    }
+}
+
+fn severities(counts: &SeverityCounts) -> String {
+    by_severity(counts).map(|(word, number)| format!("{word}: {number}")).collect::<Vec<_>>().join(", ")
 }
 
 fn fixable<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
@@ -160,7 +189,9 @@ fn legend(scan: &Scan, layers: &mut Vec<Layer>, page: &mut Page) {
 fn verdict(scan: &Scan, page: &mut Page) {
     let decision = &scan.decision;
     let gaps = scan.inventory.gaps.len() + scan.match_gaps.len();
-    let unclear = unclear_counts(gaps, scan.undetermined.len());
+    let no_baseline = decision.verdict == Verdict::Undecided
+        && scan.notices.iter().any(|notice| notice.kind == NoticeKind::NoBaseline);
+    let unclear = unclear_counts(gaps, scan.undetermined.len(), no_baseline);
     let (style, text) = match decision.verdict {
         Verdict::Failed => (Style::Bad, "Verdict: FAILED".to_owned()),
         Verdict::Undecided => {
@@ -187,10 +218,11 @@ fn verdict(scan: &Scan, page: &mut Page) {
 }
 
 /// `3 gaps and 1 undetermined`; empty where there are none.
-fn unclear_counts(gaps: usize, undetermined: usize) -> String {
+fn unclear_counts(gaps: usize, undetermined: usize, no_baseline: bool) -> String {
     let gaps = (gaps > 0).then(|| counted(gaps, "gap"));
     let undetermined = (undetermined > 0).then(|| format!("{undetermined} undetermined"));
-    [gaps, undetermined].into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    let no_baseline = no_baseline.then(|| "no baseline yet".to_owned());
+    [gaps, undetermined, no_baseline].into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
 /// One flaw that failed a rule, in packages of one source or in one package.

@@ -93,7 +93,7 @@ fn name(artifact: &Artifact) -> String {
 }
 
 /// The distribution in its own words.
-fn system(os: &OsRelease) -> String {
+pub(crate) fn system(os: &OsRelease) -> String {
     if os.pretty_name.is_empty() { super::label::system(os) } else { os.pretty_name.clone() }
 }
 

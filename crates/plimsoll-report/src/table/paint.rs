@@ -4,13 +4,13 @@ use plimsoll_model::Severity;
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
-    pub(super) color: bool,
+pub(crate) struct Paint {
+    pub(crate) color: bool,
 }
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Plain,
     Bold,
     Faint,
@@ -22,7 +22,7 @@ pub(super) enum Style {
 
 impl Paint {
     /// The text in that style. Pad it before: the sequences have no width.
-    pub(super) fn with(self, style: Style, text: &str) -> String {
+    pub(crate) fn with(self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Plain => "",
             Style::Bold => "1",
