@@ -207,27 +207,29 @@ fn older_packages(base: &Base, context: &Path) {
     let folder = context.join("debs");
     make_folder(&folder);
     for (package, version) in OLDER {
-        let unpacked = context.join("unpacked");
-        run(tool("dpkg-deb").arg("--raw-extract").arg(base.package_file(package)).arg(&unpacked));
-        let control = unpacked.join("DEBIAN/control");
-        let text: Vec<String> =
-            read_text(&control)
-                .lines()
-                .map(|line| {
-                    if line.starts_with("Version: ") {
-                        format!("Version: {version}")
-                    } else {
-                        line.to_owned()
-                    }
-                })
-                .collect();
-        write_file(&control, format!("{}\n", text.join("\n")).as_bytes());
-        run(tool("dpkg-deb")
-            .args(["--root-owner-group", "--build"])
-            .arg(&unpacked)
-            .arg(folder.join(format!("{package}.deb"))));
-        fs::remove_dir_all(unpacked).expect("the folder is ours");
+        put_back(base, package, version, &folder);
     }
+}
+
+/// Writes the file of a package into `folder`, with another version.
+pub(crate) fn put_back(base: &Base, package: &str, version: &str, folder: &Path) {
+    let unpacked = folder.join("unpacked");
+    run(tool("dpkg-deb").arg("--raw-extract").arg(base.package_file(package)).arg(&unpacked));
+    let control = unpacked.join("DEBIAN/control");
+    let text: Vec<String> = read_text(&control)
+        .lines()
+        .map(
+            |line| {
+                if line.starts_with("Version: ") { format!("Version: {version}") } else { line.to_owned() }
+            },
+        )
+        .collect();
+    write_file(&control, format!("{}\n", text.join("\n")).as_bytes());
+    run(tool("dpkg-deb")
+        .args(["--root-owner-group", "--build"])
+        .arg(&unpacked)
+        .arg(folder.join(format!("{package}.deb"))));
+    fs::remove_dir_all(unpacked).expect("the folder is ours");
 }
 
 /// The base image from the root file system, and the application's layers over it; then what judges look at.

@@ -12,6 +12,7 @@ mod database;
 mod image;
 mod judges;
 mod nginx;
+mod pair;
 mod plimsoll;
 mod podman;
 mod proxy;
@@ -30,6 +31,7 @@ pub use judges::{
     Package, debian_packages, node_packages, python_packages, syft_packages, validate_cyclonedx,
 };
 pub use nginx::{Hit, Manner, Nginx};
+pub use pair::{ADDED, LEARNT, Pair, pair};
 pub use plimsoll::{Plimsoll, Run, docker_config};
 pub use podman::Podman;
 pub use proxy::{CuttingProxy, Request};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_model::Severity;
-use plimsoll_report::{FORMATS, ReportFormat, format_named};
+use plimsoll_report::{DIFF_FORMATS, FORMATS, ReportFormat, format_named};
 
 use crate::vex::{VexArgs, VexSources};
 
@@ -65,6 +65,8 @@ pub(crate) enum Action {
   plimsoll scan IMAGE --format json --output app.json
   plimsoll convert app.json --output sarif=app.sarif --output csv=app.csv")]
     Convert(ConvertArgs),
+    /// Put two scans side by side: packages and findings gone, new, unchanged.
+    Diff(DiffArgs),
     /// Fetch, build, check, ask and carry the advisory database.
     Db(DbArgs),
     /// Say why a flaw holds for a package, or does not.
@@ -84,6 +86,13 @@ pub(crate) struct TargetArgs {
     /// `oci-archive:FILE`, `oci-dir:DIR`, `dir:DIR`, `sbom:FILE`, or a path that exists.
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}
+
+/// How it is reached and read.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReadingArgs {
     /// The platform to take of an image for several, as in `linux/arm64/v8`.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", env = "PLIMSOLL_PLATFORM")]
     pub(crate) platform: Option<String>,
@@ -122,6 +131,8 @@ pub(crate) struct ScanArgs {
     pub(crate) vex: VexSources,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArgs,
 }
 
 #[derive(Debug, Args)]
@@ -192,6 +203,9 @@ pub(crate) struct GateArgs {
     /// Fail on what is known to be exploited, with a fix or without.
     #[arg(long, env = "PLIMSOLL_FAIL_ON_KEV")]
     pub(crate) fail_on_kev: bool,
+    /// Fail on what the baseline does not have: what you added, and what the world learnt since.
+    #[arg(long, env = "PLIMSOLL_FAIL_ON_NEW")]
+    pub(crate) fail_on_new: bool,
     /// Drop findings without a fix, unless another flag or rule fails them first; they stay listed as suppressed.
     #[arg(long, env = "PLIMSOLL_IGNORE_UNFIXED")]
     pub(crate) ignore_unfixed: bool,
@@ -230,6 +244,55 @@ impl std::str::FromStr for AsOf {
         let expected = "expected a day as `2026-03-31` or an instant as `2026-03-31T12:00:00Z`";
         instant.map(Self).ok_or_else(|| format!("{expected}, found `{text}`"))
     }
+}
+
+/// What a scan is compared with.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct BaselineArgs {
+    /// Tell what is new since an earlier scan: a report (`--format json`), an image to be scanned now, or `last`, the last
+    /// scan of this image that passed (`last:NAME` for one that goes by another name each time).
+    #[arg(long, value_name = "FILE|IMAGE|last", env = "PLIMSOLL_BASELINE")]
+    pub(crate) baseline: Option<String>,
+    /// The image that this one was built from, or a report of it: tells what is inherited. `auto` asks for the image that
+    /// this one names as its base.
+    #[arg(long, value_name = "IMAGE|FILE|auto", env = "PLIMSOLL_BASE")]
+    pub(crate) base: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each side is a report that `plimsoll scan --format json` or Trivy wrote, or
+anything that can be scanned, which is scanned now.
+
+  plimsoll diff before.json after.json
+  plimsoll diff registry.example/app:1.1 registry.example/app:1.2")]
+pub(crate) struct DiffArgs {
+    /// The older side.
+    #[arg(value_name = "A")]
+    pub(crate) old: String,
+    /// The newer side.
+    #[arg(value_name = "B")]
+    pub(crate) new: String,
+    /// How the difference is written.
+    #[arg(long, short, value_name = "FORMAT", default_value = "table", value_parser = DiffFormat::parser())]
+    pub(crate) format: DiffFormat,
+    /// Write the difference into this file instead of stdout.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The most entries of each list, for people; the others are counted. As JSON all are written.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Exit with status 1 where B has findings that A has not.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Whose severity counts, the most trusted first: see `docs/severity.md`.
+    #[arg(long, value_name = "SOURCE", env = "PLIMSOLL_SEVERITY_ORDER", value_delimiter = ',')]
+    pub(crate) severity_order: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -614,6 +677,20 @@ impl TryFrom<String> for Format {
         format_named(&text).map(Self::Known).ok_or_else(|| {
             let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
             format!("expected a format among {}, {}, found `{text}`", names.join(", "), Self::TEMPLATE)
+        })
+    }
+}
+
+/// How a difference is written: one of [`DIFF_FORMATS`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiffFormat(pub(crate) &'static plimsoll_report::DiffFormat);
+
+impl DiffFormat {
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let values = DIFF_FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.summary));
+        PossibleValuesParser::new(values).map(|name| {
+            let found = DIFF_FORMATS.iter().find(|format| format.name == name);
+            Self(found.expect("the parser takes no other names"))
         })
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Environment {
     pub(crate) progress: bool,
     /// Where results of layers are kept by default.
     pub(crate) cache_folder: PathBuf,
+    /// Where what one call leaves for the next is kept: baselines.
+    pub(crate) state_folder: PathBuf,
     /// Where the advisory database is looked for by default.
     pub(crate) database: PathBuf,
     /// Where the system keeps temporary files.
@@ -79,6 +81,7 @@ impl Environment {
             color: stdout.is_terminal() && !plain && !ci,
             progress: std::io::stderr().is_terminal() && !ci,
             cache_folder: folder("XDG_CACHE_HOME", ".cache"),
+            state_folder: folder("XDG_STATE_HOME", ".local/state"),
             database: folder("XDG_DATA_HOME", ".local/share"),
             temporary_folder: std::env::temp_dir(),
             now: jiff::Timestamp::now(),

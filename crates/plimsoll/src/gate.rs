@@ -52,7 +52,7 @@ impl Gate {
             fail_on: arguments.fail_on.or(settings.fail_on).map(Into::into),
             ignore_unfixed: arguments.ignore_unfixed || settings.ignore_unfixed,
             fail_on_kev: arguments.fail_on_kev || settings.fail_on_kev,
-            fail_on_new: false,
+            fail_on_new: arguments.fail_on_new || settings.fail_on_new,
             strict: arguments.strict || settings.strict,
         };
         let mut waivers = Waivers::default();

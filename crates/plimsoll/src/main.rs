@@ -1,15 +1,19 @@
 //! `plimsoll`: the command. Arguments, settings, output and exit status; everything else is in the libraries.
 
 mod args;
+mod base;
+mod baseline;
 mod carried;
 mod catalogers;
 mod convert;
 mod database;
 mod db;
+mod diff;
 mod environment;
 mod exit;
 mod explain;
 mod gate;
+mod kept;
 mod output;
 mod policy;
 mod progress;
@@ -55,6 +59,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Scan(arguments) => scan::run(arguments, &settings, environment, bars),
         Action::Sbom(arguments) => sbom::run(arguments, &settings, environment, bars),
         Action::Convert(arguments) => convert::run(arguments, &settings, environment, bars),
+        Action::Diff(arguments) => diff::run(arguments, &settings, environment, bars),
         Action::Db(arguments) => db::run(arguments, &settings, environment, bars, command.common.quiet),
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),

@@ -1,9 +1,11 @@
 //! `plimsoll scan`.
 
 use plimsoll_db::Snapshot;
-use plimsoll_model::{Ecosystem, Gap, OsRelease, Scan};
+use plimsoll_model::{Ecosystem, Gap, Inventory, OsRelease, Scan, Verdict};
 
 use crate::args::ScanArgs;
+use crate::base;
+use crate::baseline::Asked;
 use crate::database::{ScanDatabase, check_age, damaged};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -27,37 +29,60 @@ pub(crate) fn run(
     let gate = Gate::read(&arguments.gate, settings, environment)?;
     let vex = Vex::read(&arguments.vex, settings)?;
     let reports = Reports::plan(&arguments.report, settings, environment)?;
-    let database = ScanDatabase::find(&arguments.database, &arguments.target.ca_cert, settings, environment)?;
+    let mut asked = Asked::read(&arguments.baseline, &arguments.gate, settings)?;
+    let database =
+        ScanDatabase::find(&arguments.database, &arguments.target.reading.ca_cert, settings, environment)?;
     let options = plimsoll_match::Options {
         without_texts: !reports.show_findings(),
         ..match_options(&arguments.severity_order, settings)?
     };
-    let inventory = inventory(&arguments.target, settings, environment, bars)?;
-    let (snapshot, database) = database.open(&plimsoll_match::needed(&inventory), bars)?;
+    let mut inventory = inventory(&arguments.target, settings, environment, bars)?;
+    base::add(&mut inventory, &arguments.baseline, &arguments.target, settings, bars)?;
+    asked.prepare(&arguments.target, &inventory, settings, environment, bars)?;
+    let (snapshot, database) = database.open(&asked.needed(&inventory), bars)?;
     check_age(&database, arguments.max_age.or(settings.max_age), environment)?;
     bars.say("matching");
-    let mut matches = plimsoll_match::evaluate(&inventory, &snapshot, &options)
-        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))?;
+    let mut matches = evaluate(&inventory, &snapshot, &options)?;
+    let compared = asked.compare(&mut matches.findings, &inventory, &database, |inventory| {
+        evaluate(inventory, &snapshot, &options)
+    })?;
     if let Some(os) = &inventory.os {
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
     let mut said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
+    let is_missing = compared.is_missing;
     let mut scan = Scan {
         inventory,
         findings: matches.findings,
         suppressed: std::mem::take(&mut said.suppressed),
-        notices: std::mem::take(&mut said.notices),
         undetermined: matches.undetermined,
         not_affected: matches.not_affected,
         match_gaps: matches.gaps,
         database,
+        baseline: compared.baseline,
+        notices: [std::mem::take(&mut said.notices), compared.notices].concat(),
         ..Scan::default()
     };
     gate.judge(&mut scan)?;
     said.remark(&mut scan);
+    // Where the baseline is missing, a strict gate has not decided.
+    if is_missing && gate.policy.strict && scan.decision.verdict == Verdict::Passed {
+        scan.decision.verdict = Verdict::Undecided;
+    }
     let exit = Exit::of(scan.decision.verdict);
     reports.write(&scan, None, Some(exit), bars)?;
+    asked.keep(&scan)?;
     Ok(exit)
+}
+
+/// The findings of an inventory.
+pub(crate) fn evaluate(
+    inventory: &Inventory,
+    snapshot: &Snapshot,
+    options: &plimsoll_match::Options,
+) -> Result<plimsoll_match::Matches, Failure> {
+    plimsoll_match::evaluate(inventory, snapshot, options)
+        .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))
 }
 
 /// What the matching is told: whose severity counts.

@@ -28,6 +28,9 @@ pub(crate) struct Settings {
     pub(crate) ignore_unfixed: bool,
     pub(crate) no_ignore_files: bool,
     pub(crate) strict: bool,
+    pub(crate) baseline: Option<String>,
+    pub(crate) fail_on_new: bool,
+    pub(crate) base: Option<String>,
     pub(crate) platform: Option<String>,
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) no_cache: bool,
@@ -108,6 +111,13 @@ impl Settings {
         }
         for source in &mut settings.vex {
             *source = crate::vex::in_folder(source, folder);
+        }
+        // What may be an image as well is a file where there is one.
+        for name in settings.baseline.iter_mut().chain(&mut settings.base) {
+            let file = folder.join(&*name);
+            if let Some(text) = file.to_str().filter(|_| file.is_file()) {
+                text.clone_into(name);
+            }
         }
         settings.origin = path.display().to_string();
         settings.text = text;

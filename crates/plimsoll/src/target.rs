@@ -9,7 +9,7 @@ use plimsoll_image::{LayerCache, Limits, Options, catalog_folder, catalog_image}
 use plimsoll_model::Inventory;
 use plimsoll_oci::Target;
 
-use crate::args::TargetArgs;
+use crate::args::{ReadingArgs, TargetArgs};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
@@ -22,10 +22,26 @@ pub(crate) fn inventory(
     environment: &Environment,
     bars: &Bars,
 ) -> Result<Inventory, Failure> {
-    let target: Target = match single_file(&arguments.target) {
-        Some(file) => Target::Dir(file),
-        None => arguments.target.parse().map_err(|error| oci_failure(error, Exit::Usage))?,
-    };
+    inventory_of(&arguments.target, &arguments.reading, settings, environment, bars)
+}
+
+/// What a person typed.
+pub(crate) fn parse(text: &str) -> Result<Target, Failure> {
+    match single_file(text) {
+        Some(file) => Ok(Target::Dir(file)),
+        None => text.parse().map_err(|error| oci_failure(error, Exit::Usage)),
+    }
+}
+
+/// Reads what `text` names.
+pub(crate) fn inventory_of(
+    text: &str,
+    arguments: &ReadingArgs,
+    settings: &Settings,
+    environment: &Environment,
+    bars: &Bars,
+) -> Result<Inventory, Failure> {
+    let target = parse(text)?;
     let cache_folder = cache_folder(arguments, settings, environment);
     let cache = cache_folder.as_deref().map(LayerCache::new);
     let spool_folder = spool_folder(cache_folder.as_deref(), environment);
@@ -45,7 +61,7 @@ pub(crate) fn inventory(
         }
         Target::Sbom(file) => read_sbom(file),
         _ => {
-            bars.say(format!("asking for {}", arguments.target));
+            bars.say(format!("asking for {text}"));
             let source = plimsoll_oci::open(&target, &reach(arguments, settings)?)
                 .map_err(|error| oci_failure(error, Exit::CouldNotScan))?;
             catalog_image(source, &options).map_err(image_failure)
@@ -53,13 +69,13 @@ pub(crate) fn inventory(
     };
     let mut inventory = inventory?;
     if inventory.artifact.name.is_empty() {
-        inventory.artifact.name.clone_from(&arguments.target);
+        text.clone_into(&mut inventory.artifact.name);
     }
     Ok(inventory)
 }
 
 /// A file that is named without a prefix, and that a cataloger reads by its name: `./package-lock.json`.
-fn single_file(target: &str) -> Option<PathBuf> {
+pub(crate) fn single_file(target: &str) -> Option<PathBuf> {
     let path = Path::new(target);
     let entry = Entry { path: path.file_name()?.to_str()?, size: None, executable: Some(false) };
     (path.is_file() && CATALOGERS.iter().any(|cataloger| cataloger.wants(&entry))).then(|| path.to_owned())
@@ -67,7 +83,7 @@ fn single_file(target: &str) -> Option<PathBuf> {
 
 /// Where things are kept between two calls; `None`: nowhere.
 pub(crate) fn cache_folder(
-    arguments: &TargetArgs,
+    arguments: &ReadingArgs,
     settings: &Settings,
     environment: &Environment,
 ) -> Option<PathBuf> {
@@ -77,7 +93,7 @@ pub(crate) fn cache_folder(
 }
 
 /// How images are reached.
-pub(crate) fn reach(arguments: &TargetArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
+pub(crate) fn reach(arguments: &ReadingArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
     let mut options = plimsoll_oci::Options::from_env();
     if let Some(platform) = arguments.platform.as_ref().or(settings.platform.as_ref()) {
         let platform =
@@ -108,7 +124,7 @@ fn read_sbom(file: &Path) -> Result<Inventory, Failure> {
 }
 
 /// An error of the image's source, with its hint.
-fn oci_failure(error: plimsoll_oci::Error, exit: Exit) -> Failure {
+pub(crate) fn oci_failure(error: plimsoll_oci::Error, exit: Exit) -> Failure {
     let hint = error.hint();
     let failure = Failure::new(exit, error);
     match hint {

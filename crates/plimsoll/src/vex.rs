@@ -60,10 +60,10 @@ impl Vex {
     ) -> Result<Said, Failure> {
         if self.sources.iter().any(|source| !matches!(source, Source::Path(_))) {
             bars.say("looking for VEX documents");
-            let cache_folder = cache_folder(&arguments.target, settings, environment);
+            let cache_folder = cache_folder(&arguments.target.reading, settings, environment);
             let looking = Looking {
                 keys: &self.keys,
-                reach: &reach(&arguments.target, settings)?,
+                reach: &reach(&arguments.target.reading, settings)?,
                 cache_folder: cache_folder.as_deref(),
                 temporary_folder: &environment.temporary_folder,
                 now: environment.now,
