@@ -3,19 +3,23 @@
 //! A finding is a flaw in a package of an image. Its ID has no version and no instant, so that a later import renews
 //! it. What could not be read or decided is one more finding, of severity `INFORMATIONAL`.
 //!
+//! What rules, waivers and VEX statements suppress is `ARCHIVED`. It is not given the workflow status `SUPPRESSED`: Security
+//! Hub updates such a finding no more, and an import cannot take that back, so that it would stay hidden when its waiver
+//! has ended. An archived one that is imported as active is new again.
+//!
 //! Source: AWS Security Hub user guide, "AWS Security Finding Format", version 2018-10-08.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use plimsoll_cvss::CvssVersion;
-use plimsoll_model::{Finding, Package, RatingScale, Scan, Severity};
+use plimsoll_model::{Finding, Outcome, Package, RatingScale, Scan, Severity};
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{AwsAccount, Report, ReportFormat, invalid, write_document};
 use crate::json::primary_url;
+use crate::judgement::{self, Judged, Numbers};
 use crate::sarif::repository;
 use crate::terminal::printable;
 
@@ -46,6 +50,9 @@ const MAX_RECOMMENDATION_CHARS: usize = 512;
 /// Longest ID and other text, in characters.
 const MAX_ID_CHARS: usize = 512;
 
+/// Longest value of a product field, in characters; the format has 2048.
+const MAX_FIELD_CHARS: usize = 1000;
+
 /// Longest ID of a flaw within another ID, in characters.
 const MAX_FLAW_CHARS: usize = 400;
 
@@ -62,23 +69,25 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let instant = report.instant(NAME)?;
     let importer = Importer::checked(report.aws)?;
     let scan = report.scan;
-    let failed = facts::failed_rules(scan);
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    let mut findings: Vec<Value> = scan
-        .findings
-        .iter()
-        .enumerate()
-        .map(|(index, finding)| {
-            let rules = failed.get(&index).map_or(&[][..], Vec::as_slice);
-            let mut value = of_finding(report, &importer, instant, finding, rules);
-            // Two versions of one package in an image are two findings, which Security Hub knows by their IDs alone.
-            let id = value["Id"].as_str().unwrap_or_default().to_owned();
-            let number = taken.entry(id.clone()).or_default();
-            *number += 1;
-            if *number > 1 {
-                value["Id"] = json!(format!("{id}-{number}"));
+    let repository = repository(&scan.inventory.artifact.name);
+    let key = |finding: &Finding, package: Option<&Package>| {
+        let (kind, name) =
+            package.map_or(("none", "?"), |package| (package.kind.purl_type(), package.name.as_str()));
+        facts::hash(&[repository, &finding.id, kind, name])
+    };
+    // Two versions of one package in an image are two findings, which Security Hub knows by their IDs alone.
+    let mut numbers = Numbers::of_first(scan, |finding, package| key(finding, Some(package)));
+    let mut findings: Vec<Value> = judgement::counted(scan)
+        .chain(judgement::suppressed(scan))
+        .map(|judged| {
+            let finding = judged.finding;
+            let first = finding.packages.first().copied().unwrap_or_default();
+            let key = key(finding, facts::packages(scan, finding).next());
+            let mut id = format!("{}/{key}", facts::at_most(&finding.id, MAX_FLAW_CHARS));
+            if let number @ 2.. = numbers.take(&key, first) {
+                id = format!("{id}-{number}");
             }
-            value
+            of_finding(report, &importer, instant, &judged, &id)
         })
         .collect();
     findings.extend(unclear(report, &importer, instant));
@@ -141,23 +150,20 @@ fn of_finding(
     report: &Report<'_>,
     importer: &Importer<'_>,
     instant: &str,
-    finding: &Finding,
-    failed: &[&str],
+    judged: &Judged<'_>,
+    id: &str,
 ) -> Value {
-    let scan = report.scan;
-    let packages: Vec<&Package> = facts::packages(scan, finding).collect();
-    let (name, version, kind) = packages.first().map_or(("?", "", "none"), |package| {
-        (package.name.as_str(), package.version.as_str(), package.kind.purl_type())
-    });
+    let finding = judged.finding;
+    let packages: Vec<&Package> = facts::packages(report.scan, finding).collect();
+    let (name, version) =
+        packages.first().map_or(("?", ""), |package| (package.name.as_str(), package.version.as_str()));
     let title = format!("{} in {name} {version}: {}", finding.id, facts::title(finding, name));
     let description = if finding.description.is_empty() {
         facts::title(finding, name)
     } else {
         finding.description.clone()
     };
-    let key = facts::hash(&[repository(&scan.inventory.artifact.name), &finding.id, kind, name]);
-    let mut value =
-        base(report, importer, instant, &format!("{}/{key}", facts::at_most(&finding.id, MAX_FLAW_CHARS)));
+    let mut value = base(report, importer, instant, id);
     value["GeneratorId"] =
         json!(format!("plimsoll/{}", facts::at_most(&printable(&finding.id), MAX_FLAW_CHARS)));
     value["Types"] = json!(["Software and Configuration Checks/Vulnerabilities/CVE"]);
@@ -174,8 +180,22 @@ fn of_finding(
         recommendation["Url"] = json!(url);
     }
     value["Remediation"] = json!({ "Recommendation": recommendation });
-    value["ProductFields"]["plimsoll/FailedRules"] = json!(shown(&failed.join("; "), 1000));
-    value["ProductFields"]["plimsoll/FixState"] = json!(facts::fix_word(&finding.fix));
+    let fields = &mut value["ProductFields"];
+    fields["plimsoll/FailedRules"] = json!(field(judged.failed_rule().unwrap_or("")));
+    fields["plimsoll/FixState"] = json!(facts::fix_word(&finding.fix));
+    fields["plimsoll/Outcome"] = json!(judged.outcome_word());
+    if judged.outcome() == Outcome::Warned || judged.suppressed.is_some() {
+        fields["plimsoll/Judgement"] = json!(field(&judged.words().unwrap_or_default()));
+    }
+    if let Some(due) = judged.due() {
+        fields["plimsoll/Due"] = json!(field(due));
+    }
+    if let Some(new) = finding.new {
+        fields["plimsoll/New"] = json!(new.as_str());
+    }
+    if judged.suppressed.is_some() {
+        value["RecordState"] = json!("ARCHIVED");
+    }
     value["Vulnerabilities"] = json!([vulnerability(finding, &packages)]);
     value
 }
@@ -318,6 +338,11 @@ fn label(severity: Severity) -> &'static str {
     }
 }
 
+/// A product field's value.
+fn field(text: &str) -> String {
+    shown(text, MAX_FIELD_CHARS)
+}
+
 /// A text that is not blank, as the format wants every text.
 fn text(text: &str) -> String {
     shown(text, MAX_ID_CHARS)
@@ -379,6 +404,16 @@ mod tests {
         let findings = report["Findings"].as_array().unwrap();
         assert_ne!(findings[0]["Id"], findings[1]["Id"]);
         assert!(findings[1]["Id"].as_str().unwrap().ends_with("-2"));
+    }
+
+    #[test]
+    fn what_is_suppressed_is_archived_and_stays_open_to_updates() {
+        let scan = sample::judged();
+        let report: Value = serde_json::from_str(&text(&scan, Some(ACCOUNT)).unwrap()).unwrap();
+        let findings = report["Findings"].as_array().unwrap();
+        let archived = findings.iter().filter(|finding| finding["RecordState"] == "ARCHIVED");
+        assert_eq!(archived.count(), scan.suppressed.len());
+        assert!(findings.iter().all(|finding| finding.get("Workflow").is_none()));
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! Issues as Code Climate's engines write them, and as GitLab's code quality report reads them.
 //!
-//! What could not be read or decided is an issue of severity `info`.
+//! What could not be read or decided is an issue of severity `info`, and so is each notice about policy, waivers and VEX.
+//! What rules, waivers and VEX statements suppress is left out, as an issue would count, and told in one of `info`.
 //!
 //! Source: Code Climate analyzer specification, "Issues"; GitLab, "Code Quality report format".
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use plimsoll_model::{Finding, Package, Scan, Severity};
+use plimsoll_model::{Finding, Outcome, Package, Scan, Severity};
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_document};
+use crate::judgement::{self, Judged, Numbers};
 use crate::terminal::printable;
 
 /// The format's entry.
@@ -33,23 +35,28 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
 
 fn issues(scan: &Scan) -> Vec<Value> {
     let mut issues = Vec::new();
+    let key = |finding: &Finding, package: &Package| {
+        facts::hash(&[&facts::fingerprint(finding, package), "finding"])
+    };
+    let mut numbers = Numbers::of(scan, key);
+    for judged in judgement::counted(scan) {
+        let finding = judged.finding;
+        for &index in &finding.packages {
+            let Some(package) = scan.inventory.packages.get(index) else { continue };
+            let text = description(&judged, package);
+            let issue = issue(scan, &finding.id, &text, severity(finding), &facts::place(package));
+            let key = key(finding, package);
+            let number = numbers.take(&key, index);
+            issues.push(with_fingerprint(issue, &key, number));
+        }
+    }
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    let mut push = |mut issue: Value, parts: &[&str]| {
-        // Issues of one fingerprint are one issue to GitLab.
+    let mut push = |issue: Value, parts: &[&str]| {
         let hash = facts::hash(parts);
         let number = taken.entry(hash.clone()).or_default();
         *number += 1;
-        let fingerprint = if *number == 1 { hash } else { facts::hash(&[&hash, &number.to_string()]) };
-        issue["fingerprint"] = json!(&fingerprint[..32]);
-        issues.push(issue);
+        issues.push(with_fingerprint(issue, &hash, *number));
     };
-    for finding in &scan.findings {
-        for package in facts::packages(scan, finding) {
-            let place = facts::place(package);
-            let issue = issue(scan, &finding.id, &description(finding, package), severity(finding), &place);
-            push(issue, &[&facts::fingerprint(finding, package), "finding"]);
-        }
-    }
     for item in &scan.undetermined {
         let package = scan.inventory.packages.get(item.package);
         let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
@@ -61,7 +68,23 @@ fn issues(scan: &Scan) -> Vec<Value> {
         let text = format!("could not be read: {}", facts::gap_line(gap));
         push(issue(scan, "gap", &text, "info", &gap.path), &["gap", &gap.path, &gap.place, &gap.reason]);
     }
+    for notice in &scan.notices {
+        let kind = notice.kind.as_str();
+        let text = judgement::notice_line(notice);
+        push(issue(scan, kind, &text, "info", ""), &["notice", kind, &notice.origin, &notice.text]);
+    }
+    if let Some(number) = judgement::suppressed_number(scan) {
+        let text = format!("suppressed findings, which are left out: {number}");
+        push(issue(scan, "suppressed", &text, "info", ""), &["suppressed"]);
+    }
     issues
+}
+
+/// Issues of one fingerprint are one issue to GitLab.
+fn with_fingerprint(mut issue: Value, hash: &str, number: usize) -> Value {
+    let fingerprint = if number == 1 { hash.to_owned() } else { facts::hash(&[hash, &number.to_string()]) };
+    issue["fingerprint"] = json!(&fingerprint[..32]);
+    issue
 }
 
 fn issue(scan: &Scan, check: &str, description: &str, severity: &str, path: &str) -> Value {
@@ -77,15 +100,23 @@ fn issue(scan: &Scan, check: &str, description: &str, severity: &str, path: &str
     })
 }
 
-fn description(finding: &Finding, package: &Package) -> String {
-    format!(
+fn description(judged: &Judged<'_>, package: &Package) -> String {
+    let finding = judged.finding;
+    let mut text = format!(
         "{} {}: {}: {}; {}",
         package.name,
         package.version,
         finding.id,
         facts::title(finding, &package.name),
         facts::solution(finding, &package.name)
-    )
+    );
+    if judged.outcome() != Outcome::Passed {
+        text.extend(judged.words().iter().flat_map(|words| ["; ", words]));
+    }
+    if let Some(words) = judgement::new_words(finding) {
+        text.extend(["; new: ", words]);
+    }
+    text
 }
 
 fn severity(finding: &Finding) -> &'static str {

@@ -1,4 +1,5 @@
-//! CSV, for spreadsheets and databases: a line for each place of a finding, and for each gap, undetermined or cleared one.
+//! CSV, for spreadsheets and databases: a line for each place of a finding, those that are suppressed among them, and for
+//! each gap, undetermined or cleared one, and notice.
 //!
 //! A cell that a spreadsheet would take for a formula has an apostrophe before it.
 //!
@@ -7,12 +8,13 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use plimsoll_model::{Package, Scan};
+use plimsoll_model::{Outcome, Package, Scan};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_text};
 use crate::json::primary_url;
+use crate::judgement::{self, Judged};
 use crate::terminal::printable;
 
 /// The format's entry.
@@ -52,6 +54,15 @@ const COLUMNS: &[&str] = &[
     "url",
     "reason",
     "purl",
+    "outcome",
+    "rule",
+    "due",
+    "new",
+    "suppressed_by",
+    "suppressed_until",
+    "fixed_since",
+    "direct",
+    "inherited",
 ];
 
 /// A line: its cells by column, empty where nothing is said.
@@ -73,67 +84,103 @@ struct Row<'a> {
     failed_rules: String,
     title: &'a str,
     url: String,
-    reason: &'a str,
+    reason: String,
+    outcome: &'a str,
+    rule: &'a str,
+    due: &'a str,
+    new: &'a str,
+    suppressed_by: &'a str,
+    suppressed_until: &'a str,
+    fixed_since: &'a str,
 }
 
 fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let scan = report.scan;
     let mut text = COLUMNS.join(",");
     text.push_str("\r\n");
-    let failed = facts::failed_rules(scan);
-    for (index, finding) in scan.findings.iter().enumerate() {
-        for number in &finding.packages {
+    for judged in judgement::counted(scan).chain(judgement::suppressed(scan)) {
+        for number in &judged.finding.packages {
             let package = scan.inventory.packages.get(*number);
-            let row = Row {
-                record: "finding",
-                id: &finding.id,
-                aliases: finding.aliases.join(" "),
-                severity: facts::severity(finding).as_str(),
-                severity_source: facts::severity_source(finding).unwrap_or(""),
-                cvss_score: facts::score_tenths(finding)
-                    .map_or_else(String::new, |score| format!("{}.{}", score / 10, score % 10)),
-                epss: finding.epss.map_or_else(String::new, |epss| {
-                    format!("{:.5}", f64::from(epss.probability) / 100_000.0)
-                }),
-                known_exploited: if finding.kev.is_some() { "true" } else { "false" },
-                risk: format!("{}.{}", finding.risk / 10, finding.risk % 10),
-                malicious: if finding.malicious { "true" } else { "false" },
-                fix_state: facts::fix_word(&finding.fix),
-                fixed_version: finding.fix.version().unwrap_or(""),
-                path: package.map(facts::place).unwrap_or_default(),
-                failed_rules: failed.get(&index).map_or_else(String::new, |rules| rules.join("; ")),
-                title: &finding.title,
-                url: primary_url(&finding.id),
-                reason: "",
-            };
-            line(scan, package, &row, &mut text);
+            line(scan, package, &row(&judged, package), &mut text);
         }
     }
     for item in &scan.undetermined {
         let package = scan.inventory.packages.get(item.package);
         let path = package.map(facts::place).unwrap_or_default();
-        let row = Row { record: "undetermined", id: &item.id, path, reason: &item.reason, ..Row::default() };
+        let row =
+            Row { record: "undetermined", id: &item.id, path, reason: item.reason.clone(), ..Row::default() };
         line(scan, package, &row, &mut text);
     }
     for not in &scan.not_affected {
         let package = scan.inventory.packages.get(not.package);
         let path = package.map(facts::place).unwrap_or_default();
-        let row = Row { record: "not_affected", id: &not.id, path, reason: &not.reason, ..Row::default() };
+        let row =
+            Row { record: "not_affected", id: &not.id, path, reason: not.reason.clone(), ..Row::default() };
         line(scan, package, &row, &mut text);
     }
     for gap in facts::gaps(scan) {
         let reason = format!("{} ({})", gap.reason, gap.reporter);
         let path = format!("{} {}", gap.path, gap.place).trim().to_owned();
-        line(scan, None, &Row { record: "gap", path, reason: &reason, ..Row::default() }, &mut text);
+        line(scan, None, &Row { record: "gap", path, reason, ..Row::default() }, &mut text);
+    }
+    for notice in &scan.notices {
+        let row = Row {
+            record: "notice",
+            id: notice.kind.as_str(),
+            path: notice.origin.clone(),
+            reason: notice.text.clone(),
+            ..Row::default()
+        };
+        line(scan, None, &row, &mut text);
     }
     write_text("CSV", &text, out)
+}
+
+fn row<'a>(judged: &Judged<'a>, package: Option<&Package>) -> Row<'a> {
+    let finding = judged.finding;
+    let held = judged.ruling.filter(|ruling| ruling.outcome != Outcome::Passed);
+    let reason = match (judged.suppressed, held) {
+        (Some(suppressed), _) => suppressed.words(),
+        (None, Some(ruling)) => ruling.reason.clone(),
+        (None, None) => String::new(),
+    };
+    Row {
+        record: if judged.suppressed.is_some() { "suppressed" } else { "finding" },
+        id: &finding.id,
+        aliases: finding.aliases.join(" "),
+        severity: facts::severity(finding).as_str(),
+        severity_source: facts::severity_source(finding).unwrap_or(""),
+        cvss_score: facts::score_tenths(finding)
+            .map_or_else(String::new, |score| format!("{}.{}", score / 10, score % 10)),
+        epss: finding
+            .epss
+            .map_or_else(String::new, |epss| format!("{:.5}", f64::from(epss.probability) / 100_000.0)),
+        known_exploited: if finding.kev.is_some() { "true" } else { "false" },
+        risk: format!("{}.{}", finding.risk / 10, finding.risk % 10),
+        malicious: if finding.malicious { "true" } else { "false" },
+        fix_state: facts::fix_word(&finding.fix),
+        fixed_version: finding.fix.version().unwrap_or(""),
+        path: package.map(facts::place).unwrap_or_default(),
+        failed_rules: judged.failed_rule().unwrap_or("").to_owned(),
+        title: &finding.title,
+        url: primary_url(&finding.id),
+        reason,
+        outcome: judged.outcome_word(),
+        rule: held.map_or("", |ruling| &ruling.rule),
+        due: judged.due().unwrap_or(""),
+        new: finding.new.map_or("", plimsoll_model::Newness::as_str),
+        suppressed_by: judged.suppressed.map_or("", |suppressed| suppressed.kind.as_str()),
+        suppressed_until: judged.suppressed.and_then(|one| one.until.as_deref()).unwrap_or(""),
+        fixed_since: &finding.fixed_since,
+    }
 }
 
 fn line(scan: &Scan, package: Option<&Package>, row: &Row<'_>, text: &mut String) {
     let layer = package.and_then(|package| package.introduced_in.as_ref().or(package.layer.as_ref()));
     let purl =
         package.map_or_else(String::new, |package| package.purl(scan.inventory.os.as_ref()).to_string());
-    let cells: [&str; 23] = [
+    let truth = |answer: Option<bool>| answer.map_or("", |is| if is { "true" } else { "false" });
+    let cells: [&str; 32] = [
         row.record,
         &scan.inventory.artifact.name,
         row.id,
@@ -155,8 +202,17 @@ fn line(scan: &Scan, package: Option<&Package>, row: &Row<'_>, text: &mut String
         &row.failed_rules,
         row.title,
         &row.url,
-        row.reason,
+        &row.reason,
         &purl,
+        row.outcome,
+        row.rule,
+        row.due,
+        row.new,
+        row.suppressed_by,
+        row.suppressed_until,
+        row.fixed_since,
+        truth(package.and_then(|package| package.direct)),
+        truth(package.and_then(|package| scan.inventory.is_inherited(package))),
     ];
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {

@@ -20,6 +20,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::format::{Report, ReportFormat};
+use crate::judgement;
 use crate::targets::family;
 use crate::{Error, VERSION, safe_json};
 use component::{Component, Property, properties};
@@ -80,6 +81,13 @@ fn write_vex(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
             Verdict::Undecided => "undecided",
         },
     );
+    for rule in &scan.decision.rules {
+        list.add("plimsoll:rule", rule);
+    }
+    list.add("plimsoll:baseline", judgement::baseline_words(scan).as_deref().unwrap_or(""));
+    for notice in &scan.notices {
+        list.add("plimsoll:notice", &judgement::notice_line(notice));
+    }
     bom.metadata.properties.extend(list.0);
     write_bom(bom, out)
 }

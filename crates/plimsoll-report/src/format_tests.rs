@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use expect_test::expect_file;
 use plimsoll_model::{Gap, Undetermined};
 
 use super::*;
@@ -261,6 +262,35 @@ fn an_instant_has_one_form() {
     );
 }
 
+/// The formats that show what was said of findings, and whose goldens of the judged sample stand here.
+const JUDGED: &[&str] = &[
+    "table",
+    "markdown",
+    "sarif",
+    "junit",
+    "gitlab",
+    "code-quality",
+    "cyclonedx-vex",
+    "openvex",
+    "csv",
+    "asff",
+];
+
+fn judged_formats() -> impl Iterator<Item = &'static ReportFormat> {
+    JUDGED.iter().map(|name| format_named(name).unwrap())
+}
+
+#[test]
+fn golden_reports_of_a_judged_scan() {
+    let scan = sample::judged();
+    for format in judged_formats() {
+        let mut out = Vec::new();
+        (format.write)(&Report { tool_version: "VERSION", ..full(&scan) }, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap().replace("\r\n", "\n");
+        expect_file![format!("../testdata/golden/judged.{}", format.extension)].assert_eq(&text);
+    }
+}
+
 #[test]
 fn a_scan_that_a_policy_judged_is_written_in_every_format() {
     let scan = sample::judged();
@@ -269,5 +299,116 @@ fn a_scan_that_a_policy_judged_is_written_in_every_format() {
     assert_eq!(counted, scan.findings.len());
     for format in FORMATS {
         written(format, &scan);
+    }
+}
+
+#[test]
+fn what_does_not_count_is_told_and_by_whom() {
+    let scan = sample::judged();
+    for format in judged_formats() {
+        let text = written(format, &scan).replace("&#64;", "@");
+        for suppressed in &scan.suppressed {
+            // Code Climate's issues all count: there is their number alone.
+            let told = format.name == "code-quality"
+                || (text.contains(&suppressed.finding.id) && text.contains(&suppressed.by));
+            assert!(told, "{}: {}", format.name, suppressed.finding.id);
+        }
+        assert!(text.contains("2023-11-20") || format.name == "openvex", "{}: no due day", format.name);
+    }
+}
+
+#[test]
+fn notices_are_told() {
+    let scan = sample::judged();
+    for format in judged_formats().filter(|format| !matches!(format.name, "openvex" | "asff")) {
+        let text = written(format, &scan).replace("\n  ", " ");
+        for notice in &scan.notices {
+            let words = notice.text.split(&['`', ':'][..]).next().unwrap();
+            let words = words.split_whitespace().last().unwrap();
+            assert!(text.contains(words), "{}: {words}", format.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_new_is_told() {
+    let scan = sample::judged();
+    let mut known = scan.clone();
+    known.findings.iter_mut().for_each(|finding| finding.new = Some(plimsoll_model::Newness::Known));
+    for format in judged_formats().filter(|format| format.name != "openvex") {
+        assert_ne!(written(format, &scan), written(format, &known), "{}", format.name);
+    }
+}
+
+/// The stable names that a format gives its findings.
+fn prints(format: &str, scan: &Scan) -> BTreeSet<String> {
+    let text = written(format_named(format).unwrap(), scan);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let (list, field) = match format {
+        "sarif" => (&report["runs"][0]["results"], "/partialFingerprints/plimsoll~1v1"),
+        "gitlab" => (&report["vulnerabilities"], "/id"),
+        "code-quality" => (&report, "/fingerprint"),
+        "asff" => (&report["Findings"], "/Id"),
+        _ => panic!("{format} has no fingerprints"),
+    };
+    list.as_array().unwrap().iter().map(|one| one.pointer(field).unwrap().to_string()).collect()
+}
+
+#[test]
+fn a_fingerprint_is_the_same_whether_a_finding_counts_or_not() {
+    let judged = sample::judged();
+    // The same findings, all of which count.
+    let mut plain = judged.clone();
+    plain.notices.clear();
+    for suppressed in plain.suppressed.drain(..) {
+        plain.findings.push(suppressed.finding);
+    }
+    for format in ["sarif", "asff"] {
+        assert_eq!(prints(format, &judged), prints(format, &plain), "{format}");
+    }
+    for format in ["gitlab", "code-quality"] {
+        let (few, all) = (prints(format, &judged), prints(format, &plain));
+        // What is suppressed is left out, and nothing else changes; code quality has issues about that.
+        let own = few.difference(&all).count();
+        assert_eq!(own, if format == "code-quality" { 4 } else { 0 }, "{format}");
+        assert_eq!(few.len() - own + judged.suppressed.len() + 1, all.len(), "one stands at two places");
+    }
+}
+
+#[test]
+fn hostile_words_about_findings_steer_nothing() {
+    let mut scan = sample::judged();
+    let hostile =
+        "a\u{1b}[2J\u{9b}31m\u{202e}\u{0}\r\n=cmd|'<script>alert(1)</script>]]>&{0}[x](y)|</details>";
+    for suppressed in &mut scan.suppressed {
+        suppressed.by = hostile.to_owned();
+        suppressed.reason = hostile.to_owned();
+        suppressed.remark = hostile.to_owned();
+        suppressed.origin = hostile.to_owned();
+        suppressed.until = Some(hostile.to_owned());
+    }
+    for ruling in &mut scan.decision.rulings {
+        ruling.rule = hostile.to_owned();
+        ruling.reason = hostile.to_owned();
+        ruling.due = Some(hostile.to_owned());
+        ruling.notes = vec![hostile.to_owned()];
+    }
+    for notice in &mut scan.notices {
+        notice.text = hostile.to_owned();
+        notice.origin = hostile.to_owned();
+    }
+    scan.baseline.as_mut().unwrap().name = hostile.to_owned();
+    for format in FORMATS {
+        let text = written(format, &scan);
+        for c in text.chars() {
+            let line_end = c == '\n' || (c == '\r' && format.name == "csv");
+            assert!(line_end || !crate::terminal::is_unsafe(c), "{}: {:?}", format.name, c);
+        }
+        if matches!(format.name, "markdown" | "junit") {
+            assert!(!text.contains("<script"), "{}", format.name);
+        }
+        if is_json(format) {
+            serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        }
     }
 }

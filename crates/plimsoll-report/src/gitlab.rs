@@ -1,22 +1,23 @@
 //! GitLab's container scanning report, which merge requests and the vulnerability report show.
 //!
-//! Gaps and what is undetermined are messages of the scan. The distribution's word that a flaw does not hold has no
-//! place in the format and is counted in a message.
+//! Gaps and what is undetermined are messages of the scan, and so are notices about policy, waivers and VEX. What rules,
+//! waivers and VEX statements suppress is left out, since GitLab would show it as found, and told in messages. The
+//! distribution's word that a flaw does not hold has no place in the format and is counted in a message.
 //!
 //! Source: GitLab security report schemas 15.0, `container-scanning-report-format.json`; GitLab, "Security scanner
 //! integration".
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use plimsoll_cvss::CvssVersion;
-use plimsoll_model::{ArtifactKind, Finding, Package, RatingScale, Scan, Severity};
+use plimsoll_model::{ArtifactKind, Finding, Outcome, Package, RatingScale, Scan, Severity};
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_document};
 use crate::json::primary_url;
+use crate::judgement::{self, Judged, Numbers};
 use crate::terminal::printable;
 
 /// The format's entry.
@@ -42,6 +43,9 @@ const MAX_SOLUTION_CHARS: usize = 7000;
 
 /// Longest description, in characters; the schema has 1,048,576.
 const MAX_DESCRIPTION_CHARS: usize = 100_000;
+
+/// Suppressed findings that are named in messages; the others are counted.
+const MAX_SUPPRESSED: usize = 50;
 
 /// CVSS vectors of one vulnerability.
 const MAX_VECTORS: usize = 10;
@@ -91,23 +95,37 @@ fn messages(scan: &Scan) -> Vec<Value> {
         let text = format!("findings that the distribution clears: {}", scan.not_affected.len());
         messages.push(message("info", &text));
     }
+    for notice in &scan.notices {
+        let level = if judgement::is_warning(notice.kind) { "warn" } else { "info" };
+        messages.push(message(level, &judgement::notice_line(notice)));
+    }
+    if let Some(number) = judgement::suppressed_number(scan) {
+        messages.push(message("info", &format!("suppressed findings, which are left out: {number}")));
+    }
+    for suppressed in scan.suppressed.iter().take(MAX_SUPPRESSED) {
+        messages.push(message("info", &judgement::suppressed_line(scan, suppressed)));
+    }
+    if let more @ 1.. = scan.suppressed.len().saturating_sub(MAX_SUPPRESSED) {
+        messages.push(message("info", &format!("and {more} more suppressed findings")));
+    }
     messages
 }
 
 fn vulnerabilities(scan: &Scan) -> Vec<Value> {
-    let failed = facts::failed_rules(scan);
     let image = image(scan);
     let system = operating_system(scan);
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    let key = |finding: &Finding, package: &Package| {
+        facts::hash(&[&facts::fingerprint(finding, package), &package.version, &image])
+    };
+    let mut numbers = Numbers::of(scan, key);
     let mut all = Vec::new();
-    for (index, finding) in scan.findings.iter().enumerate() {
-        let rules = failed.get(&index).map_or(&[][..], Vec::as_slice);
-        for package in facts::packages(scan, finding) {
-            let key = facts::hash(&[&facts::fingerprint(finding, package), &package.version, &image]);
-            let number = taken.entry(key.clone()).or_default();
-            *number += 1;
+    for judged in judgement::counted(scan) {
+        for &index in &judged.finding.packages {
+            let Some(package) = scan.inventory.packages.get(index) else { continue };
+            let key = key(judged.finding, package);
+            let number = numbers.take(&key, index);
             let id = facts::uuid(&facts::hash(&[&key, &number.to_string()]));
-            let location = json!({
+            let mut location = json!({
                 "dependency": {
                     "package": { "name": printable(&package.name) },
                     "version": printable(&package.version),
@@ -115,13 +133,17 @@ fn vulnerabilities(scan: &Scan) -> Vec<Value> {
                 "operating_system": system,
                 "image": image,
             });
-            all.push(vulnerability(finding, package, rules, &id, &location));
+            if let Some(direct) = package.direct {
+                location["dependency"]["direct"] = json!(direct);
+            }
+            all.push(vulnerability(&judged, package, &id, &location));
         }
     }
     all
 }
 
-fn vulnerability(finding: &Finding, package: &Package, failed: &[&str], id: &str, location: &Value) -> Value {
+fn vulnerability(judged: &Judged<'_>, package: &Package, id: &str, location: &Value) -> Value {
+    let finding = judged.finding;
     // GitLab's names are of the flaw, not of the package that has it.
     let title = if finding.title.is_empty() { &finding.id } else { &finding.title };
     let title = printable(title).into_owned();
@@ -136,7 +158,7 @@ fn vulnerability(finding: &Finding, package: &Package, failed: &[&str], id: &str
         "identifiers": identifiers(finding),
         "links": facts::links(finding).map(|url| json!({ "url": url })).collect::<Vec<_>>(),
         "location": location,
-        "details": details(finding, package, failed),
+        "details": details(judged, package),
     });
     let vectors = vectors(finding);
     if !vectors.is_empty() {
@@ -167,7 +189,8 @@ fn vendor(source: &str) -> &str {
 }
 
 /// What GitLab shows below a vulnerability.
-fn details(finding: &Finding, package: &Package, failed: &[&str]) -> Value {
+fn details(judged: &Judged<'_>, package: &Package) -> Value {
+    let finding = judged.finding;
     let text = |name: &str, value: &str| json!({ "type": "text", "name": name, "value": printable(value) });
     let mut details = json!({ "fix_state": text("Fix", facts::fix_word(&finding.fix)) });
     let place = facts::place(package);
@@ -183,8 +206,16 @@ fn details(finding: &Finding, package: &Package, failed: &[&str]) -> Value {
     if let Some(epss) = finding.epss {
         details["epss"] = text("EPSS", &format!("{:.2}%", f64::from(epss.probability) / 1000.0));
     }
-    if !failed.is_empty() {
-        details["failed_rules"] = text("Fails the gate", &failed.join("; "));
+    if let Some(ruling) = judged.ruling {
+        let words = judgement::rule_words(ruling);
+        match ruling.outcome {
+            Outcome::Failed => details["failed_rules"] = text("Fails the gate", &words),
+            Outcome::Warned => details["warning"] = text("Warning", &words),
+            Outcome::Passed => {}
+        }
+    }
+    if let Some(words) = judgement::new_words(finding) {
+        details["new"] = text("New since the baseline", words);
     }
     details
 }

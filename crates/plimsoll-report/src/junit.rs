@@ -1,23 +1,26 @@
 //! JUnit XML, which AWS CodeBuild, Jenkins, GitLab and others show as test reports.
 //!
-//! A suite is a target, a test is a flaw in a package: it failed if it made the gate fail, else it passed. A target
-//! without findings is one test that passed, so that no reader meets a suite without tests. What could not be read or
-//! decided is a test that was skipped, and an error where the verdict is *undecided*.
+//! A suite is a target, a test is a flaw in a package: it failed if it made the gate fail, else it passed and says in its
+//! output what it is and what is warned of. What rules, waivers and VEX statements suppress are tests that were skipped. A
+//! target without any of these is one test that passed, so that no reader meets a suite without tests. What could not be
+//! read or decided is a test that was skipped, and an error where the verdict is *undecided*. Notices about policy, waivers
+//! and VEX are the output of the first suite.
 //!
 //! CodeBuild keeps 500 tests of a report, the failed ones first.
 //!
-//! Source: the Ant JUnit task's schema as Jenkins reads it; AWS CodeBuild user guide, "Test reports".
+//! Source: Jenkins' `junit-10.xsd` (xunit plugin); AWS CodeBuild user guide, "Test reports".
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use plimsoll_model::{Finding, Scan, Verdict};
+use plimsoll_model::{Finding, Outcome, Ruling, Scan, Verdict};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_text};
 use crate::json::primary_url;
+use crate::judgement::{self, Judged};
 use crate::targets::{self, Target};
 use crate::xml::escape;
 
@@ -35,27 +38,26 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
 
 fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let scan = report.scan;
-    let failed = facts::failed_rules(scan);
     let created = report.optional_instant("JUnit")?;
     let targets = targets::of_scan(scan);
-    let mut suites: Vec<Suite> = targets.iter().map(|target| suite(scan, target, &failed)).collect();
-    suites.extend(homeless(scan, &targets, &failed));
+    let mut suites: Vec<Suite> = targets.iter().map(|target| suite(scan, target)).collect();
+    suites.extend(homeless(scan, &targets));
     suites.extend(unclear(scan));
     if suites.is_empty() {
         let mut suite = Suite::new(&scan.inventory.artifact.name);
         suite.test("no packages", "", None);
         suites.push(suite);
     }
+    suites[0].notices = scan.notices.iter().map(judgement::notice_line).collect();
     let sum = |of: fn(&Suite) -> usize| suites.iter().map(of).sum::<usize>();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         text,
-        "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"0\">",
+        "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"0\">",
         escape(&format!("plimsoll {}", scan.inventory.artifact.name)),
         sum(|suite| suite.tests),
         sum(|suite| suite.failures),
         sum(|suite| suite.errors),
-        sum(|suite| suite.skipped),
     );
     for suite in &suites {
         suite.write(report, created, &mut text);
@@ -72,10 +74,11 @@ struct Suite {
     errors: usize,
     skipped: usize,
     cases: String,
+    notices: Vec<String>,
 }
 
 /// How a test ended that did not pass: the element, its message, its lines.
-struct Outcome<'a> {
+struct Ending<'a> {
     element: &'static str,
     kind: &'a str,
     message: String,
@@ -84,10 +87,18 @@ struct Outcome<'a> {
 
 impl Suite {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), tests: 0, failures: 0, errors: 0, skipped: 0, cases: String::new() }
+        Self {
+            name: name.to_owned(),
+            tests: 0,
+            failures: 0,
+            errors: 0,
+            skipped: 0,
+            cases: String::new(),
+            notices: Vec::new(),
+        }
     }
 
-    fn test(&mut self, name: &str, note: &str, outcome: Option<&Outcome<'_>>) {
+    fn test(&mut self, name: &str, note: &str, ending: Option<&Ending<'_>>) {
         self.tests += 1;
         let _ = write!(
             self.cases,
@@ -95,7 +106,7 @@ impl Suite {
             escape(&self.name),
             escape(name)
         );
-        match outcome {
+        match ending {
             None if note.is_empty() => self.cases.push_str("/>\n"),
             None => {
                 let _ = writeln!(
@@ -104,19 +115,18 @@ impl Suite {
                     escape(note)
                 );
             }
-            Some(outcome) => {
-                *match outcome.element {
+            Some(ending) => {
+                *match ending.element {
                     "failure" => &mut self.failures,
                     "error" => &mut self.errors,
                     _ => &mut self.skipped,
                 } += 1;
-                let element = outcome.element;
-                let _ = write!(self.cases, ">\n      <{element} message=\"{}\"", escape(&outcome.message));
-                if !outcome.kind.is_empty() {
-                    let _ = write!(self.cases, " type=\"{}\"", escape(outcome.kind));
+                let element = ending.element;
+                let _ = write!(self.cases, ">\n      <{element} message=\"{}\"", escape(&ending.message));
+                if !ending.kind.is_empty() {
+                    let _ = write!(self.cases, " type=\"{}\"", escape(ending.kind));
                 }
-                let lines: Vec<String> = outcome.lines.iter().map(|line| escape(line)).collect();
-                let _ = writeln!(self.cases, ">{}</{element}>\n    </testcase>", lines.join("\n"));
+                let _ = writeln!(self.cases, ">{}</{element}>\n    </testcase>", escape_lines(&ending.lines));
             }
         }
     }
@@ -142,21 +152,31 @@ impl Suite {
             ("plimsoll.artifact", &scan.inventory.artifact.name),
             ("plimsoll.manifest_digest", &scan.inventory.artifact.manifest_digest),
             ("plimsoll.database_digest", &scan.database.digest),
+            ("plimsoll.baseline", judgement::baseline_words(scan).as_deref().unwrap_or("")),
         ] {
             if !value.is_empty() {
                 let _ = writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", escape(value));
             }
         }
-        let _ = writeln!(text, "    </properties>\n{}  </testsuite>", self.cases);
+        let _ = write!(text, "    </properties>\n{}", self.cases);
+        if !self.notices.is_empty() {
+            let _ = writeln!(text, "    <system-out>{}</system-out>", escape_lines(&self.notices));
+        }
+        text.push_str("  </testsuite>\n");
     }
 }
 
-type FailedRules<'a> = BTreeMap<usize, Vec<&'a str>>;
+/// Texts as lines, each escaped by itself.
+fn escape_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n")
+}
 
-fn suite(scan: &Scan, target: &Target, failed: &FailedRules<'_>) -> Suite {
+fn suite(scan: &Scan, target: &Target) -> Suite {
     let mut suite = Suite::new(&target.name);
-    for &index in &target.findings {
-        test(scan, index, failed, &mut suite);
+    let counted = target.findings.iter().filter_map(|&index| judgement::of_counted(scan, index));
+    let suppressed = target.suppressed.iter().filter_map(|&index| judgement::of_suppressed(scan, index));
+    for judged in counted.chain(suppressed) {
+        test(scan, &judged, &mut suite);
     }
     if suite.tests == 0 {
         let packages = target.packages.len();
@@ -166,38 +186,51 @@ fn suite(scan: &Scan, target: &Target, failed: &FailedRules<'_>) -> Suite {
 }
 
 /// Findings whose package is in no target, which the matcher does not make.
-fn homeless(scan: &Scan, targets: &[Target], failed: &FailedRules<'_>) -> Option<Suite> {
-    let at_home: BTreeSet<usize> =
-        targets.iter().flat_map(|target| target.findings.iter().copied()).collect();
+fn homeless(scan: &Scan, targets: &[Target]) -> Option<Suite> {
+    let at_home = |of: fn(&Target) -> &[usize]| -> BTreeSet<usize> {
+        targets.iter().flat_map(|target| of(target).iter().copied()).collect()
+    };
+    let (findings, suppressed) = (at_home(|target| &target.findings), at_home(|target| &target.suppressed));
+    let counted = judgement::counted(scan).enumerate().filter(|(index, _)| !findings.contains(index));
+    let others = judgement::suppressed(scan).enumerate().filter(|(index, _)| !suppressed.contains(index));
     let mut suite = Suite::new(&scan.inventory.artifact.name);
-    for index in (0..scan.findings.len()).filter(|index| !at_home.contains(index)) {
-        test(scan, index, failed, &mut suite);
+    for (_, judged) in counted.chain(others) {
+        test(scan, &judged, &mut suite);
     }
     (suite.tests > 0).then_some(suite)
 }
 
-fn test(scan: &Scan, index: usize, failed: &FailedRules<'_>, suite: &mut Suite) {
-    let Some(finding) = scan.findings.get(index) else { return };
+fn test(scan: &Scan, judged: &Judged<'_>, suite: &mut Suite) {
+    let finding = judged.finding;
     let package = facts::packages(scan, finding).next();
     let (package, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
     let name = format!("{} in {package} {version}", finding.id);
+    let name = name.trim_end();
     let severity = facts::severity(finding);
     let headline = format!("{severity}: {}", facts::title(finding, package));
-    let Some(rules) = failed.get(&index) else {
-        let note = format!("{headline}; {}", facts::solution(finding, package));
-        return suite.test(name.trim_end(), &note, None);
-    };
-    let outcome = Outcome {
-        element: "failure",
-        kind: severity.as_str(),
-        message: headline,
-        lines: lines(scan, finding, package, rules),
-    };
-    suite.test(name.trim_end(), "", Some(&outcome));
+    if let Some(suppressed) = judged.suppressed {
+        let kind = suppressed.kind.as_str();
+        let lines = vec![headline];
+        let ending = Ending { element: "skipped", kind, message: suppressed.words(), lines };
+        return suite.test(name, "", Some(&ending));
+    }
+    let new = judgement::new_words(finding).map(|words| format!("new: {words}"));
+    if let Some(ruling) = judged.ruling.filter(|ruling| ruling.outcome == Outcome::Failed) {
+        let mut lines = lines(scan, finding, package, ruling);
+        lines.extend(new);
+        let ending = Ending { element: "failure", kind: severity.as_str(), message: headline, lines };
+        return suite.test(name, "", Some(&ending));
+    }
+    let mut note = format!("{headline}; {}", facts::solution(finding, package));
+    for more in judged.words().into_iter().chain(new).chain(judged.notes().iter().cloned()) {
+        let _ = write!(note, "; {more}");
+    }
+    suite.test(name, &note, None);
 }
 
-fn lines(scan: &Scan, finding: &Finding, package: &str, rules: &[&str]) -> Vec<String> {
-    let mut lines: Vec<String> = rules.iter().map(|rule| format!("rule: {rule}")).collect();
+fn lines(scan: &Scan, finding: &Finding, package: &str, ruling: &Ruling) -> Vec<String> {
+    let mut lines = vec![format!("rule: {}", judgement::rule_words(ruling))];
+    lines.extend(ruling.notes.iter().map(|note| format!("note: {note}")));
     lines.push(format!("fix: {}", facts::solution(finding, package)));
     let mut places: Vec<String> = facts::packages(scan, finding).map(facts::place).collect();
     places.dedup();
@@ -218,15 +251,15 @@ fn unclear(scan: &Scan) -> Option<Suite> {
     let mut suite = Suite::new("not read or not decided");
     for gap in facts::gaps(scan) {
         let line = facts::gap_line(gap);
-        let outcome = Outcome { element, kind: "gap", message: line.clone(), lines: Vec::new() };
-        suite.test(&format!("gap: {line}"), "", Some(&outcome));
+        let ending = Ending { element, kind: "gap", message: line.clone(), lines: Vec::new() };
+        suite.test(&format!("gap: {line}"), "", Some(&ending));
     }
     for item in &scan.undetermined {
         let package = scan.inventory.packages.get(item.package);
         let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
-        let outcome =
-            Outcome { element, kind: "undetermined", message: item.reason.clone(), lines: Vec::new() };
-        suite.test(&format!("undetermined: {} in {name} {version}", item.id), "", Some(&outcome));
+        let ending =
+            Ending { element, kind: "undetermined", message: item.reason.clone(), lines: Vec::new() };
+        suite.test(&format!("undetermined: {} in {name} {version}", item.id), "", Some(&ending));
     }
     (suite.tests > 0).then_some(suite)
 }
@@ -259,6 +292,25 @@ mod tests {
         scan.decision.rulings.clear();
         assert!(!xml(&scan).contains("<failure "));
         assert_eq!(xml(&scan).matches("<system-out>").count(), scan.findings.len());
+    }
+
+    #[test]
+    fn what_is_suppressed_is_skipped_and_what_is_warned_of_passes() {
+        let scan = sample::judged();
+        let text = xml(&scan);
+        let suppressed = text.matches("type=\"rule\"").count()
+            + text.matches("type=\"waiver\"").count()
+            + text.matches("type=\"vex\"").count();
+        assert_eq!(suppressed, scan.suppressed.len());
+        assert_eq!(text.matches("Warning: soon").count(), 2);
+        assert!(text.contains(" failures=\"4\""));
+    }
+
+    #[test]
+    fn a_suppressed_finding_without_a_package_is_a_test_too() {
+        let mut scan = sample::judged();
+        scan.suppressed[0].finding.packages = vec![999];
+        assert!(xml(&scan).contains("name=\"CVE-2007-6755 in ?\""));
     }
 
     #[test]

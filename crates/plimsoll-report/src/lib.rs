@@ -39,6 +39,7 @@ mod github_snapshot;
 mod gitlab;
 mod html;
 mod json;
+mod judgement;
 mod junit;
 mod markdown;
 mod openvex;

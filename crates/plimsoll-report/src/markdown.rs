@@ -1,7 +1,7 @@
 //! A short summary in Markdown, for the step summary of a GitHub job or a comment on a merge request.
 //!
-//! The verdict, the numbers, what failed the gate and what to do, what could not be read or decided. What a list
-//! leaves out, it counts.
+//! The verdict, the numbers, what failed the gate and what to do, what is warned of, what could not be read or decided,
+//! what does not count and who says so, and notices about that. What a list leaves out, it counts.
 //!
 //! Source: GitHub Flavored Markdown 0.29; GitHub, "Adding a job summary" (at most 1 MiB a step).
 
@@ -9,12 +9,13 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use plimsoll_model::{Scan, Severity, Verdict};
+use plimsoll_model::{Newness, Outcome, Scan, Severity, Verdict};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_text};
 use crate::json::primary_url;
+use crate::judgement::{self, Judged};
 use crate::terminal::printable;
 
 /// The format's entry.
@@ -32,7 +33,7 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
 /// Findings that are listed.
 const MAX_FINDINGS: usize = 50;
 
-/// Gaps, and undetermined ones, that are listed.
+/// Gaps, undetermined ones, suppressed ones and notices that are listed, of each.
 const MAX_UNCLEAR: usize = 20;
 
 /// Longest text of a cell, in characters.
@@ -43,8 +44,11 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
     let mut text = String::new();
     headline(scan, &mut text);
     counts(scan, &mut text);
-    failures(scan, &mut text);
+    rows(scan, Outcome::Failed, "What failed the gate", &mut text);
+    rows(scan, Outcome::Warned, "Warnings", &mut text);
     unclear(scan, &mut text);
+    suppressed(scan, &mut text);
+    notices(scan, &mut text);
     footer(report, &mut text);
     write_text("Markdown", &text, out)
 }
@@ -63,6 +67,9 @@ fn headline(scan: &Scan, text: &mut String) {
     } else {
         let rules: Vec<String> = decision.rules.iter().map(|rule| cell(rule)).collect();
         let _ = writeln!(text, "Asked: {}.\n", rules.join("; "));
+    }
+    if let Some(words) = judgement::baseline_words(scan) {
+        let _ = writeln!(text, "{}.\n", cell(&words));
     }
 }
 
@@ -98,39 +105,71 @@ fn counts(scan: &Scan, text: &mut String) {
     text.push('\n');
 }
 
-fn failures(scan: &Scan, text: &mut String) {
-    let failed = facts::failed_rules(scan);
-    if failed.is_empty() {
+/// The findings of which that came, the worst first.
+fn rows(scan: &Scan, outcome: Outcome, title: &str, text: &mut String) {
+    let mut all: Vec<(usize, Judged<'_>)> =
+        judgement::counted(scan).filter(|judged| judged.outcome() == outcome).enumerate().collect();
+    if all.is_empty() {
         return;
     }
-    text.push_str("### What failed the gate\n\n");
+    let _ = writeln!(text, "### {title}\n");
     text.push_str("| Severity | Flaw | Package | Fix | Rule |\n| --- | --- | --- | --- | --- |\n");
-    let mut rows: Vec<(&usize, &Vec<&str>)> =
-        failed.iter().filter(|(index, _)| scan.findings.get(**index).is_some()).collect();
-    rows.sort_by_key(|(index, _)| {
-        let finding = &scan.findings[**index];
-        (std::cmp::Reverse(facts::severity(finding)), std::cmp::Reverse(finding.risk), **index)
+    all.sort_by_key(|(index, judged)| {
+        let finding = judged.finding;
+        (std::cmp::Reverse(facts::severity(finding)), std::cmp::Reverse(finding.risk), *index)
     });
-    for (index, rules) in rows.iter().take(MAX_FINDINGS) {
-        let finding = &scan.findings[**index];
-        let package = facts::packages(scan, finding).next();
-        let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
-        let url = primary_url(&finding.id);
-        let id = cell(&finding.id);
-        let mut id = if url.is_empty() { id } else { format!("[{id}]({url})") };
-        if finding.kev.is_some() {
-            id.push_str(" **KEV**");
-        }
-        let fix = match finding.fix.version() {
-            Some(version) if !finding.malicious => cell(version),
-            _ => cell(&facts::solution(finding, name)),
-        };
-        let package = format!("{} {}", cell(name), cell(version));
-        let rules: Vec<String> = rules.iter().map(|rule| cell(rule)).collect();
-        let severity = facts::severity(finding);
-        let _ = writeln!(text, "| {severity} | {id} | {package} | {fix} | {} |", rules.join("; "));
+    for (_, judged) in all.iter().take(MAX_FINDINGS) {
+        row(scan, judged, text);
     }
-    more(rows.len(), MAX_FINDINGS, text);
+    more(all.len(), MAX_FINDINGS, text);
+    text.push('\n');
+}
+
+fn row(scan: &Scan, judged: &Judged<'_>, text: &mut String) {
+    let finding = judged.finding;
+    let package = facts::packages(scan, finding).next();
+    let (name, version) = package.map_or(("?", ""), |package| (&package.name, &package.version));
+    let url = primary_url(&finding.id);
+    let id = cell(&finding.id);
+    let mut id = if url.is_empty() { id } else { format!("[{id}]({url})") };
+    if finding.kev.is_some() {
+        id.push_str(" **KEV**");
+    }
+    match finding.new {
+        Some(Newness::Added) => id.push_str(" **NEW**"),
+        Some(Newness::Learnt) => id.push_str(" **NEWLY KNOWN**"),
+        Some(Newness::Known) | None => {}
+    }
+    let fix = match finding.fix.version() {
+        Some(version) if !finding.malicious => cell(version),
+        _ => cell(&facts::solution(finding, name)),
+    };
+    let package = format!("{} {}", cell(name), cell(version));
+    let rule = judged.ruling.map(judgement::rule_words).unwrap_or_default();
+    let severity = facts::severity(finding);
+    let _ = writeln!(text, "| {severity} | {id} | {package} | {fix} | {} |", cell(&rule));
+}
+
+/// What does not count, folded away.
+fn suppressed(scan: &Scan, text: &mut String) {
+    let Some(number) = judgement::suppressed_number(scan) else { return };
+    let _ = writeln!(text, "<details><summary>Suppressed: {number}</summary>\n");
+    for suppressed in scan.suppressed.iter().take(MAX_UNCLEAR) {
+        let _ = writeln!(text, "- {}", cell(&judgement::suppressed_line(scan, suppressed)));
+    }
+    more(scan.suppressed.len(), MAX_UNCLEAR, text);
+    text.push_str("\n</details>\n\n");
+}
+
+fn notices(scan: &Scan, text: &mut String) {
+    if scan.notices.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "### To look at in policy, waivers and VEX: {}\n", scan.notices.len());
+    for notice in scan.notices.iter().take(MAX_UNCLEAR) {
+        let _ = writeln!(text, "- {}", cell(&judgement::notice_line(notice)));
+    }
+    more(scan.notices.len(), MAX_UNCLEAR, text);
     text.push('\n');
 }
 

@@ -1,22 +1,29 @@
 //! OpenVEX 0.2.0: what the scan knows of each flaw, as statements that other tools apply.
 //!
 //! Findings are `affected` with what to do, those that the distribution has not judged yet and undetermined ones
-//! `under_investigation`, what the distribution clears `not_affected` with its reason. The product is the image, the
-//! package a sub-component; of what is no image the package itself. The format has no place for gaps, and its schema
-//! wants one statement at least: of a scan without findings the list is empty all the same.
+//! `under_investigation`, what the distribution clears `not_affected` with its reason. What a VEX statement or a waiver
+//! says of a finding that does not count is said on: `not_affected`, `fixed`; a risk that somebody accepts, or a rule
+//! ignores, is `affected` all the same. The product is the image, the package a sub-component; of what is no image the
+//! package itself.
+//!
+//! The format has no place for gaps and notices. Its schema wants one statement at least: of a scan without any the list is
+//! empty all the same, since a pipeline that stores the document must not fail for want of flaws, and OpenVEX's tools read
+//! it.
 //!
 //! Source: OpenVEX specification 0.2.0.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use plimsoll_model::{Finding, FixState, Package, Scan};
+use plimsoll_model::{FixState, Package, Scan, Suppressed};
 use serde::Serialize;
 
 use crate::Error;
 use crate::cyclonedx::{oci_purl, says_code_is_not_present};
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_document};
+use crate::judgement::{self, Judged, Standing};
 
 /// The format's entry.
 pub(crate) const FORMAT: ReportFormat = ReportFormat {
@@ -58,7 +65,7 @@ struct Statement<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     justification: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    impact_statement: Option<&'a str>,
+    impact_statement: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action_statement: Option<String>,
 }
@@ -109,8 +116,10 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
 }
 
 fn statements(scan: &Scan) -> Vec<Statement<'_>> {
-    let mut statements: Vec<Statement<'_>> =
-        scan.findings.iter().filter_map(|finding| of_finding(scan, finding)).collect();
+    let mut statements: Vec<Statement<'_>> = judgement::counted(scan)
+        .chain(judgement::suppressed(scan))
+        .filter_map(|judged| of_finding(scan, &judged))
+        .collect();
     for not in &scan.not_affected {
         let package = scan.inventory.packages.get(not.package);
         // The schema takes a justification or an impact statement, not both.
@@ -125,7 +134,7 @@ fn statements(scan: &Scan) -> Vec<Statement<'_>> {
                 format!("by {}", not.advisory)
             }),
             justification: justified.then_some("vulnerable_code_not_present"),
-            impact_statement: (!justified).then_some(not.reason.as_str()),
+            impact_statement: (!justified).then_some(Cow::Borrowed(not.reason.as_str())),
             action_statement: None,
         }));
     }
@@ -144,19 +153,55 @@ fn statements(scan: &Scan) -> Vec<Statement<'_>> {
     statements
 }
 
-fn of_finding<'a>(scan: &'a Scan, finding: &'a Finding) -> Option<Statement<'a>> {
+fn of_finding<'a>(scan: &'a Scan, judged: &Judged<'a>) -> Option<Statement<'a>> {
+    let finding = judged.finding;
     let packages: Vec<&Package> = facts::packages(scan, finding).collect();
     let first = packages.first()?;
-    let judged = finding.fix != FixState::UnderInvestigation;
-    Some(Statement {
+    let is_judged = finding.fix != FixState::UnderInvestigation;
+    let statement = Statement {
         vulnerability: vulnerability(&finding.id, &finding.aliases),
         products: products(scan, &packages),
-        status: if judged { "affected" } else { "under_investigation" },
+        status: if is_judged { "affected" } else { "under_investigation" },
         status_notes: (!finding.title.is_empty()).then(|| finding.title.clone()),
         justification: None,
         impact_statement: None,
-        action_statement: judged.then(|| facts::solution(finding, &first.name)),
+        action_statement: is_judged.then(|| facts::solution(finding, &first.name)),
+    };
+    Some(match judged.suppressed {
+        Some(suppressed) => settled(statement, suppressed),
+        None => statement,
     })
+}
+
+/// The statement with what is said by whoever says that the finding does not count. The schema takes a justification or
+/// an impact statement, not both.
+fn settled<'a>(mut statement: Statement<'a>, suppressed: &Suppressed) -> Statement<'a> {
+    let words = suppressed.words();
+    let standing = Standing::of(suppressed);
+    statement.status = match standing {
+        Standing::Ignored => statement.status,
+        Standing::NotAffected(_) | Standing::FalsePositive => "not_affected",
+        Standing::Fixed => "fixed",
+        Standing::Unclear => "under_investigation",
+        Standing::Accepted | Standing::Mitigated | Standing::FixPending => "affected",
+    };
+    if statement.status != "affected" {
+        statement.action_statement = None;
+    }
+    match standing {
+        Standing::NotAffected(None) | Standing::FalsePositive => {
+            statement.impact_statement = Some(Cow::Owned(words));
+        }
+        Standing::Accepted | Standing::Mitigated | Standing::FixPending => {
+            statement.action_statement = Some(words);
+        }
+        Standing::NotAffected(Some(justification)) => {
+            statement.justification = Some(justification.openvex());
+            statement.status_notes = Some(words);
+        }
+        Standing::Fixed | Standing::Unclear | Standing::Ignored => statement.status_notes = Some(words),
+    }
+    statement
 }
 
 fn vulnerability<'a>(id: &'a str, aliases: &'a [String]) -> Vulnerability<'a> {
@@ -196,6 +241,7 @@ fn products(scan: &Scan, packages: &[&Package]) -> Vec<Product> {
 #[cfg(test)]
 mod tests {
     use expect_test::expect_file;
+    use plimsoll_model::SuppressionKind;
     use serde_json::Value;
 
     use super::*;
@@ -226,6 +272,33 @@ mod tests {
             assert!(!statement["products"].as_array().unwrap().is_empty());
         }
         assert_eq!(document["statements"].as_array().unwrap().len(), scan.findings.len() + 3);
+    }
+
+    #[test]
+    fn what_does_not_count_is_said_on() {
+        let mut scan = sample::judged();
+        for (kind, reason, status, field) in [
+            (SuppressionKind::Waiver, "accepted-risk", "affected", "action_statement"),
+            (SuppressionKind::Waiver, "compensating-control", "affected", "action_statement"),
+            (SuppressionKind::Waiver, "not-affected", "not_affected", "impact_statement"),
+            (SuppressionKind::Waiver, "false-positive", "not_affected", "impact_statement"),
+            (SuppressionKind::Vex, "not_affected", "not_affected", "impact_statement"),
+            (SuppressionKind::Vex, "not_affected: component_not_present", "not_affected", "justification"),
+            (SuppressionKind::Vex, "not_affected: code_not_reachable", "not_affected", "justification"),
+            (SuppressionKind::Vex, "fixed", "fixed", "status_notes"),
+            (SuppressionKind::Rule, "", "affected", "action_statement"),
+        ] {
+            scan.suppressed[1].kind = kind;
+            reason.clone_into(&mut scan.suppressed[1].reason);
+            let document: Value = serde_json::from_str(&text(&scan)).unwrap();
+            let statements = document["statements"].as_array().unwrap();
+            let one = statements.iter().find(|one| one["vulnerability"]["name"] == "CVE-2023-39325").unwrap();
+            assert_eq!(one["status"], status, "{reason}");
+            assert!(one[field].is_string(), "{reason}: {one}");
+            let said = ["action_statement", "impact_statement", "justification"];
+            let said = said.iter().filter(|field| one[**field].is_string()).count();
+            assert_eq!(said, usize::from(status != "fixed"), "{reason}: {one}");
+        }
     }
 
     #[test]

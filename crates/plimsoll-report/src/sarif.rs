@@ -3,8 +3,14 @@
 //! A rule is a flaw, a result is a flaw in a package at one place: GitHub shows a result's first location alone. A
 //! fingerprint is made of flaw, package and place without the version, so that an alert stays the same one from run to
 //! run. `automationDetails` names the artifact without tag and digest, so that the images of one repository do not
-//! replace each other. What could not be read or decided are notifications of the run; what the distribution clears,
-//! the verdict and the database stand in the run's properties.
+//! replace each other. What could not be read or decided are notifications of the run, and notices about policy,
+//! waivers and VEX those of its configuration; what the distribution clears, the verdict and the database stand in the
+//! run's properties.
+//!
+//! A result's level is what the gate said: an `error` fails it, a `warning` is warned of. One on which no rule held has
+//! the level of its severity, of which `error` is left to those that fail; where no rule was asked, severities alone
+//! decide. What rules, waivers and VEX statements suppress are results with `suppressions`: that tells a reader more than
+//! their absence, which GitHub would take for a fix. With a baseline, results are `new` or `unchanged`.
 //!
 //! A colon in a path is escaped: GitHub refuses a report whose paths look like addresses of another scheme. It takes
 //! 25,000 results a run.
@@ -13,16 +19,17 @@
 
 mod rule;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::Write;
 
-use plimsoll_model::{ArtifactKind, Finding, Package, Scan, Severity};
+use plimsoll_model::{ArtifactKind, Newness, Outcome, Package, Scan, Severity, Suppressed};
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::facts;
 use crate::format::{Report, ReportFormat, write_document};
+use crate::judgement::{self, Judged, Numbers};
 use crate::terminal::printable;
 use rule::rules;
 
@@ -128,6 +135,16 @@ fn invocation(scan: &Scan, created: Option<&str>) -> Value {
         }));
     }
     let mut invocation = json!({ "executionSuccessful": true, "toolExecutionNotifications": notifications });
+    if !scan.notices.is_empty() {
+        let notices = scan.notices.iter().map(|notice| {
+            json!({
+                "level": if judgement::is_warning(notice.kind) { "warning" } else { "note" },
+                "descriptor": { "id": notice.kind.as_str() },
+                "message": { "text": message(&judgement::notice_line(notice)) },
+            })
+        });
+        invocation["toolConfigurationNotifications"] = notices.collect();
+    }
     if let Some(created) = created {
         invocation["endTimeUtc"] = json!(created);
     }
@@ -149,16 +166,25 @@ fn properties(scan: &Scan) -> Value {
             })
         })
         .collect();
-    json!({ "plimsoll": {
+    let mut own = json!({
         "verdict": scan.decision.verdict,
         "rules": scan.decision.rules,
         "databaseDigest": scan.database.digest,
         "ignoredUnfixed": scan.decision.ignored_unfixed.total(),
         "notAffected": not_affected,
-    } })
+    });
+    if let Some(baseline) = &scan.baseline {
+        own["baseline"] = json!({
+            "name": baseline.name,
+            "manifestDigest": baseline.manifest_digest,
+            "databaseDigest": baseline.database_digest,
+            "gone": baseline.gone.total(),
+        });
+    }
+    json!({ "plimsoll": own })
 }
 
-/// The level of a rule and its results.
+/// The level of a severity: a rule's.
 fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical | Severity::High => "error",
@@ -167,29 +193,34 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
+/// The level of a result.
+fn level_of(scan: &Scan, judged: &Judged<'_>) -> &'static str {
+    match judged.outcome() {
+        _ if judged.suppressed.is_some() => "note",
+        Outcome::Failed => "error",
+        Outcome::Warned => "warning",
+        Outcome::Passed => match level(facts::severity(judged.finding)) {
+            "error" if !scan.decision.rules.is_empty() => "warning",
+            level => level,
+        },
+    }
+}
+
 fn results(scan: &Scan, rule_of: &HashMap<&str, usize>) -> Vec<Value> {
-    let failed = facts::failed_rules(scan);
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut numbers = Numbers::of(scan, facts::fingerprint);
     let mut results = Vec::new();
-    for (index, finding) in scan.findings.iter().enumerate() {
+    for judged in judgement::counted(scan).chain(judgement::suppressed(scan)) {
+        let finding = judged.finding;
         let mut places = BTreeSet::new();
-        for package in facts::packages(scan, finding) {
+        for &index in &finding.packages {
+            let Some(package) = scan.inventory.packages.get(index) else { continue };
             if !places.insert(facts::place(package)) {
                 continue;
             }
             let fingerprint = facts::fingerprint(finding, package);
-            let number = seen.entry(fingerprint.clone()).or_default();
-            *number += 1;
-            let rules = failed.get(&index).map_or(&[][..], Vec::as_slice);
-            results.push(result(
-                scan,
-                finding,
-                package,
-                rule_of[finding.id.as_str()],
-                rules,
-                &fingerprint,
-                *number,
-            ));
+            let number = numbers.take(&fingerprint, index);
+            let rule = rule_of[finding.id.as_str()];
+            results.push(result(scan, &judged, package, rule, &fingerprint, number));
         }
     }
     results
@@ -197,40 +228,94 @@ fn results(scan: &Scan, rule_of: &HashMap<&str, usize>) -> Vec<Value> {
 
 fn result(
     scan: &Scan,
-    finding: &Finding,
+    judged: &Judged<'_>,
     package: &Package,
     rule_index: usize,
-    failed: &[&str],
     fingerprint: &str,
     number: usize,
 ) -> Value {
-    let purl = package.purl(scan.inventory.os.as_ref()).to_string();
+    let finding = judged.finding;
     let title = facts::title(finding, &package.name);
     let mut text = format!("{} {}: {title}. ", package.name, package.version);
     let _ = write!(text, "Fix: {}.", facts::solution(finding, &package.name));
-    if !failed.is_empty() {
-        let _ = write!(text, " Fails the gate: {}.", failed.join("; "));
+    if let Some(words) = judged.words() {
+        let _ = write!(text, " {words}.");
     }
-    let mut properties = json!({
-        "severity": facts::severity(finding).as_str(),
-        "risk": f64::from(finding.risk) / 10.0,
-        "fixState": facts::fix_word(&finding.fix),
-        "purl": purl,
-        "failedRules": failed,
-    });
-    if let Some(layer) = package.introduced_in.as_ref().or(package.layer.as_ref()) {
-        properties["layerDiffId"] = json!(layer.diff_id);
+    if let Some(words) = judgement::new_words(finding) {
+        let _ = write!(text, " New: {words}.");
     }
-    json!({
+    let mut result = json!({
         "ruleId": finding.id,
         "ruleIndex": rule_index,
-        "level": level(facts::severity(finding)),
+        "level": level_of(scan, judged),
         "message": { "text": message(&text) },
         "locations": [place_of(scan, package)],
         "partialFingerprints": {
             "primaryLocationLineHash": format!("{}:{number}", &fingerprint[..16]),
             "plimsoll/v1": format!("{fingerprint}:{number}"),
         },
+        "properties": result_properties(scan, judged, package),
+    });
+    // A reader that meets one result with suppressions expects to see them, though empty, in all.
+    if !scan.suppressed.is_empty() {
+        result["suppressions"] = judged.suppressed.map(suppression).into_iter().collect();
+    }
+    match finding.new {
+        Some(Newness::Added | Newness::Learnt) => result["baselineState"] = json!("new"),
+        Some(Newness::Known) => result["baselineState"] = json!("unchanged"),
+        None => {}
+    }
+    result
+}
+
+fn result_properties(scan: &Scan, judged: &Judged<'_>, package: &Package) -> Value {
+    let finding = judged.finding;
+    let mut properties = json!({
+        "severity": facts::severity(finding).as_str(),
+        "risk": f64::from(finding.risk) / 10.0,
+        "fixState": facts::fix_word(&finding.fix),
+        "purl": package.purl(scan.inventory.os.as_ref()).to_string(),
+        "outcome": judged.outcome_word(),
+        "failedRules": judged.failed_rule().into_iter().collect::<Vec<_>>(),
+    });
+    if let Some(ruling) = judged.ruling.filter(|ruling| ruling.outcome == Outcome::Warned) {
+        properties["warnedBy"] = json!(ruling.rule);
+    }
+    if let Some(due) = judged.due() {
+        properties["due"] = json!(due);
+    }
+    if !judged.notes().is_empty() {
+        properties["notes"] = json!(judged.notes());
+    }
+    if let Some(new) = finding.new {
+        properties["new"] = json!(new.as_str());
+    }
+    if let Some(inherited) = scan.inventory.is_inherited(package) {
+        properties["inherited"] = json!(inherited);
+    }
+    if let Some(layer) = package.introduced_in.as_ref().or(package.layer.as_ref()) {
+        properties["layerDiffId"] = json!(layer.diff_id);
+    }
+    properties
+}
+
+/// Who says that a result does not count. All of it is written outside of what was scanned.
+///
+/// Source: SARIF 2.1.0, section 3.35.
+fn suppression(suppressed: &Suppressed) -> Value {
+    let mut properties = json!({
+        "kind": suppressed.kind.as_str(),
+        "by": suppressed.by,
+        "reason": suppressed.reason,
+        "origin": suppressed.origin,
+    });
+    if let Some(until) = &suppressed.until {
+        properties["until"] = json!(until);
+    }
+    json!({
+        "kind": "external",
+        "status": "accepted",
+        "justification": printable(&suppressed.words()),
         "properties": properties,
     })
 }

@@ -1,4 +1,5 @@
 use expect_test::expect_file;
+use plimsoll_model::Finding;
 
 use super::rule::security_severity;
 use super::*;
@@ -100,4 +101,36 @@ fn a_lock_file_is_a_location_in_the_source_tree() {
 #[test]
 fn foreign_text_makes_no_link_and_no_placeholder() {
     assert_eq!(message("a [b](c) {0} \\ \u{1b}"), "a \\[b\\](c) {{0}} \\\\ \\\\u{{1b}}");
+}
+
+#[test]
+fn an_error_is_what_fails_the_gate() {
+    let mut scan = sample::scan();
+    let levels = |scan: &Scan| -> Vec<String> {
+        let run = run(scan);
+        let results = run["results"].as_array().unwrap().iter();
+        results.map(|result| result["level"].as_str().unwrap().to_owned()).collect()
+    };
+    let count = |scan: &Scan, level: &str| levels(scan).iter().filter(|one| *one == level).count();
+    assert_eq!(count(&scan, "error"), 8, "seven findings, one of them in two files");
+    scan.decision.rulings.iter_mut().for_each(|ruling| ruling.outcome = Outcome::Warned);
+    assert_eq!(count(&scan, "warning"), 11);
+    scan.decision.rulings.clear();
+    assert_eq!(count(&scan, "error"), 0);
+    assert_eq!(count(&scan, "warning"), 9, "a severity is no error where a rule was asked");
+    scan.decision.rules.clear();
+    assert_eq!(count(&scan, "error"), 8);
+}
+
+#[test]
+fn what_is_suppressed_is_a_result_that_says_so() {
+    let scan = sample::judged();
+    let run = run(&scan);
+    let results = run["results"].as_array().unwrap();
+    let suppressed = results.iter().filter(|result| result["suppressions"][0]["status"] == "accepted");
+    assert_eq!(suppressed.count(), 4, "three findings, one of them in two files");
+    assert!(results.iter().all(|result| result["suppressions"].is_array()));
+    let states: BTreeSet<&str> =
+        results.iter().map(|result| result["baselineState"].as_str().unwrap()).collect();
+    assert_eq!(states, BTreeSet::from(["new", "unchanged"]));
 }

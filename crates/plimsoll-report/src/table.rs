@@ -1,13 +1,15 @@
 //! The report for people.
 //!
 //! From the top: what was scanned and with which database, a line for each target, the findings by target and package,
-//! then what sums them up: totals, layers, what could not be decided or read, and, last where the eye is, the verdict.
+//! then what sums them up: totals, what does not count, layers, what could not be decided or read, notices, and, last where
+//! the eye is, the verdict.
 
 mod findings;
 mod flaw;
 mod footer;
 mod groups;
 mod header;
+mod judged;
 pub(crate) mod label;
 pub(crate) mod paint;
 mod summary;

@@ -1,7 +1,7 @@
 //! Findings and packages grouped as Trivy's reports group them: the operating system, then one target a language, or
 //! a file for what is linked into one.
 
-use plimsoll_model::{Inventory, OsRelease, Package, PackageKind, Scan};
+use plimsoll_model::{Finding, Inventory, OsRelease, Package, PackageKind, Scan};
 
 /// One entry of `Results[]`, one section of the table.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Target {
     pub(crate) packages: Vec<usize>,
     /// Indexes into the scan's findings.
     pub(crate) findings: Vec<usize>,
+    /// Indexes into the scan's suppressed findings.
+    pub(crate) suppressed: Vec<usize>,
 }
 
 /// The targets of a scan, the operating system first, then by kind and name.
@@ -25,10 +27,16 @@ pub(crate) struct Target {
 /// A finding stands under the target of the first place its package is at, so that each is listed once.
 pub(crate) fn of_scan(scan: &Scan) -> Vec<Target> {
     let (mut targets, of_package) = group(&scan.inventory);
+    let target_of =
+        |finding: &Finding| finding.packages.first().and_then(|&package| of_package.get(package)).copied();
     for (index, finding) in scan.findings.iter().enumerate() {
-        let target = finding.packages.first().and_then(|&package| of_package.get(package));
-        if let Some(&target) = target {
+        if let Some(target) = target_of(finding) {
             targets[target].findings.push(index);
+        }
+    }
+    for (index, suppressed) in scan.suppressed.iter().enumerate() {
+        if let Some(target) = target_of(&suppressed.finding) {
+            targets[target].suppressed.push(index);
         }
     }
     targets
@@ -140,7 +148,15 @@ fn target(inventory: &Inventory, kind: Option<PackageKind>, path: &str) -> Targe
             (format!("{artifact} (unknown distribution)"), kind.to_owned(), kind.to_owned())
         }
     };
-    Target { name, is_os: kind.is_none(), report_type, label, packages: Vec::new(), findings: Vec::new() }
+    Target {
+        name,
+        is_os: kind.is_none(),
+        report_type,
+        label,
+        packages: Vec::new(),
+        findings: Vec::new(),
+        suppressed: Vec::new(),
+    }
 }
 
 fn label(kind: PackageKind) -> &'static str {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::level;
 use crate::facts;
 use crate::json::primary_url;
+use crate::judgement;
 use crate::terminal::printable;
 
 /// Longest short description in characters; GitHub shows 1,024.
@@ -51,8 +52,8 @@ struct Level {
 /// A rule a flaw, in the order of the IDs, with the worst severity that it has in any package.
 pub(super) fn rules(scan: &Scan) -> (Vec<Rule>, HashMap<&str, usize>) {
     let mut by_id: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in &scan.findings {
-        by_id.entry(&finding.id).or_default().push(finding);
+    for judged in judgement::counted(scan).chain(judgement::suppressed(scan)) {
+        by_id.entry(&judged.finding.id).or_default().push(judged.finding);
     }
     let rule_of = by_id.keys().enumerate().map(|(index, id)| (*id, index)).collect();
     (by_id.values().map(|findings| rule(scan, findings)).collect(), rule_of)

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, Layer, Package, PackageKind, Scan, SeverityCounts};
+use plimsoll_model::{Layer, Package, PackageKind, Scan, SeverityCounts};
 
 use super::flaw::{self, Columns};
 use super::groups::{self, Group};
 use super::label::{self, cut_front, place};
 use super::paint::Style;
 use super::{Page, counted, total};
+use crate::judgement::{self, Judged};
 use crate::targets::Target;
 use crate::terminal::{printable, width};
 
@@ -21,15 +22,15 @@ const MAX_PLACES: usize = 3;
 
 /// Writes the section; adds the layers it mentions to `layers`.
 pub(super) fn write(scan: &Scan, target: &Target, page: &mut Page, layers: &mut Vec<Layer>) {
-    let findings: Vec<&Finding> =
-        target.findings.iter().filter_map(|&index| scan.findings.get(index)).collect();
+    let findings: Vec<Judged<'_>> =
+        target.findings.iter().filter_map(|&index| judgement::of_counted(scan, index)).collect();
     let groups = groups::of(scan, &findings);
     let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
 
     page.paragraph(Style::Bold, 0, &label::target(scan, target));
     let mut counts = SeverityCounts::default();
-    for finding in &findings {
-        counts.add(finding.severity.severity);
+    for judged in &findings {
+        counts.add(judged.finding.severity.severity);
     }
     page.paragraph(Style::Plain, 0, &total(&counts));
     if rows < findings.len() {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, FixState};
+use plimsoll_model::{Finding, FixState, Newness, Outcome};
 
 use super::Page;
 use super::paint::Style;
+use crate::judgement::Judged;
 use crate::terminal::{cut, printable, width, wrap};
 
 /// Columns before a flaw's severity.
@@ -44,29 +45,25 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Columns in which these findings fit, on a page of that many.
-    pub(super) fn of(findings: &[&Finding], page: usize) -> Self {
-        let widest = |width_of: &dyn Fn(&Finding) -> usize, limit: usize| {
-            findings
-                .iter()
-                .map(|finding| width_of(finding))
-                .filter(|&width| width <= limit)
-                .max()
-                .unwrap_or(0)
+    pub(super) fn of(findings: &[Judged<'_>], page: usize) -> Self {
+        let widest = |width_of: &dyn Fn(&Judged<'_>) -> usize, limit: usize| {
+            findings.iter().map(width_of).filter(|&width| width <= limit).max().unwrap_or(0)
         };
-        let severity = widest(&|finding| width(finding.severity.severity.as_str()), usize::MAX);
+        let severity = widest(&|row| width(row.finding.severity.severity.as_str()), usize::MAX);
         let severity = severity.max(MIN_SEVERITY_COLUMNS);
-        let id = widest(&|finding| width(&printable(&finding.id)), MAX_ID_COLUMNS);
-        let fix = widest(&|finding| width(&fix(finding)), MAX_FIX_COLUMNS);
-        let title = widest(&|finding| width(&printable(&finding.title)), usize::MAX);
+        let id = widest(&|row| width(&printable(&row.finding.id)), MAX_ID_COLUMNS);
+        let fix = widest(&|row| width(&fix(row)), MAX_FIX_COLUMNS);
+        let title = widest(&|row| width(&printable(&row.finding.title)), usize::MAX);
         let room = page.saturating_sub(INDENT + severity + SPACE + id + SPACE + fix + SPACE);
         Self { severity, id, fix, title: if room >= TITLE_COLUMNS.min(title) { room } else { 0 } }
     }
 }
 
 /// Writes the rows of a package. A title that is the row's above is not said again.
-pub(super) fn write_all(rows: &[&Finding], columns: &Columns, page: &mut Page) {
+pub(super) fn write_all(rows: &[Judged<'_>], columns: &Columns, page: &mut Page) {
     let mut above = "";
-    for finding in rows {
+    for row in rows {
+        let finding = row.finding;
         let title = match finding.title.as_str() {
             title if title == above => "",
             // Nothing would be read as "the same as above".
@@ -74,21 +71,26 @@ pub(super) fn write_all(rows: &[&Finding], columns: &Columns, page: &mut Page) {
             title => title,
         };
         above = &finding.title;
-        write(finding, title, columns, page);
+        write(row, title, columns, page);
     }
 }
 
-fn write(finding: &Finding, title: &str, columns: &Columns, page: &mut Page) {
+fn write(row: &Judged<'_>, title: &str, columns: &Columns, page: &mut Page) {
+    let finding = row.finding;
     let severity = finding.severity.severity;
     let id = printable(&finding.id);
-    let fix = fix(finding);
     let title = printable(title);
     let severity_columns = columns.severity;
     let id_columns = columns.id.max(width(&id));
     let before = INDENT + severity_columns + SPACE;
+    // Where not all marks fit, what the gate and the baseline say takes a line of its own.
+    let fits = before + id_columns + SPACE + width(&fix(row)) <= page.columns;
+    let (beside, below): (Marks, Marks) = all_marks(row).partition(|(style, _)| fits || *style == Style::Bad);
+    let fix = with_marks(what_fixes(finding), &beside);
 
     if before + id_columns + SPACE + width(&fix) > page.columns {
         page.paragraph(Style::Of(severity), INDENT, &format!("{severity:<severity_columns$} {id} {fix}"));
+        marks_below(&below, before, page);
         return title_below(&title, before, page);
     }
     page.text.push_str(&" ".repeat(INDENT));
@@ -96,10 +98,12 @@ fn write(finding: &Finding, title: &str, columns: &Columns, page: &mut Page) {
     page.text.push_str(&" ".repeat(SPACE));
     page.text.push_str(&id);
     page.text.push_str(&" ".repeat(id_columns - width(&id) + SPACE));
-    let marks = marks(finding);
-    page.text.push_str(fix.strip_suffix(marks.as_str()).unwrap_or(&fix));
-    page.text.push_str(&page.paint.with(Style::Bad, &marks));
-    if columns.title > 0 && id_columns == columns.id && width(&fix) <= columns.fix {
+    page.text.push_str(&what_fixes(finding));
+    for (style, mark) in &beside {
+        page.text.push_str(&" ".repeat(SPACE));
+        page.text.push_str(&page.paint.with(*style, mark));
+    }
+    if below.is_empty() && columns.title > 0 && id_columns == columns.id && width(&fix) <= columns.fix {
         let left = before + columns.id + SPACE + columns.fix + SPACE;
         for (index, line) in title_lines(&title, columns.title).iter().enumerate() {
             if index == 0 {
@@ -113,7 +117,23 @@ fn write(finding: &Finding, title: &str, columns: &Columns, page: &mut Page) {
         page.text.push('\n');
     } else {
         page.text.push('\n');
+        marks_below(&below, before, page);
         title_below(&title, before, page);
+    }
+}
+
+/// Marks in a line, or, where they do not fit, in a line each.
+fn marks_below(marks: &Marks, indent: usize, page: &mut Page) {
+    let columns = indent + marks.iter().map(|(_, mark)| width(mark) + SPACE).sum::<usize>();
+    if columns > page.columns + SPACE {
+        return marks.iter().for_each(|(style, mark)| page.hanging(*style, indent, indent, mark));
+    }
+    for (index, (style, mark)) in marks.iter().enumerate() {
+        page.text.push_str(&" ".repeat(if index == 0 { indent } else { SPACE }));
+        page.text.push_str(&page.paint.with(*style, mark));
+    }
+    if !marks.is_empty() {
+        page.text.push('\n');
     }
 }
 
@@ -138,7 +158,19 @@ fn title_lines(title: &str, columns: usize) -> Vec<String> {
 }
 
 /// `fixed in 1.26.5`, `no fix`, and what else is to be known at once.
-pub(super) fn fix(finding: &Finding) -> String {
+pub(super) fn fix(row: &Judged<'_>) -> String {
+    with_marks(what_fixes(row.finding), &all_marks(row).collect())
+}
+
+fn with_marks(mut text: String, marks: &Marks) -> String {
+    for (_, mark) in marks {
+        text.push_str(&" ".repeat(SPACE));
+        text.push_str(mark);
+    }
+    text
+}
+
+fn what_fixes(finding: &Finding) -> String {
     let mut text = match finding.fix.version() {
         Some(version) => format!("fixed in {}", printable(version)),
         None => no_fix(finding).to_owned(),
@@ -146,12 +178,26 @@ pub(super) fn fix(finding: &Finding) -> String {
     if let Some(kind) = &finding.informational {
         let _ = write!(text, " ({})", printable(kind));
     }
-    let marks = marks(finding);
-    if !marks.is_empty() {
-        text.push_str("  ");
-        text.push_str(&marks);
-    }
     text
+}
+
+/// Words behind a fix, and how they look.
+type Marks = Vec<(Style, String)>;
+
+/// What makes it pressing, whether it is new, and whether it is warned of.
+fn all_marks(row: &Judged<'_>) -> impl Iterator<Item = (Style, String)> {
+    let pressing = Some(marks(row.finding)).filter(|marks| !marks.is_empty());
+    let new = match row.finding.new {
+        Some(Newness::Added) => Some("NEW".to_owned()),
+        Some(Newness::Learnt) => Some("NEWLY KNOWN".to_owned()),
+        Some(Newness::Known) | None => None,
+    };
+    let warned = (row.outcome() == Outcome::Warned).then(|| match row.due() {
+        Some(due) => format!("WARN, due {}", printable(due)),
+        None => "WARN".to_owned(),
+    });
+    let marks = [(Style::Bad, pressing), (Style::Bold, new), (Style::Warning, warned)];
+    marks.into_iter().filter_map(|(style, mark)| Some((style, mark?)))
 }
 
 /// What is to be expected where no version is fixed; empty where one is.

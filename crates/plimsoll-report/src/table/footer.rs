@@ -10,7 +10,8 @@ use super::groups::worse;
 use super::header::day;
 use super::label::made_by;
 use super::paint::Style;
-use super::{Page, by_severity, counted, flaw, short, total, unclear};
+use super::{Page, by_severity, counted, flaw, judged, short, total, unclear};
+use crate::judgement;
 use crate::terminal::{cut, printable, width};
 
 /// Columns of the words of the findings that usually fail a rule, `CRITICAL`.
@@ -30,6 +31,7 @@ pub(super) fn write(scan: &Scan, layers: &mut Vec<Layer>, exit_status: Option<u8
     pressing(scan, page);
     legend(scan, layers, page);
     unclear::write(scan, page);
+    judged::notices(scan, page);
     database(scan, page);
     verdict(scan, page);
     if let Some(status) = exit_status {
@@ -53,6 +55,9 @@ fn totals(scan: &Scan, page: &mut Page) {
         );
         page.paragraph(Style::Plain, 0, &text);
     }
+    if let Some(words) = judgement::baseline_words(scan) {
+        page.paragraph(Style::Bold, 0, &printable(&words));
+    }
     let dropped = &scan.decision.ignored_unfixed;
     if dropped.total() > 0 {
         let text = format!(
@@ -62,6 +67,7 @@ fn totals(scan: &Scan, page: &mut Page) {
         );
         page.paragraph(Style::Plain, 0, &text);
     }
+    judged::suppressed(scan, page);
     if !scan.not_affected.is_empty() {
         let text = format!(
             "Not affected: {}, by the distribution's own word (which: --format json)",
@@ -215,6 +221,7 @@ fn verdict(scan: &Scan, page: &mut Page) {
     for rule in failed {
         failed_rule(scan, rule, page);
     }
+    judged::warnings(scan, page);
 }
 
 /// `3 gaps and 1 undetermined`; empty where there are none.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use plimsoll_model::{Finding, Package, Scan, Severity};
 
 use super::flaw;
+use crate::judgement::Judged;
 
 /// Packages with the same flaws, and these flaws.
 pub(super) struct Group<'a> {
@@ -13,7 +14,7 @@ pub(super) struct Group<'a> {
     /// Empty only where a finding names no package of the inventory.
     pub(super) packages: Vec<&'a Package>,
     /// Each flaw once, the worst first.
-    pub(super) rows: Vec<&'a Finding>,
+    pub(super) rows: Vec<Judged<'a>>,
 }
 
 /// What two distribution packages must share for one heading: the source and its version, their own version, and
@@ -24,7 +25,7 @@ type Shared<'a> = ((&'a str, &'a str), &'a str, Vec<Row<'a>>);
 type Row<'a> = (&'a str, Severity, String, &'a str);
 
 /// The findings in groups, the group with the worst flaw first, then in the order of the packages.
-pub(super) fn of<'a>(scan: &'a Scan, findings: &[&'a Finding]) -> Vec<Group<'a>> {
+pub(super) fn of<'a>(scan: &'a Scan, findings: &[Judged<'a>]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut headings: BTreeMap<Shared<'_>, usize> = BTreeMap::new();
     for group in of_one_package(scan, findings) {
@@ -41,30 +42,33 @@ pub(super) fn of<'a>(scan: &'a Scan, findings: &[&'a Finding]) -> Vec<Group<'a>>
             groups.push(group);
         }
     }
-    groups.sort_by_key(|group| group.rows.first().map(|finding| worse(finding)));
+    groups.sort_by_key(|group| group.rows.first().map(|row| worse(row.finding)));
     groups
 }
 
 /// The findings of each package. They are sorted by package, so that the same package is the last group or none.
-fn of_one_package<'a>(scan: &'a Scan, findings: &[&'a Finding]) -> Vec<Group<'a>> {
-    let mut groups: Vec<(Option<&Package>, Vec<&'a Finding>)> = Vec::new();
-    for &finding in findings {
-        let package = finding.packages.first().and_then(|&index| scan.inventory.packages.get(index));
+fn of_one_package<'a>(scan: &'a Scan, findings: &[Judged<'a>]) -> Vec<Group<'a>> {
+    let mut groups: Vec<(Option<&Package>, Vec<Judged<'a>>)> = Vec::new();
+    for &judged in findings {
+        let package = judged.finding.packages.first().and_then(|&index| scan.inventory.packages.get(index));
         let same = |other: Option<&Package>| match (package, other) {
             (Some(a), Some(b)) => (a.kind, &a.name, &a.version) == (b.kind, &b.name, &b.version),
             _ => false,
         };
         match groups.last_mut() {
-            Some((other, rows)) if same(*other) => rows.push(finding),
-            _ => groups.push((package, vec![finding])),
+            Some((other, rows)) if same(*other) => rows.push(judged),
+            _ => groups.push((package, vec![judged])),
         }
     }
-    let group = |(_, mut rows): (_, Vec<&'a Finding>)| {
+    let group = |(_, mut rows): (_, Vec<Judged<'a>>)| {
         let mut places: Vec<usize> =
-            rows.iter().flat_map(|finding| finding.packages.iter().copied()).collect();
+            rows.iter().flat_map(|row| row.finding.packages.iter().copied()).collect();
         places.sort_unstable();
         places.dedup();
-        rows.sort_by(|a, b| worse(a).cmp(&worse(b)).then_with(|| a.id.cmp(&b.id)));
+        rows.sort_by(|a, b| {
+            let (a, b) = (a.finding, b.finding);
+            worse(a).cmp(&worse(b)).then_with(|| a.id.cmp(&b.id))
+        });
         let packages = places.iter().filter_map(|&index| scan.inventory.packages.get(index)).collect();
         Group { packages, rows }
     };
@@ -76,6 +80,7 @@ pub(super) fn worse(finding: &Finding) -> (bool, Reverse<Severity>, bool, Revers
     (!finding.malicious, Reverse(finding.severity.severity), finding.kev.is_none(), Reverse(finding.risk))
 }
 
-fn shown(finding: &Finding) -> Row<'_> {
-    (&finding.id, finding.severity.severity, flaw::fix(finding), &finding.title)
+fn shown<'a>(row: &Judged<'a>) -> Row<'a> {
+    let finding = row.finding;
+    (&finding.id, finding.severity.severity, flaw::fix(row), &finding.title)
 }

@@ -83,13 +83,46 @@ fn golden_tables() {
 }
 
 #[test]
+fn what_ignore_unfixed_drops_is_told_once() {
+    let mut scan = sample::judged();
+    scan.suppressed.truncate(1);
+    scan.suppressed[0].origin = "--ignore-unfixed".to_owned();
+    let text = table(&scan, 80, false, None);
+    assert!(text.contains("by --ignore-unfixed"));
+    assert!(!text.contains("Suppressed:"));
+}
+
+#[test]
+fn reasons_and_notices_are_bounded() {
+    let mut scan = sample::judged();
+    let (one, notice) = (scan.suppressed[1].clone(), scan.notices[0].clone());
+    for number in 0..30 {
+        let mut more = one.clone();
+        more.finding.id = format!("CVE-2023-{number}");
+        scan.suppressed.push(more.clone());
+        more.by = format!("{number}@example.org");
+        scan.suppressed.push(more);
+        scan.notices.push(notice.clone());
+    }
+    let text = table(&scan, 200, false, None);
+    for line in [
+        "Suppressed: 63 (1 by rule, 61 waived, 1 by VEX)",
+        "  and 23 more reasons (all: --format json)",
+        "  and 21 more of waiver-expired (all: --format json)",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal_and_none_steers_it() {
-    let scan = sample::scan();
-    for width in [0, 40, 50, 60, 80, 100, 120, 200, 1000] {
-        for line in table(&scan, width, false, Some(1)).lines() {
-            let limit = width.clamp(MIN_COLUMNS, MAX_COLUMNS);
-            assert!(terminal::width(line) <= limit, "{width}: {line}");
-            assert!(!line.contains(char::is_control), "{line:?}");
+    for scan in [sample::scan(), sample::judged()] {
+        for width in [0, 40, 50, 60, 80, 100, 120, 200, 1000] {
+            for line in table(&scan, width, false, Some(1)).lines() {
+                let limit = width.clamp(MIN_COLUMNS, MAX_COLUMNS);
+                assert!(terminal::width(line) <= limit, "{width}: {line}");
+                assert!(!line.contains(char::is_control), "{line:?}");
+            }
         }
     }
 }
