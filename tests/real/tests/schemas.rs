@@ -1,0 +1,203 @@
+//! Every report, and every VEX document that is meant to be read, by its published schema.
+//!
+//! Of each format three reports: the two samples that the golden tests write, one of them judged by everything there is,
+//! and one of the image, by a policy with rules that fail, warn and ignore, and waivers.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use plimsoll_real::{Plimsoll, Run, Schema, Scratch, database, image, own_document};
+use serde_json::{Value, json};
+
+/// Where the golden reports lie.
+const GOLDEN: &str = "crates/plimsoll-report/testdata/golden";
+
+/// Where the VEX documents lie that are read in tests.
+const VEX: &str = "crates/plimsoll-vex/testdata";
+
+/// Rules that fail, warn now and later, and ignore; a waiver that ends soon, and one that has ended.
+const POLICY: &str = r#"
+[[policy.rules]]
+name = "python"
+when = 'kind == "pypi" && fixable'
+action = "fail"
+reason = "an update is at hand"
+
+[[policy.rules]]
+name = "java"
+when = 'kind == "maven"'
+action = "ignore"
+reason = "another team's"
+
+[[policy.rules]]
+name = "system"
+when = "os_package"
+action = "fail"
+after = "3000d"
+
+[[policy.rules]]
+name = "the rest"
+when = "true"
+action = "warn"
+reason = "to be looked at"
+
+[[waivers]]
+id = "CVE-2021-44906"
+owner = "shop-team@example.org"
+reason = "compensating-control"
+expires = 2025-01-10
+remark = "arguments are fixed"
+
+[[waivers]]
+id = "CVE-2020-0001"
+owner = "shop-team@example.org"
+reason = "accepted-risk"
+expires = 2024-06-30
+"#;
+
+/// The day on which the policy is asked.
+const DAY: &str = "2025-01-01T00:00:00Z";
+
+/// The image, judged, in a format. Its layers are read once, by whoever asks first.
+fn of_image(format: &str) -> Run {
+    static READ: OnceLock<PathBuf> = OnceLock::new();
+    let cache = READ.get_or_init(|| {
+        let cache = image().oci_dir().with_file_name("cache");
+        let target = format!("oci-dir:{}", image().oci_dir().display());
+        Plimsoll::scan(&target, &database().path).cache(&cache).bytes();
+        cache
+    });
+    let folder = Scratch::new();
+    let policy: PathBuf = folder.path("policy.toml");
+    fs::write(&policy, POLICY).expect("the folder is ours");
+    let target = format!("oci-dir:{}", image().oci_dir().display());
+    let policy = policy.to_string_lossy().into_owned();
+    let database = database().path.to_string_lossy().into_owned();
+    let call = ["scan", &target, "--format", format, "--db", &database, "--policy", &policy, "--as-of", DAY];
+    Plimsoll::bare(&call).cache(cache).variable("SOURCE_DATE_EPOCH", "1735689600").run()
+}
+
+fn assert_valid(schema: Schema, what: &str, document: &[u8]) {
+    let violations = schema.violations(document);
+    assert!(violations.is_empty(), "{what} violates {schema:?}:\n{violations}");
+}
+
+/// The golden reports of those endings, and that of the image.
+fn check(schema: Schema, format: &str, endings: &[&str]) -> Vec<u8> {
+    for ending in endings {
+        assert_valid(schema, ending, &own_document(&format!("{GOLDEN}/{ending}")));
+    }
+    let run = of_image(format);
+    assert!(matches!(run.status, Some(0 | 1)), "`{}` failed:\n{}", run.call, run.stderr);
+    assert_valid(schema, &run.call, &run.stdout);
+    run.stdout
+}
+
+fn json_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("reports are JSON")
+}
+
+/// The sample with something else in one place, which its schema must refuse there.
+fn refused(schema: Schema, ending: &str, pointer: &str, value: Value) {
+    let mut document = json_of(&own_document(&format!("{GOLDEN}/{ending}")));
+    let place = document.pointer_mut(pointer).unwrap_or_else(|| panic!("{ending} has no {pointer}"));
+    *place = value;
+    let violations = schema.violations(document.to_string().as_bytes());
+    assert!(!violations.is_empty(), "{schema:?} takes a wrong {pointer}");
+}
+
+#[test]
+fn schema_sarif() {
+    let report = json_of(&check(Schema::Sarif, "sarif", &["report.sarif", "judged.sarif"]));
+    let results = report["runs"][0]["results"].as_array().unwrap();
+    let with = |level: &str| results.iter().filter(|result| result["level"] == level).count();
+    assert!(with("error") > 0, "the policy fails what is of Python");
+    assert!(with("warning") > 0, "it warns of the rest");
+    let suppressed =
+        |kind: &str| results.iter().any(|result| result["suppressions"][0]["properties"]["kind"] == kind);
+    assert!(suppressed("waiver") && suppressed("rule"), "it ignores Java, and one flaw is waived");
+    refused(Schema::Sarif, "judged.sarif", "/runs/0/results/0/level", json!("fatal"));
+    refused(Schema::Sarif, "judged.sarif", "/runs/0/results/0/suppressions", json!([{ "kind": "waiver" }]));
+    refused(Schema::Sarif, "judged.sarif", "/runs/0/results/0/baselineState", json!("known"));
+}
+
+#[test]
+fn schema_junit() {
+    let report = check(Schema::Junit, "junit", &["report.junit.xml", "judged.junit.xml"]);
+    let text = String::from_utf8(report).unwrap();
+    for part in ["<failure ", "<skipped ", "Warning: "] {
+        assert!(text.contains(part), "no `{part}` in the image's report");
+    }
+    let sample = String::from_utf8(own_document(&format!("{GOLDEN}/judged.junit.xml"))).unwrap();
+    for (right, wrong) in [("<skipped ", "<skipped reason=\"x\" "), (" name=\"plimsoll.version\"", "")] {
+        let broken = sample.replace(right, wrong);
+        assert_ne!(broken, sample);
+        assert!(!Schema::Junit.violations(broken.as_bytes()).is_empty(), "a wrong `{right}` is taken");
+    }
+}
+
+#[test]
+fn schema_gitlab() {
+    let judged = "judged.gl-container-scanning-report.json";
+    let report = json_of(&check(Schema::Gitlab, "gitlab", &["report.gitlab.json", judged]));
+    assert!(!report["vulnerabilities"].as_array().unwrap().is_empty());
+    refused(Schema::Gitlab, judged, "/vulnerabilities/0/severity", json!("CRITICAL"));
+    refused(Schema::Gitlab, judged, "/scan/start_time", json!("2023-11-08T12:00:00Z"));
+    refused(Schema::Gitlab, judged, "/vulnerabilities/0/identifiers", json!([]));
+}
+
+#[test]
+fn schema_cyclonedx() {
+    check(Schema::CycloneDx, "cyclonedx", &["sbom.cdx.json"]);
+    let report =
+        json_of(&check(Schema::CycloneDx, "cyclonedx-vex", &["report.vex.cdx.json", "judged.vex.cdx.json"]));
+    let vulnerabilities = report["vulnerabilities"].as_array().unwrap();
+    assert!(vulnerabilities.iter().any(|one| one["analysis"]["state"] == "exploitable"), "one is waived");
+    refused(Schema::CycloneDx, "judged.vex.cdx.json", "/vulnerabilities/0/affects", json!([{ "ref": 1 }]));
+    refused(Schema::CycloneDx, "judged.vex.cdx.json", "/vulnerabilities/8/analysis/state", json!("waived"));
+}
+
+#[test]
+fn schema_spdx() {
+    check(Schema::Spdx, "spdx", &["sbom.spdx.json"]);
+    refused(Schema::Spdx, "sbom.spdx.json", "/packages/0/downloadLocation", json!(null));
+}
+
+#[test]
+fn schema_openvex() {
+    let report = json_of(&check(Schema::OpenVex, "openvex", &["report.openvex.json", "judged.openvex.json"]));
+    assert!(report["statements"].as_array().unwrap().iter().any(|one| one["status"] == "affected"));
+    refused(Schema::OpenVex, "judged.openvex.json", "/statements/0/status", json!("not_affected"));
+    refused(Schema::OpenVex, "judged.openvex.json", "/timestamp", json!("yesterday"));
+    refused(Schema::OpenVex, "judged.openvex.json", "/statements", json!([]));
+}
+
+#[test]
+fn schema_asff() {
+    // The command needs to know an account: the samples stand for it.
+    for ending in ["report.asff.json", "judged.asff.json"] {
+        assert_valid(Schema::Asff, ending, &own_document(&format!("{GOLDEN}/{ending}")));
+    }
+    refused(Schema::Asff, "judged.asff.json", "/Findings/0/RecordState", json!("SUPPRESSED"));
+    refused(Schema::Asff, "judged.asff.json", "/Findings/0/Title", json!(" "));
+    refused(Schema::Asff, "judged.asff.json", "/Findings/0/Severity", json!({ "Word": "HIGH" }));
+}
+
+#[test]
+fn schema_of_vex_documents_that_are_read() {
+    assert_valid(Schema::Csaf, "vendor.json", &own_document(&format!("{VEX}/csaf/vendor.json")));
+    assert_valid(Schema::CycloneDx, "vex.json", &own_document(&format!("{VEX}/cyclonedx/vex.json")));
+    let statement = json_of(&own_document(&format!("{VEX}/openvex/in-toto.json")));
+    assert_valid(Schema::OpenVex, "in-toto.json", statement["predicate"].to_string().as_bytes());
+    // Among its statements are some that are not valid on purpose.
+    let app = Schema::OpenVex.violations(&own_document(&format!("{VEX}/openvex/app.json")));
+    assert!(app.contains("$.statements[4]") && app.contains("$.statements[5]"), "{app}");
+}
+
+#[test]
+fn schema_csaf_refuses() {
+    let mut document = json_of(&own_document(&format!("{VEX}/csaf/vendor.json")));
+    document["document"]["tracking"]["status"] = json!("done");
+    assert!(Schema::Csaf.violations(document.to_string().as_bytes()).contains("status"));
+}
