@@ -116,7 +116,7 @@ fn csaf() {
     check(
         CSAF,
         &expect![[r"
-            CSAF ACME-2025-1 by Acme Linux version 2.1 at 2025-02-01T00:00:00Z
+            CSAF ACME-2025-1 by Acme Linux version 2.1.0 at 2025-02-01T00:00:00Z
             vulnerabilities[0].product_status.known_affected CVE-2023-0286 ACME-BUG-7: affected (Take shop 2.) at 2025-02-01T00:00:00Z
               - pkg:npm/shop versions vers:npm/>=1.0.0|<2.0.0
             vulnerabilities[0].product_status.known_not_affected CVE-2023-0286 ACME-BUG-7: not_affected (It speaks TLS to nobody.) at 2025-02-01T00:00:00Z
