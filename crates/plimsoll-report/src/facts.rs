@@ -1,9 +1,9 @@
 //! What several formats say of a finding, said once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use plimsoll_model::{Finding, FixState, Gap, Package, Scan, Severity, SeveritySource};
+use plimsoll_model::{Finding, FixAction, FixState, Gap, Package, Scan, Severity, SeveritySource};
 use sha2::{Digest as _, Sha256};
 
 /// The rules that each finding failed, by its index.
@@ -58,6 +58,41 @@ pub(crate) fn solution(finding: &Finding, package: &str) -> String {
         FixState::UnderInvestigation => "the distribution has not judged it yet".to_owned(),
         FixState::EndOfLife => "the release gets no fixes any more: move to a supported one".to_owned(),
     }
+}
+
+/// What an action removes: `removes 3 findings, the worst CRITICAL`. Empty where it removes none.
+pub(crate) fn removes(scan: &Scan, action: &FixAction) -> String {
+    let removed: BTreeSet<usize> =
+        action.upgrades.iter().flat_map(|upgrade| upgrade.removes.iter().copied()).collect();
+    let removed: Vec<&Finding> = removed.iter().filter_map(|&index| scan.findings.get(index)).collect();
+    match (removed.len(), removed.iter().map(|finding| severity(finding)).max()) {
+        (1, Some(worst)) => format!("removes 1 finding, {worst}"),
+        (number, Some(worst)) => format!("removes {number} findings, the worst {worst}"),
+        (_, None) => String::new(),
+    }
+}
+
+/// What the advice has no upgrade for, counted by reason: `2 findings: no fixed version is known`.
+pub(crate) fn unfixable(scan: &Scan) -> Vec<String> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for finding in scan.advice.unfixable.iter().filter_map(|&index| scan.findings.get(index)) {
+        let reason = match finding.fix {
+            FixState::Fixed(_) => "the fix that is named does not clear it",
+            FixState::NotFixed => "no fixed version is known",
+            FixState::WillNotFix => "the distribution will not fix it",
+            FixState::FixDeferred => "the distribution has put a fix off",
+            FixState::UnderInvestigation => "the distribution has not judged it yet",
+            FixState::EndOfLife => "the release gets no fixes any more",
+        };
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(reason, number)| (std::cmp::Reverse(*number), *reason));
+    let line = |(reason, number)| {
+        let word = if number == 1 { "finding" } else { "findings" };
+        format!("no upgrade for {number} {word}: {reason}")
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// The state of the fix in one word, as Trivy's reports have it.

@@ -36,6 +36,18 @@ const MAX_FINDINGS: usize = 50;
 /// Gaps, undetermined ones, suppressed ones and notices that are listed, of each.
 const MAX_UNCLEAR: usize = 20;
 
+/// Actions that are listed.
+const MAX_ACTIONS: usize = 50;
+
+/// Lines of an action that are shown.
+const MAX_LINES: usize = 200;
+
+/// Longest of them, in characters.
+const MAX_LINE_CHARS: usize = 1000;
+
+/// Longest remark on an action, in characters.
+const MAX_REMARK_CHARS: usize = 1000;
+
 /// Longest text of a cell, in characters.
 const MAX_CELL_CHARS: usize = 200;
 
@@ -46,6 +58,7 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
     counts(scan, &mut text);
     rows(scan, Outcome::Failed, "What failed the gate", &mut text);
     rows(scan, Outcome::Warned, "Warnings", &mut text);
+    advice(scan, &mut text);
     unclear(scan, &mut text);
     suppressed(scan, &mut text);
     notices(scan, &mut text);
@@ -173,6 +186,60 @@ fn notices(scan: &Scan, text: &mut String) {
     text.push('\n');
 }
 
+/// What to do, with lines to copy. Where nothing fails it is folded up.
+fn advice(scan: &Scan, text: &mut String) {
+    let advice = &scan.advice;
+    let unfixable = if advice.for_gate { facts::unfixable(scan) } else { Vec::new() };
+    if advice.actions.is_empty() && unfixable.is_empty() {
+        return;
+    }
+    if advice.for_gate {
+        text.push_str("### What to do\n\n");
+    } else {
+        text.push_str("<details><summary>What can be fixed</summary>\n\n");
+    }
+    for (number, action) in advice.actions.iter().take(MAX_ACTIONS).enumerate() {
+        let _ = write!(text, "{}. **{}**", number + 1, cell(&action.title));
+        if !action.path.is_empty() && !action.title.contains(&action.path) {
+            let _ = write!(text, ", in {}", cell(&action.path));
+        }
+        let removes = facts::removes(scan, action);
+        let removes = if removes.is_empty() { removes } else { format!(" ({removes})") };
+        let _ = writeln!(text, "{removes}\n");
+        code_block(&action.lines, text);
+        if !action.remark.is_empty() {
+            let _ = writeln!(text, "    {}\n", escape(&facts::at_most(&action.remark, MAX_REMARK_CHARS)));
+        }
+    }
+    if advice.actions.len() > MAX_ACTIONS {
+        let _ = writeln!(text, "and {} more\n", advice.actions.len() - MAX_ACTIONS);
+    }
+    for line in unfixable {
+        let _ = writeln!(text, "- {line}");
+    }
+    text.push_str(if advice.for_gate { "\n" } else { "</details>\n\n" });
+}
+
+/// Lines as they are, but for what steers a terminal, between fences longer than any row of backticks in them.
+fn code_block(lines: &[String], text: &mut String) {
+    if lines.is_empty() {
+        return;
+    }
+    let mut fence = "```".to_owned();
+    while lines.iter().any(|line| line.contains(&fence)) {
+        fence.push('`');
+    }
+    let _ = writeln!(text, "    {fence}");
+    for line in lines.iter().take(MAX_LINES) {
+        let _ = writeln!(text, "    {}", printable(&facts::at_most(line, MAX_LINE_CHARS)));
+    }
+    let _ = writeln!(text, "    {fence}");
+    if lines.len() > MAX_LINES {
+        let _ = writeln!(text, "    and {} more lines", lines.len() - MAX_LINES);
+    }
+    text.push('\n');
+}
+
 fn unclear(scan: &Scan, text: &mut String) {
     let gaps: Vec<String> = facts::gaps(scan).map(facts::gap_line).collect();
     let undetermined: Vec<String> = scan
@@ -281,6 +348,41 @@ mod tests {
         ] {
             assert_eq!(escape(given), written);
         }
+    }
+
+    #[test]
+    fn advice_has_lines_to_copy() {
+        let mut scan = sample::judged();
+        scan.advice.actions[1].lines.push("``` ends it \u{1b}[2J".to_owned());
+        let written = text(&scan);
+        let (_, section) = written.split_once("### What to do").unwrap();
+        let (section, _) = section.split_once("###").unwrap();
+        expect_test::expect![[r"
+
+
+            1. **Upgrade 2 Debian packages** (removes 3 findings, the worst CRITICAL)
+
+                ```
+                apt-get update && apt-get install --only-upgrade libssl1.1 openssl
+                ```
+
+            2. **Upgrade 1 Java library**, in app/service.jar (removes 1 finding, CRITICAL)
+
+                ````
+                org.apache.logging.log4j:log4j-core:2.15.0
+                ``` ends it \u{1b}[2J
+                ````
+
+                in the \`pom.xml\` that the archive is built from
+
+            - no upgrade for 1 finding: no fixed version is known
+
+        "]]
+        .assert_eq(section);
+        scan.advice.for_gate = false;
+        assert!(text(&scan).contains("<details><summary>What can be fixed</summary>\n\n1. **Upgrade 2"));
+        scan.advice = plimsoll_model::Advice::default();
+        assert!(!text(&scan).contains("What to do") && !text(&scan).contains("<details>"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! then what sums them up: totals, what does not count, layers, what could not be decided or read, notices, and, last where
 //! the eye is, the verdict.
 
+mod advice;
 mod findings;
 mod flaw;
 mod footer;

@@ -1,7 +1,7 @@
 //! `plimsoll scan`.
 
 use plimsoll_db::Snapshot;
-use plimsoll_model::{Ecosystem, Gap, Inventory, OsRelease, Scan, Verdict};
+use plimsoll_model::{Advice, Ecosystem, Gap, Inventory, OsRelease, Scan, Verdict};
 
 use crate::args::ScanArgs;
 use crate::base;
@@ -69,6 +69,7 @@ pub(crate) fn run(
     if is_missing && gate.policy.strict && scan.decision.verdict == Verdict::Passed {
         scan.decision.verdict = Verdict::Undecided;
     }
+    scan.advice = advice(&scan, &snapshot, &options);
     let exit = Exit::of(scan.decision.verdict);
     reports.write(&scan, None, Some(exit), bars)?;
     asked.keep(&scan)?;
@@ -83,6 +84,13 @@ pub(crate) fn evaluate(
 ) -> Result<plimsoll_match::Matches, Failure> {
     plimsoll_match::evaluate(inventory, snapshot, options)
         .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))
+}
+
+/// What to do. The same database is asked what is known of the versions to go to.
+fn advice(scan: &Scan, snapshot: &Snapshot, options: &plimsoll_match::Options) -> Advice {
+    let options = plimsoll_match::Options { without_texts: true, ..options.clone() };
+    let known = |inventory: &Inventory| plimsoll_match::evaluate(inventory, snapshot, &options).ok();
+    plimsoll_advice::advise_checked(scan, &|inventory| known(inventory).map(|known| known.findings))
 }
 
 /// What the matching is told: whose severity counts.

@@ -10,7 +10,7 @@ use super::groups::worse;
 use super::header::day;
 use super::label::made_by;
 use super::paint::Style;
-use super::{Page, by_severity, counted, flaw, judged, short, total, unclear};
+use super::{Page, advice, by_severity, counted, flaw, judged, short, total, unclear};
 use crate::judgement;
 use crate::terminal::{cut, printable, width};
 
@@ -33,6 +33,7 @@ pub(super) fn write(scan: &Scan, layers: &mut Vec<Layer>, exit_status: Option<u8
     unclear::write(scan, page);
     judged::notices(scan, page);
     database(scan, page);
+    advice::write(scan, page);
     verdict(scan, page);
     if let Some(status) = exit_status {
         page.paragraph(Style::Plain, 0, &format!("exit status {status}: {}", meaning(status)));
