@@ -11,7 +11,6 @@ use super::header::day;
 use super::label::made_by;
 use super::paint::Style;
 use super::{Page, advice, by_severity, counted, flaw, judged, short, total, unclear};
-use crate::judgement;
 use crate::terminal::{cut, printable, width};
 
 /// Columns of the words of the findings that usually fail a rule, `CRITICAL`.
@@ -55,9 +54,6 @@ fn totals(scan: &Scan, page: &mut Page) {
             fixable(scan.findings.iter()),
         );
         page.paragraph(Style::Plain, 0, &text);
-    }
-    if let Some(words) = judgement::baseline_words(scan) {
-        page.paragraph(Style::Bold, 0, &printable(&words));
     }
     let dropped = &scan.decision.ignored_unfixed;
     if dropped.total() > 0 {
