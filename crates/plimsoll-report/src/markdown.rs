@@ -382,6 +382,7 @@ mod tests {
         scan.advice.for_gate = false;
         assert!(text(&scan).contains("<details><summary>What can be fixed</summary>\n\n1. **Upgrade 2"));
         scan.advice = plimsoll_model::Advice::default();
+        scan.suppressed.clear();
         assert!(!text(&scan).contains("What to do") && !text(&scan).contains("<details>"));
     }
 
