@@ -36,7 +36,7 @@ pub(crate) struct Gate {
     /// The instant of the decision.
     pub(crate) now: Timestamp,
     /// Whether that is another one than the present.
-    is_shifted: bool,
+    pub(crate) is_shifted: bool,
 }
 
 impl Gate {

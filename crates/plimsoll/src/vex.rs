@@ -42,6 +42,10 @@ impl Vex {
         let texts = if arguments.vex.is_empty() { &settings.vex } else { &arguments.vex };
         let sources: Vec<Source> =
             texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(failure)?;
+        if sources.is_empty() && !arguments.vex_key.is_empty() {
+            let what = "cannot check VEX documents with --vex-key: expected documents by --vex, found none";
+            return Err(Failure::new(Exit::Usage, anyhow::anyhow!(what)));
+        }
         let keys =
             read_keys(if arguments.vex_key.is_empty() { &settings.vex_key } else { &arguments.vex_key })?;
         let found = find_files(&sources, &keys).map_err(failure)?;

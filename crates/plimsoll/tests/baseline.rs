@@ -202,6 +202,10 @@ fn the_last_scan_that_passed_is_kept_and_one_that_failed_is_not() {
         assert!(copied.expect("`cp` is there").success());
         scan(&stage, "app", database, &["--baseline", "last", "--fail-on-new"])
     };
+    // What is decided as of another day is not kept.
+    let shifted = ["--baseline", "last", "--as-of", "2020-01-01"];
+    assert_eq!(scan(&stage, "a", "old.db", &shifted).status, 0);
+    assert_eq!(kept(&stage).len(), 0);
     let first = last("a", "old.db");
     assert_eq!(
         (first.status, compared(&first)),

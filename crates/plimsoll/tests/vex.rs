@@ -179,6 +179,7 @@ fn what_cannot_be_read_fails_the_call() {
         (&["--vex", "repo:ftp://vex.example"], "cannot read VEX source `ftp://vex.example`"),
         (&["--vex", "oci"], "expected an image of a registry"),
         (&["--vex", "status.json", "--vex-key", "no.pub"], "Ed25519 or ECDSA over P-256"),
+        (&["--vex-key", "no.pub"], "expected documents by --vex, found none"),
     ] {
         let run = scan(&stage, "oci-dir:layout", more);
         assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{more:?}: {run:?}");
