@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use minijinja::Value;
 use plimsoll_model::{FixAction, Outcome, Scan, SeverityCounts, Upgrade};
 use serde::Serialize;
 
-use super::chart;
 use super::finding::{severity_class, short};
 use super::page::counted;
+use super::{chart, escaped};
 use crate::facts;
 
 /// Most upgrades of an action that are listed, and most flaws that an upgrade names.
@@ -32,7 +33,7 @@ struct Action<'a> {
     title: &'a str,
     path: &'a str,
     remark: &'a str,
-    command: String,
+    command: Value,
     effect: String,
     upgrade_words: String,
     upgrades: Vec<UpgradeView>,
@@ -88,12 +89,18 @@ fn action<'a>(scan: &'a Scan, action: &'a FixAction) -> Action<'a> {
         title: &action.title,
         path: &action.path,
         remark: &action.remark,
-        command: action.lines.join("\n"),
+        command: block(&action.lines),
         effect: effect(scan, action),
         upgrade_words: counted(action.upgrades.len(), "package"),
         upgrades: action.upgrades.iter().take(MAX_UPGRADES).map(|one| upgrade(scan, one)).collect(),
         upgrades_left: action.upgrades.len().saturating_sub(MAX_UPGRADES),
     }
+}
+
+/// The lines as one block, each on its own: what is copied must be what is run.
+fn block(lines: &[String]) -> Value {
+    let lines: Vec<_> = lines.iter().map(|line| escaped(line)).collect();
+    Value::from_safe_string(lines.join("\n"))
 }
 
 /// `Removes 3 findings (2 critical, 1 high), 2 of which fail the gate`.

@@ -348,3 +348,16 @@ fn the_verdict_is_told_in_a_sentence() {
         assert!(html(&scan).contains(sentence), "{sentence}");
     }
 }
+
+#[test]
+fn what_is_copied_has_the_line_breaks_of_what_is_run() {
+    let mut scan = sample::judged();
+    scan.advice.actions[0].lines =
+        ["apt-get install a \\", "    b", "<x>\u{1b}[0m", "a\nb"].map(str::to_owned).to_vec();
+    let page = html(&scan);
+    let block = page.split_once("<pre tabindex=\"0\">").unwrap().1.split_once("</pre>").unwrap().0;
+    let lines: Vec<&str> = block.lines().collect();
+    assert_eq!(lines[..2], ["apt-get install a \\", "    b"]);
+    assert!(lines[2].starts_with("&lt;x&gt;") && !lines[2].contains('\u{1b}'), "{block}");
+    assert_eq!(lines.len(), 4, "a line is one line, whatever is in it: {block}");
+}
