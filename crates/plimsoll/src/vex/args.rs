@@ -8,6 +8,7 @@ use plimsoll_vex::Justification;
 
 /// Where the documents of a scan are.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "VEX")]
 pub(crate) struct VexSources {
     /// Take VEX documents into account: a file, a folder, `oci` for what is attached to the image in its registry, or
     /// `repo:URL` for a VEX repository. See `docs/vex.md`.
