@@ -187,6 +187,20 @@ printf '[[waivers]]\nid = "CVE-2026-1"\nowner = "a"\nreason = "accepted-risk"\ne
 printf 'vulnerabilities:\n  - id: CVE-2026-1\n    paths: ["app/**"]\n    expired_at: 2026-03-01\n' | seed policy trivy
 printf 'ignore:\n  - vulnerability: CVE-2026-1\n    package: {name: openssl, type: deb}\n' | seed policy grype
 printf '[[IgnoredVulns]]\nid = "GO-2022-0968"\nignoreUntil = 2026-03-01\n' | seed policy osv
+count=0
+while IFS= read -r statement; do
+    count=$((count + 1))
+    printf '\000%s\n[{"Vulnerabilities":[{"ID":"CVE-1","Score":7.50,"Tags":["a",null]}]}]' "$statement" | seed select "document-$count"
+    printf '\001%s\n{"ID":"CVE-1","Score":1e1,"d":"2017-01-02T03:04Z"}\n{}\n' "$statement" | seed select "lines-$count"
+    printf '\006%s\nID,Score\nCVE-1,"7,50"\n#\n2\n' "$statement" | seed select "csv-$count"
+done <<'END'
+SELECT * FROM S3Object
+SELECT v.ID, v."Score" + 1 AS x FROM S3Object[*]._1[0].Vulnerabilities[*] v WHERE v.Tags[1] IS NULL LIMIT 2
+SELECT COUNT(*), SUM(CAST(s.Score AS DECIMAL)), AVG(Score), MIN(ID), MAX(ID) FROM S3Object s WHERE ID LIKE 'C%!_' ESCAPE '!'
+SELECT CASE WHEN ID IN ('a', 'b') THEN 1 ELSE COALESCE(NULLIF(ID, ''), MISSING) END FROM S3Object WHERE Score BETWEEN 1 AND 9
+SELECT TRIM(BOTH 'C' FROM ID), SUBSTRING(ID FROM 2 FOR 3), CHAR_LENGTH(ID) || 'x' FROM S3Object WHERE NOT (ID <> '\')
+SELECT EXTRACT(year FROM TO_TIMESTAMP(d)), DATE_ADD(month, 1, `2010T`), TO_STRING(d, 'y-MM-dd') FROM S3Object
+END
 texts cvss cvss <<'END'
 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H
 CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N

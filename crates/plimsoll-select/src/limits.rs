@@ -1,0 +1,50 @@
+//! What a query may cost.
+
+/// Longest statement, as Amazon has it, in bytes.
+pub const MAX_STATEMENT_BYTES: usize = 256 * 1024;
+/// Longest input record of CSV and JSON lines, as Amazon has it, in bytes.
+pub const DEFAULT_RECORD_BYTES: usize = 1 << 20;
+/// Largest part of a JSON document that is held as a whole because the statement asks for it, in bytes.
+pub const DEFAULT_DOCUMENT_BYTES: usize = 256 << 20;
+/// Most columns of a CSV record or a select list.
+pub const DEFAULT_COLUMNS: usize = 16_384;
+/// Deepest nesting of arrays and objects in JSON.
+pub const DEFAULT_DEPTH: usize = 256;
+/// Largest depth that [`Limits::depth`] may be, which a thread's stack has room for.
+pub const MAX_DEPTH: usize = 1_024;
+/// Deepest nesting of an expression.
+pub const MAX_EXPRESSION_DEPTH: usize = 100;
+/// Most bytes of one `Records` event, as Amazon cuts them.
+pub const RECORDS_EVENT_BYTES: usize = 1 << 20;
+/// Bytes that are read between two `Progress` events.
+pub const PROGRESS_BYTES: u64 = 16 << 20;
+/// Bytes of whole records that one worker is given at a time; tests have many chunks of little text.
+pub(crate) const CHUNK_BYTES: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
+/// Most workers.
+pub const MAX_THREADS: usize = 64;
+
+/// Bounds of one run; the defaults are Amazon's where Amazon has any.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Longest record of CSV and JSON lines, in bytes of the decompressed object.
+    pub record_bytes: usize,
+    /// Largest value of a JSON document that is held as a whole, in bytes.
+    ///
+    /// Only a value that the statement asks for is held: `FROM S3Object[*].Results[*]` holds one result at a time.
+    pub document_bytes: usize,
+    /// Most columns of a record.
+    pub columns: usize,
+    /// Deepest nesting of arrays and objects in JSON, at most [`MAX_DEPTH`].
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            record_bytes: DEFAULT_RECORD_BYTES,
+            document_bytes: DEFAULT_DOCUMENT_BYTES,
+            columns: DEFAULT_COLUMNS,
+            depth: DEFAULT_DEPTH,
+        }
+    }
+}
