@@ -34,26 +34,11 @@ fuzz_target!(|text: &str| {
 
 fn finding() -> Finding {
     Finding {
-        id: "CVE-2026-1".to_owned(),
         aliases: vec!["GHSA-1".to_owned()],
-        advisories: Vec::new(),
-        packages: vec![0],
         fix: FixState::Fixed("3.0.2".to_owned()),
-        fixed_since: String::new(),
         severity: SeverityChoice { severity: Severity::High, source: SeveritySource::Nobody },
-        ratings: Vec::new(),
-        title: String::new(),
-        description: String::new(),
         published: "2026-02-01T00:00:00Z".to_owned(),
-        modified: String::new(),
-        cwes: Vec::new(),
-        references: Vec::new(),
-        kev: None,
-        epss: None,
         risk: 500,
-        malicious: false,
-        informational: None,
-        new: None,
-        evidence: Vec::new(),
+        ..Finding::new("CVE-2026-1", vec![0])
     }
 }

@@ -114,24 +114,9 @@ fn finding(inventory: &Inventory, id: &str, severity: &str, package: &str, fixed
     let (name, version) = first.source_or_self();
     let fixed = fixed.map(str::to_owned);
     Finding {
-        id: id.to_owned(),
-        aliases: Vec::new(),
         advisories: vec![id.to_owned()],
         fix: fixed.clone().map_or(FixState::NotFixed, FixState::Fixed),
-        fixed_since: String::new(),
         severity: SeverityChoice { severity: severity.parse().unwrap(), source: SeveritySource::Nobody },
-        ratings: Vec::new(),
-        title: String::new(),
-        description: String::new(),
-        published: String::new(),
-        modified: String::new(),
-        cwes: Vec::new(),
-        references: Vec::new(),
-        kev: None,
-        epss: None,
-        risk: 0,
-        malicious: false,
-        informational: None,
         evidence: vec![Evidence {
             advisory: id.to_owned(),
             source: String::new(),
@@ -142,8 +127,7 @@ fn finding(inventory: &Inventory, id: &str, severity: &str, package: &str, fixed
             fixed,
             note: String::new(),
         }],
-        new: None,
-        packages,
+        ..Finding::new(id, packages)
     }
 }
 

@@ -53,29 +53,12 @@ fn finding(text: &str, package: usize) -> Finding {
     let (id, alias) = text.split_once('=').unwrap_or((text, ""));
     let list = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
     Finding {
-        id: id.to_owned(),
         aliases: list(alias),
         advisories: list(advisory),
-        packages: vec![package],
-        fix: FixState::NotFixed,
-        fixed_since: String::new(),
         severity: SeverityChoice {
             severity: severity.parse::<Severity>().unwrap(),
             source: SeveritySource::Nobody,
         },
-        ratings: Vec::new(),
-        title: String::new(),
-        description: String::new(),
-        published: String::new(),
-        modified: String::new(),
-        cwes: Vec::new(),
-        references: Vec::new(),
-        kev: None,
-        epss: None,
-        risk: 0,
-        malicious: false,
-        informational: None,
-        evidence: Vec::new(),
-        new: None,
+        ..Finding::new(id, vec![package])
     }
 }

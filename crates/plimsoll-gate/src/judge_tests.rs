@@ -11,23 +11,16 @@ const NOW: &str = "2026-03-01T12:00:00Z";
 /// A finding about which everything is known, at two places.
 fn finding() -> Finding {
     Finding {
-        id: "CVE-2026-1".to_owned(),
         aliases: vec!["GHSA-1".to_owned()],
         advisories: vec!["DSA-1".to_owned()],
-        packages: vec![0, 1],
         fix: FixState::Fixed("3.0.2".to_owned()),
         fixed_since: "2026-02-25".to_owned(),
         severity: SeverityChoice {
             severity: Severity::High,
             source: SeveritySource::Cvss { source: "nvd".to_owned(), vector: String::new(), score: 75 },
         },
-        ratings: Vec::new(),
-        title: String::new(),
-        description: String::new(),
         published: "2026-02-19T12:00:00Z".to_owned(),
-        modified: String::new(),
         cwes: vec!["CWE-79".to_owned()],
-        references: Vec::new(),
         kev: Some(KevEntry {
             id: "CVE-2026-1".to_owned(),
             date_added: "2026-02-20".to_owned(),
@@ -37,8 +30,6 @@ fn finding() -> Finding {
         }),
         epss: Some(Epss { probability: 25_000, percentile: 90_000 }),
         risk: 725,
-        malicious: false,
-        informational: None,
         new: Some(Newness::Added),
         evidence: vec![Evidence {
             advisory: "DSA-1".to_owned(),
@@ -50,6 +41,7 @@ fn finding() -> Finding {
             fixed: None,
             note: String::new(),
         }],
+        ..Finding::new("CVE-2026-1", vec![0, 1])
     }
 }
 

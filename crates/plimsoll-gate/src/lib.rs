@@ -105,27 +105,11 @@ mod tests {
     fn finding(text: &str) -> Finding {
         let severity: Severity = text.split(' ').next().unwrap().parse().unwrap();
         Finding {
-            id: "CVE-2020-1".to_owned(),
-            aliases: Vec::new(),
-            advisories: Vec::new(),
-            packages: vec![0],
             fix: if text.contains("fixed") { FixState::Fixed("2".to_owned()) } else { FixState::NotFixed },
-            fixed_since: String::new(),
             severity: SeverityChoice { severity, source: SeveritySource::Nobody },
-            ratings: Vec::new(),
-            title: String::new(),
-            description: String::new(),
-            published: String::new(),
-            modified: String::new(),
-            cwes: Vec::new(),
-            references: Vec::new(),
-            kev: None,
-            epss: None,
-            risk: 0,
             malicious: text.contains("malicious"),
             informational: text.contains("notice").then(|| "unmaintained".to_owned()),
-            new: None,
-            evidence: Vec::new(),
+            ..Finding::new("CVE-2020-1", vec![0])
         }
     }
 

@@ -107,20 +107,7 @@ mod tests {
         let epss = words.iter().find_map(|word| word.strip_prefix("epss=")?.parse().ok());
         let exploited = words.iter().any(|word| matches!(*word, "kev" | "ransomware"));
         Finding {
-            id: "CVE-2021-44228".to_owned(),
-            aliases: Vec::new(),
-            advisories: Vec::new(),
-            packages: vec![0],
-            fix: FixState::NotFixed,
-            fixed_since: String::new(),
             severity: SeverityChoice { severity: words[0].parse().unwrap(), source },
-            ratings: Vec::new(),
-            title: String::new(),
-            description: String::new(),
-            published: String::new(),
-            modified: String::new(),
-            cwes: Vec::new(),
-            references: Vec::new(),
             kev: exploited.then(|| KevEntry {
                 id: "CVE-2021-44228".to_owned(),
                 date_added: String::new(),
@@ -129,11 +116,9 @@ mod tests {
                 name: String::new(),
             }),
             epss: epss.map(|probability| Epss { probability, percentile: 0 }),
-            risk: 0,
             malicious: words.contains(&"malicious"),
             informational: words.contains(&"notice").then(|| "unmaintained".to_owned()),
-            new: None,
-            evidence: Vec::new(),
+            ..Finding::new("CVE-2021-44228", vec![0])
         }
     }
 

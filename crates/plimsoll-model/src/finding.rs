@@ -54,6 +54,35 @@ pub struct Finding {
     pub new: Option<Newness>,
 }
 
+impl Finding {
+    /// A finding of which nothing is known but the flaw and where it is: no fix, no severity, no text.
+    pub fn new(id: impl Into<String>, packages: Vec<usize>) -> Self {
+        Self {
+            id: id.into(),
+            aliases: Vec::new(),
+            advisories: Vec::new(),
+            packages,
+            fix: FixState::NotFixed,
+            fixed_since: String::new(),
+            severity: SeverityChoice { severity: Severity::Unknown, source: SeveritySource::Nobody },
+            ratings: Vec::new(),
+            title: String::new(),
+            description: String::new(),
+            published: String::new(),
+            modified: String::new(),
+            cwes: Vec::new(),
+            references: Vec::new(),
+            kev: None,
+            epss: None,
+            risk: 0,
+            malicious: false,
+            informational: None,
+            evidence: Vec::new(),
+            new: None,
+        }
+    }
+}
+
 /// Whether a baseline has a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

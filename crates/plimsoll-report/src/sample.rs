@@ -214,29 +214,17 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
         SeveritySource::Malicious | SeveritySource::Nobody => None,
     };
     Finding {
-        id: flaw.id.to_owned(),
-        aliases: Vec::new(),
         advisories: vec![flaw.advisory.to_owned()],
-        packages: flaw.packages.to_vec(),
         fix: flaw.fixed.map_or(FixState::NotFixed, |version| FixState::Fixed(version.to_owned())),
-        fixed_since: String::new(),
         severity: SeverityChoice { severity: flaw.severity, source: flaw.source.clone() },
         ratings: rating.into_iter().collect(),
         title: flaw.title.to_owned(),
-        description: String::new(),
         published: "2022-05-03T15:15:00Z".to_owned(),
         modified: "2023-11-07T03:41:00Z".to_owned(),
-        cwes: Vec::new(),
         references: vec![Reference {
             kind: "ADVISORY".to_owned(),
             url: format!("https://nvd.nist.gov/vuln/detail/{}", flaw.id),
         }],
-        kev: None,
-        epss: None,
-        risk: 0,
-        malicious: false,
-        informational: None,
-        new: None,
         evidence: vec![Evidence {
             advisory: flaw.advisory.to_owned(),
             namespace,
@@ -247,6 +235,7 @@ fn finding(inventory: &Inventory, flaw: &Flaw<'_>) -> Finding {
             range: flaw.fixed.map_or(">=0".to_owned(), |fixed| format!(">=0, <{fixed}")),
             fixed: flaw.fixed.map(str::to_owned),
         }],
+        ..Finding::new(flaw.id, flaw.packages.to_vec())
     }
 }
 

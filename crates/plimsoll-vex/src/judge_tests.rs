@@ -40,27 +40,9 @@ fn packages() -> Vec<Package> {
 
 fn finding(id: &str, alias: &str, packages: &[usize]) -> Finding {
     Finding {
-        id: id.to_owned(),
         aliases: Some(alias.to_owned()).filter(|alias| !alias.is_empty()).into_iter().collect(),
-        advisories: Vec::new(),
-        packages: packages.to_vec(),
-        fix: FixState::NotFixed,
-        fixed_since: String::new(),
         severity: SeverityChoice { severity: Severity::High, source: SeveritySource::Nobody },
-        ratings: Vec::new(),
-        title: String::new(),
-        description: String::new(),
-        published: String::new(),
-        modified: String::new(),
-        cwes: Vec::new(),
-        references: Vec::new(),
-        kev: None,
-        epss: None,
-        risk: 0,
-        malicious: false,
-        informational: None,
-        new: None,
-        evidence: Vec::new(),
+        ..Finding::new(id, packages.to_vec())
     }
 }
 

@@ -34,27 +34,10 @@ fn deb(name: &str, version: &str, source: Option<(&str, &str)>, layer: usize) ->
 
 fn finding(package: usize, id: &str, severity: Severity, fixed: Option<&str>, title: &str) -> Finding {
     Finding {
-        id: id.to_owned(),
-        aliases: Vec::new(),
-        advisories: Vec::new(),
-        packages: vec![package],
         fix: fixed.map_or(FixState::NotFixed, |version| FixState::Fixed(version.to_owned())),
-        fixed_since: String::new(),
         severity: SeverityChoice { severity, source: SeveritySource::Nobody },
-        ratings: Vec::new(),
         title: title.to_owned(),
-        description: String::new(),
-        published: String::new(),
-        modified: String::new(),
-        cwes: Vec::new(),
-        references: Vec::new(),
-        kev: None,
-        epss: None,
-        risk: 0,
-        malicious: false,
-        informational: None,
-        new: None,
-        evidence: Vec::new(),
+        ..Finding::new(id, vec![package])
     }
 }
 

@@ -1,5 +1,5 @@
 use plimsoll_model::{
-    Decision, FixState, Package, PackageKind, Ruling as GateRuling, Severity, SeverityChoice, SeveritySource,
+    Decision, Package, PackageKind, Ruling as GateRuling, Severity, SeverityChoice, SeveritySource,
 };
 use plimsoll_vex::read;
 use plimsoll_vex_source::{FoundDocument, Notice as FoundNotice};
@@ -8,27 +8,8 @@ use super::*;
 
 fn finding(id: &str, packages: &[usize]) -> Finding {
     Finding {
-        id: id.to_owned(),
-        aliases: Vec::new(),
-        advisories: Vec::new(),
-        packages: packages.to_vec(),
-        fix: FixState::NotFixed,
-        fixed_since: String::new(),
         severity: SeverityChoice { severity: Severity::High, source: SeveritySource::Nobody },
-        ratings: Vec::new(),
-        title: String::new(),
-        description: String::new(),
-        published: String::new(),
-        modified: String::new(),
-        cwes: Vec::new(),
-        references: Vec::new(),
-        kev: None,
-        epss: None,
-        risk: 0,
-        malicious: false,
-        informational: None,
-        new: None,
-        evidence: Vec::new(),
+        ..Finding::new(id, packages.to_vec())
     }
 }
 
