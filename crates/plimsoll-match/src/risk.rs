@@ -92,7 +92,7 @@ fn floor(severity: Severity) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_model::{Epss, FixState, KevEntry, SeverityChoice};
+    use plimsoll_model::{Epss, KevEntry, SeverityChoice};
 
     use super::*;
 
