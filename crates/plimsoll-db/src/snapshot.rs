@@ -186,6 +186,11 @@ impl Snapshot {
         Ok(newest)
     }
 
+    /// Entries of the catalogue of known exploited vulnerabilities in what is open; 0 where nobody brought it.
+    pub fn kev_entries(&self) -> Result<u64, Error> {
+        self.databases().try_fold(0, |sum, database| Ok(sum + database.info()?.kev_entries))
+    }
+
     /// What is open, in numbers. The newest advisory is that of the whole generation. IDs are counted in each partition.
     pub fn info(&self) -> Result<Info, Error> {
         if let (None, [(_, database)]) = (&self.generation, &self.databases[..]) {

@@ -9,7 +9,7 @@ use plimsoll_model::{
 };
 
 use crate::policy::{Action, Evaluator, Field, Policy, Rule};
-use crate::subject::{Context, DAY_SECONDS, Flaw, Subject, day_of, days_between, severity_of};
+use crate::subject::{Context, DAY_SECONDS, Flaw, Subject, day_of, days_between, is_malicious, severity_of};
 use crate::waiver::{WaiverOutcome, Waivers};
 
 /// What the gate said of everything, and why.
@@ -194,7 +194,9 @@ impl<'a> Asked<'a> {
     ) -> Result<Option<Action>, EvaluationError> {
         let subject = Subject { flaw: Flaw::Unclear(unclear), place: 0, context: *context };
         for rule in &self.policy.rules {
-            if rule.condition.fields().contains(&Field::Undetermined)
+            let may = rule.action != Action::Ignore || !is_malicious(unclear);
+            if may
+                && rule.condition.fields().contains(&Field::Undetermined)
                 && self.holds(rule, &subject, 1)? == Some(true)
             {
                 return Ok(Some(rule.action));

@@ -436,6 +436,34 @@ fn what_could_not_be_decided_is_judged_by_rules_that_name_it() {
 }
 
 #[test]
+fn what_may_be_malicious_and_could_not_be_decided_is_excused_as_a_false_positive_alone() {
+    let inventory = inventory();
+    let context = Context { now: NOW.parse().unwrap(), inventory: Some(&inventory) };
+    let unclear = Undetermined {
+        id: "MAL-2026-1".to_owned(),
+        advisory: "MAL-2026-1".to_owned(),
+        package: 2,
+        reason: "no version".to_owned(),
+    };
+    let verdict = |policy: &str, waivers: &Waivers| {
+        let policy = Policy::from_file("p", policy).unwrap();
+        let undetermined = std::slice::from_ref(&unclear);
+        judge(&policy, waivers, Vec::new(), undetermined, &[], &context).unwrap().decision.verdict
+    };
+    let strict = "[policy]\nstrict = true\n";
+    for (reason, expected) in [("accepted-risk", Verdict::Undecided), ("false-positive", Verdict::Passed)] {
+        let text = format!(
+            "[[waivers]]\nid = 'MAL-2026-1'\nowner = 'a'\nreason = '{reason}'\nexpires = 2026-12-31\n"
+        );
+        assert_eq!(verdict(strict, &Waivers::from_toml("w", &text, true).unwrap()), expected, "{reason}");
+    }
+    let ignored = format!("{strict}{}", rule("undetermined", "ignore", ""));
+    assert_eq!(verdict(&ignored, &Waivers::default()), Verdict::Undecided);
+    let failed = rule("undetermined && malicious", "fail", "");
+    assert_eq!(verdict(&failed, &Waivers::default()), Verdict::Undecided);
+}
+
+#[test]
 fn a_waiver_excuses_what_could_not_be_decided() {
     let case = Case::of("[policy]\nstrict = true\n");
     let inventory = inventory();

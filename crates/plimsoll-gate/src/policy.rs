@@ -207,6 +207,12 @@ impl Policy {
             let when = format!("severity >= {level} && !notice");
             rules.push(flag_rule(&name, &when, Action::Fail, "--fail-on"));
         }
+        // Names tell rules apart, and a file may have taken the flag's.
+        for rule in &mut rules {
+            while self.rules.iter().any(|other| other.name == rule.name) {
+                rule.name = format!("{} ({})", rule.name, rule.origin);
+            }
+        }
         let added = rules.len();
         self.rules.splice(self.own..self.own, rules);
         self.own += added;

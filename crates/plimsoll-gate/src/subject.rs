@@ -83,6 +83,7 @@ impl<'a> Subject<'a> {
                     Field::Id => Some(Datum::Text(unclear.id.clone())),
                     Field::Aliases | Field::Cwes => Some(Datum::Texts(Vec::new())),
                     Field::Severity => Some(Datum::Level(Severity::Unknown)),
+                    Field::Malicious => Some(Datum::Truth(is_malicious(unclear))),
                     _ => None,
                 },
             },
@@ -169,6 +170,13 @@ fn of_finding(finding: &Finding, field: Field, now: Timestamp) -> Option<Datum> 
 /// A malicious package is critical whatever its advisory says.
 pub(crate) fn severity_of(finding: &Finding) -> Severity {
     if finding.malicious { Severity::Critical } else { finding.severity.severity }
+}
+
+/// Whether the advisory that could not be decided says that the package is itself the attack.
+///
+/// Source: OSV schema 1.7, `id`, prefix `MAL-`.
+pub(crate) fn is_malicious(unclear: &Undetermined) -> bool {
+    [&unclear.id, &unclear.advisory].iter().any(|id| id.starts_with("MAL-"))
 }
 
 /// The word of a fix state, as in the JSON report.

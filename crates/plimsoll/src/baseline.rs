@@ -40,8 +40,6 @@ enum What {
 pub(crate) struct Compared {
     pub(crate) baseline: Option<Baseline>,
     pub(crate) notices: Vec<Notice>,
-    /// Whether a baseline was asked for, and there is none yet.
-    pub(crate) is_missing: bool,
 }
 
 impl Asked {
@@ -138,11 +136,7 @@ impl Asked {
                 match kept.read()? {
                     Some(stored) => (stored.scan, stored.packages),
                     None => {
-                        return Ok(Compared {
-                            notices: vec![self.missing(kept)],
-                            is_missing: true,
-                            baseline: None,
-                        });
+                        return Ok(Compared { notices: vec![self.missing(kept)], baseline: None });
                     }
                 }
             }
@@ -160,7 +154,7 @@ impl Asked {
     ) -> Compared {
         let earlier = Earlier { name: &self.name, scan, packages };
         let marked = mark(findings, scanned, database, &earlier);
-        Compared { baseline: Some(marked.baseline), notices: marked.notices, is_missing: false }
+        Compared { baseline: Some(marked.baseline), notices: marked.notices }
     }
 
     fn missing(&self, kept: &Kept) -> Notice {

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use plimsoll_gate::{Context, Field, Flags, InputError, PRESETS, Policy, Waivers};
-use plimsoll_model::{Finding, Gap, Notice, NoticeKind, Scan, SuppressionKind};
+use plimsoll_model::{Finding, Gap, Notice, NoticeKind, Scan, SuppressionKind, Verdict};
 
 use crate::args::GateArgs;
 use crate::environment::Environment;
@@ -65,7 +65,13 @@ impl Gate {
             let read = Policy::from_settings(&settings.origin, &settings.text);
             read.map_err(input_failure)?.unwrap_or_default()
         };
-        waivers.extend(Waivers::from_toml(&settings.origin, &settings.text, false).map_err(input_failure)?);
+        // Who names the settings file for a policy or for waivers has its waivers already.
+        let is_read = arguments.waivers.iter().any(|file| file == Path::new(&settings.origin))
+            || arguments.policy.as_ref().is_some_and(|name| *name == settings.origin);
+        if !is_read {
+            let own = Waivers::from_toml(&settings.origin, &settings.text, false);
+            waivers.extend(own.map_err(input_failure)?);
+        }
         if !(arguments.no_ignore_files || settings.no_ignore_files) {
             for file in IGNORE_FILES.iter().map(Path::new) {
                 let named = arguments.waivers.iter().any(|other| other == file);
@@ -82,6 +88,31 @@ impl Gate {
         })
     }
 
+    /// Whether a rule asks what is known to be exploited.
+    pub(crate) fn asks_for_kev(&self) -> bool {
+        [Field::Kev, Field::KevDue, Field::Ransomware].iter().any(|&field| self.policy.reads(field))
+    }
+
+    /// The gap of a database without the catalogue of what is known to be exploited, since nothing would be.
+    ///
+    /// # Errors
+    /// Where a flag asks for just that.
+    pub(crate) fn without_kev(&self, arguments: &GateArgs, settings: &Settings) -> Result<Gap, Failure> {
+        let expected = "the catalogue of known exploited vulnerabilities in the database, found none";
+        if arguments.fail_on_kev || settings.fail_on_kev {
+            let error = anyhow!("cannot fail on what is known to be exploited: expected {expected}");
+            return Err(Failure::new(Exit::NoAdvisories, error)
+                .hint("`plimsoll db update` fetches it; `plimsoll db build` takes CISA's `known_exploited_vulnerabilities.json`"));
+        }
+        Ok(Gap {
+            path: String::new(),
+            place: String::new(),
+            diff_id: None,
+            reporter: "gate".to_owned(),
+            reason: format!("expected {expected}; a rule asks for it"),
+        })
+    }
+
     /// Decides about a scan that another gate decided about: that one's rules and waivers are forgotten. What VEX
     /// statements settled stays settled.
     pub(crate) fn judge_anew(&self, scan: &mut Scan) -> Result<(), Failure> {
@@ -91,7 +122,11 @@ impl Gate {
         scan.suppressed = settled;
         scan.findings.extend(dropped.into_iter().map(|one| one.finding));
         scan.findings.sort_by(by_package);
-        scan.notices.retain(|notice| notice.kind.is_of_vex() || notice.kind == NoticeKind::NoBaseline);
+        // What was compared with what, and what VEX documents said, is as it was.
+        scan.notices.retain(|notice| {
+            notice.kind.is_of_vex()
+                || matches!(notice.kind, NoticeKind::NoBaseline | NoticeKind::BaselineDiffers)
+        });
         self.judge(scan)
     }
 
@@ -107,6 +142,11 @@ impl Gate {
         scan.suppressed.extend(judged.suppressed);
         scan.suppressed.sort_by(|a, b| by_package(&a.finding, &b.finding));
         scan.decision = judged.decision;
+        // Where the baseline is missing, a strict gate has not decided.
+        let is_missing = scan.notices.iter().any(|notice| notice.kind == NoticeKind::NoBaseline);
+        if is_missing && self.policy.strict && scan.decision.verdict == Verdict::Passed {
+            scan.decision.verdict = Verdict::Undecided;
+        }
         scan.notices.extend(judged.notices);
         scan.notices.extend(self.notices(scan));
         scan.notices.sort();
@@ -116,7 +156,15 @@ impl Gate {
     /// What of the policy hangs on what was not given.
     fn notices(&self, scan: &Scan) -> Vec<Notice> {
         let mut notices = Vec::new();
+        // Another scanner's report names no database of ours, and says less of a flaw.
+        let is_ours = !scan.database.digest.is_empty();
+        const OURS: &str = "a report of Plimsoll's";
         for (field, is_given, what) in [
+            (Field::Kev, is_ours, OURS),
+            (Field::KevDue, is_ours, OURS),
+            (Field::Ransomware, is_ours, OURS),
+            (Field::Epss, is_ours, OURS),
+            (Field::Risk, is_ours, OURS),
             (Field::New, scan.baseline.is_some(), "a baseline (`--baseline`)"),
             (Field::NewBecause, scan.baseline.is_some(), "a baseline (`--baseline`)"),
             (Field::Inherited, scan.inventory.base.is_some(), "a base image (`--base`)"),

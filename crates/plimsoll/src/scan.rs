@@ -1,7 +1,7 @@
 //! `plimsoll scan`.
 
 use plimsoll_db::Snapshot;
-use plimsoll_model::{Advice, Ecosystem, Gap, Inventory, OsRelease, Scan, Verdict};
+use plimsoll_model::{Advice, Ecosystem, Gap, Inventory, OsRelease, Scan};
 
 use crate::args::ScanArgs;
 use crate::base;
@@ -49,8 +49,10 @@ pub(crate) fn run(
     if let Some(os) = &inventory.os {
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
+    if gate.asks_for_kev() && snapshot.kev_entries().map_err(damaged)? == 0 {
+        matches.gaps.push(gate.without_kev(&arguments.gate, settings)?);
+    }
     let mut said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
-    let is_missing = compared.is_missing;
     let mut scan = Scan {
         inventory,
         findings: matches.findings,
@@ -65,10 +67,6 @@ pub(crate) fn run(
     };
     gate.judge(&mut scan)?;
     said.remark(&mut scan);
-    // Where the baseline is missing, a strict gate has not decided.
-    if is_missing && gate.policy.strict && scan.decision.verdict == Verdict::Passed {
-        scan.decision.verdict = Verdict::Undecided;
-    }
     scan.advice = advice(&scan, &snapshot, &options);
     let exit = Exit::of(scan.decision.verdict);
     reports.write(&scan, None, Some(exit), bars)?;

@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 /// The file that is looked for in the current folder.
 const FILE: &str = "plimsoll.toml";
 /// The largest settings file, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// Settings of a file. Every key is a flag's name.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -78,7 +78,12 @@ impl Settings {
         let path = file.unwrap_or(Path::new(FILE));
         let opened = match File::open(path) {
             Ok(opened) => opened,
-            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            // A link that leads nowhere is there: what was to be asked must not go by unasked.
+            Err(error)
+                if file.is_none()
+                    && error.kind() == std::io::ErrorKind::NotFound
+                    && path.symlink_metadata().is_err() =>
+            {
                 return Ok(Self::default());
             }
             Err(error) => {
@@ -87,11 +92,17 @@ impl Settings {
             }
         };
         let mut text = String::new();
-        opened
-            .take(MAX_BYTES)
+        let read = opened
+            .take(MAX_BYTES + 1)
             .read_to_string(&mut text)
             .with_context(|| format!("cannot read settings `{}`", path.display()))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
+        if read as u64 > MAX_BYTES {
+            let path = path.display();
+            let error =
+                anyhow!("cannot read settings `{path}`: expected at most {MAX_BYTES} bytes, found more");
+            return Err(Failure::new(Exit::Usage, error));
+        }
         let mut settings = Self::parse(&text).map_err(|reason| {
             // The reason quotes the line, and a mirror's address may bear a password.
             let reason = plimsoll_http::without_credentials(&reason);

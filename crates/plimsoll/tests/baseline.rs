@@ -260,6 +260,11 @@ fn a_strict_gate_has_not_decided_where_there_is_no_baseline_yet() {
     assert_eq!(run.status, 4, "{run:?}");
     assert!(run.stdout.contains("no baseline yet"), "{run:?}");
     assert_eq!(strict().status, 4, "run again it does not pass");
+    // Nor does its report, judged again.
+    let stored =
+        scan(&stage, "a", "old.db", &["--baseline", "last", "--strict", "-f", "json", "-o", "r.json"]);
+    assert_eq!(stored.status, 4, "{stored:?}");
+    assert_eq!(stage.run(&["policy", "test", "--strict", "r.json"]).status, 4);
     assert_eq!(scan(&stage, "a", "old.db", &["--baseline", "last"]).status, 0);
     assert_eq!(strict().status, 0);
 }

@@ -126,3 +126,55 @@ fn a_gate_that_cannot_be_read_is_an_error_before_the_scan() {
         assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_settings_file_that_is_cut_off_or_leads_nowhere_opens_no_gate() {
+    let stage = stage("gate-settings-cut");
+    let padding = "# the same line again and again\n".repeat(150_000);
+    stage.write("plimsoll.toml", [padding.as_str(), POLICY].concat().as_bytes());
+    let (status, _, stderr) = scan(&stage, &[]);
+    assert_eq!(status, 2, "{stderr}");
+    assert!(stderr.contains("expected at most 4194304 bytes, found more"), "{stderr}");
+    // A policy behind the first MiB is asked.
+    stage.write("plimsoll.toml", [&padding[..2 << 20], "\n", POLICY].concat().as_bytes());
+    assert_eq!(scan(&stage, &[]).0, 1);
+    std::fs::remove_file(stage.folder.join("plimsoll.toml")).unwrap();
+    std::os::unix::fs::symlink("nowhere.toml", stage.folder.join("plimsoll.toml")).unwrap();
+    let (status, _, stderr) = scan(&stage, &[]);
+    assert_eq!(status, 2, "{stderr}");
+    assert!(stderr.contains("cannot read settings `plimsoll.toml`"), "{stderr}");
+}
+
+#[test]
+fn without_the_catalogue_nothing_is_called_free_of_what_is_exploited() {
+    let stage = stage("gate-no-kev");
+    std::fs::remove_file(stage.folder.join("advisories/kev.json")).unwrap();
+    let build = ["db", "build", "--from", "advisories", "--output", "plimsoll.db"];
+    assert_eq!(stage.run(&build).status, 0);
+    let (status, report, stderr) = scan(&stage, &["--fail-on-kev"]);
+    assert_eq!((status, report), (5, Value::Null), "{stderr}");
+    assert!(stderr.contains("expected the catalogue of known exploited vulnerabilities"), "{stderr}");
+    // A policy that asks for it among others is answered, and the gap is told.
+    stage.write("policy.toml", POLICY.as_bytes());
+    let gaps = |report: &Value| {
+        let gaps = report["Plimsoll"]["Gaps"].as_array().cloned().unwrap_or_default();
+        gaps.iter().filter(|gap| gap["Reporter"] == "gate").count()
+    };
+    let (status, report, _) = scan(&stage, &["--policy", "policy.toml"]);
+    assert_eq!((status, gaps(&report)), (0, 1));
+    assert_eq!(scan(&stage, &["--policy", "policy.toml", "--strict"]).0, 4);
+    let (status, report, _) = scan(&stage, &["--fail-on", "critical"]);
+    assert_eq!((status, gaps(&report)), (1, 0));
+}
+
+#[test]
+fn a_settings_file_that_is_named_for_a_policy_brings_its_waivers_once() {
+    let stage = stage("gate-twice");
+    stage.write("plimsoll.toml", [POLICY, WAIVER].concat().as_bytes());
+    for more in [&["--policy", "plimsoll.toml"][..], &["--waivers", "plimsoll.toml"], &[]] {
+        let (status, report, _) = scan(&stage, &[more, &["--as-of", "2026-03-30"]].concat());
+        let notices = report["Plimsoll"]["Notices"].as_array().cloned().unwrap_or_default();
+        let expiring = notices.iter().filter(|notice| notice["Kind"] == "waiver-expiring").count();
+        assert_eq!((status, expiring), (0, 1), "{more:?}");
+    }
+}

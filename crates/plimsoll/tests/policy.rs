@@ -150,3 +150,22 @@ fn presets_and_fields_are_printed() {
         assert!(fields.lines().any(|line| line.starts_with(&format!("{}: ", field.name))), "{}", field.name);
     }
 }
+
+#[test]
+fn what_another_scanners_report_does_not_say_is_told() {
+    let stage = stage("policy-foreign");
+    stage.write(
+        "trivy.json",
+        br#"{"SchemaVersion": 2, "ArtifactName": "a", "Results": [{"Target": "a", "Class": "lang-pkgs", "Type": "jar",
+            "Vulnerabilities": [{"VulnerabilityID": "CVE-2021-44228", "PkgName": "g:a", "InstalledVersion": "1",
+            "FixedVersion": "2", "Severity": "CRITICAL"}]}]}"#,
+    );
+    let run = stage.run(&["policy", "test", "--fail-on-kev", "trivy.json"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(
+        run.stdout.contains("asks for `kev`, which is not known without a report of Plimsoll's"),
+        "{run:?}"
+    );
+    let run = stage.run(&["policy", "test", "--fail-on-kev", "report.json"]);
+    assert!(!run.stdout.contains("asks for `kev`"), "{run:?}");
+}

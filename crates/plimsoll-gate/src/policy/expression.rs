@@ -540,6 +540,11 @@ impl Checker<'_> {
         for argument in &mut call.args {
             kinds.push(self.check(argument)?);
         }
+        if matches!(call.func_name.as_str(), "startsWith" | "like")
+            && let [literal] = call.args.as_slice()
+        {
+            self.relative(target, literal)?;
+        }
         match (kind, call.func_name.as_str(), kinds.as_slice()) {
             (Kind::Text | Kind::Word(_), "contains" | "startsWith" | "endsWith" | "like", [Kind::Text]) => {
                 Ok(Kind::Truth)
@@ -553,6 +558,20 @@ impl Checker<'_> {
                 let name = name.to_owned();
                 Err(self.no_such_call(tree, &name))
             }
+        }
+    }
+
+    /// Refuses a text of a leading `/` for `path`, which never has one: a rule that fails would never hold.
+    fn relative(&self, field: &IdedExpr, literal: &IdedExpr) -> Result<(), Fault> {
+        match (&field.expr, &literal.expr) {
+            (Expr::Ident(name), Expr::Literal(LiteralValue::String(text)))
+                if name == Field::Path.info().name && text.inner().starts_with('/') =>
+            {
+                let fault = self.fault(literal, "expected a path without a leading `/`, found one with it");
+                let hint = format!("write \"{}\"", quoted(text.inner().trim_start_matches('/')));
+                Err(Fault { hint: Some(hint), ..fault })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -584,7 +603,8 @@ impl Checker<'_> {
         one: (&Kind, &IdedExpr),
         other: (&Kind, &IdedExpr),
     ) -> Result<(), Fault> {
-        for ((kind, _), (against, literal)) in [(one, other), (other, one)] {
+        for ((kind, field), (against, literal)) in [(one, other), (other, one)] {
+            self.relative(field, literal)?;
             let text = match &literal.expr {
                 Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
                 _ => None,

@@ -124,6 +124,16 @@ fn flags_stand_between_the_rules_of_a_file_and_its_preset() {
 }
 
 #[test]
+fn a_flag_is_told_from_a_rule_of_its_name() {
+    let text =
+        "[policy]\n[[policy.rules]]\nname = \"fail on HIGH or worse\"\nwhen = \"kev\"\naction = \"warn\"\n";
+    let flags = Flags { fail_on: Some(plimsoll_model::Severity::High), ..Flags::default() };
+    let policy = Policy::from_file("p", text).unwrap().with_flags(&flags);
+    let names: Vec<&str> = policy.rules().iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["fail on HIGH or worse", "fail on HIGH or worse (--fail-on)"]);
+}
+
+#[test]
 fn the_condition_of_every_flag_is_read() {
     for level in plimsoll_model::Severity::WORST_FIRST {
         let flags = Flags {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use plimsoll_model::{Notice, NoticeKind};
 
 use super::{Reason, SOON_DAYS, Waivers};
-use crate::subject::{Context, DAY_SECONDS, Flaw, Subject};
+use crate::subject::{Context, DAY_SECONDS, Flaw, Subject, is_malicious};
 
 /// What came of the waivers: indexes into [`Waivers::list`], sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Waivers {
     ) -> Option<usize> {
         let (places, malicious) = match flaw {
             Flaw::Found(finding) => (finding.packages.len().max(1), finding.malicious),
-            Flaw::Unclear(_) => (1, false),
+            Flaw::Unclear(unclear) => (1, is_malicious(unclear)),
         };
         let mut first = None;
         let mut excused = true;

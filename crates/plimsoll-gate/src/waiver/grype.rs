@@ -58,7 +58,14 @@ fn rule(input: &Input<'_>, item: &Node, waivers: &mut Waivers) -> Result<(), Inp
                 }
             }
             _ => {
-                if value.text(input, &name).is_ok_and(|text| text.is_some()) {
+                // What narrows a rule and is not understood would make it excuse more than was meant.
+                let is_empty = match &value.value {
+                    yaml::Value::Null => true,
+                    yaml::Value::Text(text) => text.is_empty(),
+                    yaml::Value::List(items) => items.is_empty(),
+                    yaml::Value::Table(entries) => entries.is_empty(),
+                };
+                if !is_empty {
                     refuse(value.line, format!("{name} has no counterpart"));
                 }
             }
@@ -105,7 +112,10 @@ fn package(
         "name" | "upstream-name" if text.contains(['*', '\\', '(', '[', '|', '^', '$', '?']) => {
             refuse(value.line, format!("{name} is a regular expression"));
         }
-        "name" => scope.name = Some(text.to_owned()),
+        "name" => {
+            scope.name = Some(text.to_owned());
+            scope.is_artifact_enough = true;
+        }
         "upstream-name" => scope.source = Some(text.to_owned()),
         "version" => scope.version = Some(text.to_owned()),
         "type" | "language" => match kinds(text) {
@@ -181,6 +191,26 @@ mod tests {
                 "g:17: a rule that names nothing would excuse everything; it is not honoured",
             ]
         );
+    }
+
+    #[test]
+    fn a_rule_that_is_narrowed_by_what_is_not_understood_excuses_nothing() {
+        for (more, honoured) in [
+            ("match-type: [exact-direct-match]", false),
+            ("images: {only: a}", false),
+            ("vex-status: not_affected", false),
+            ("namespace: ''", true),
+            ("namespace:", true),
+            ("tags: []", true),
+        ] {
+            let text = format!("ignore:\n  - vulnerability: CVE-2020-1\n    {more}\n");
+            let waivers = Waivers::grype_yaml("g", &text).unwrap();
+            assert_eq!(
+                (waivers.list().len(), waivers.notes().is_empty()),
+                (usize::from(honoured), honoured),
+                "{more}"
+            );
+        }
     }
 
     #[test]

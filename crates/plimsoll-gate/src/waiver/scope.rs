@@ -1,6 +1,8 @@
 //! What a waiver covers.
 
-use plimsoll_model::{Inventory, Package, Purl};
+use std::borrow::Cow;
+
+use plimsoll_model::{Inventory, Package, PackageKind, Purl};
 
 use crate::pattern::Pattern;
 use crate::subject::{Flaw, Subject, fix_state};
@@ -15,6 +17,8 @@ pub(crate) struct Scope {
     pub(crate) paths: Vec<Pattern>,
     /// The package's name, as it is; of language packages with their namespace.
     pub(crate) name: Option<String>,
+    /// Whether the artifact of a Java package is name enough, without its group.
+    pub(crate) is_artifact_enough: bool,
     /// The name of the source package.
     pub(crate) source: Option<String>,
     pub(crate) version: Option<String>,
@@ -44,9 +48,10 @@ impl PurlPattern {
         let purl: Purl = text.parse().map_err(|error: plimsoll_model::InvalidPurl| error.to_string())?;
         let pattern =
             |text: &str| Pattern::new(text).ok_or_else(|| "expected a shorter package URL".to_owned());
+        let kind = PackageKind::from_purl_type(&purl.kind);
         Ok(Self {
-            namespace: pattern(&purl.namespace)?,
-            name: pattern(&purl.name)?,
+            namespace: pattern(&spelt(kind, &purl.namespace))?,
+            name: pattern(&spelt(kind, &purl.name))?,
             version: if purl.version.is_empty() { None } else { Some(pattern(&purl.version)?) },
             purl,
         })
@@ -54,12 +59,30 @@ impl PurlPattern {
 
     /// A part that is not named does not matter; the namespace of a language's package is a part of its name.
     fn matches(&self, found: &Purl, is_os: bool) -> bool {
+        let kind = PackageKind::from_purl_type(&found.kind);
+        let version = |pattern: &Pattern| {
+            // The epoch of an RPM package is a qualifier, and often written as `rpm` writes it.
+            let epoch = found.qualifiers.get("epoch");
+            pattern.matches(&found.version)
+                || epoch.is_some_and(|epoch| pattern.matches(&format!("{epoch}:{}", found.version)))
+        };
         self.purl.kind == found.kind
-            && ((is_os && self.purl.namespace.is_empty()) || self.namespace.matches(&found.namespace))
-            && self.name.matches(&found.name)
-            && self.version.as_ref().is_none_or(|version| version.matches(&found.version))
+            && ((is_os && self.purl.namespace.is_empty())
+                || self.namespace.matches(&spelt(kind, &found.namespace)))
+            && self.name.matches(&spelt(kind, &found.name))
+            && self.version.as_ref().is_none_or(version)
             && self.purl.qualifiers.iter().all(|(key, value)| found.qualifiers.get(key) == Some(value))
             && (self.purl.subpath.is_empty() || self.purl.subpath == found.subpath)
+    }
+}
+
+/// A part of a name as its ecosystem compares it: `PyYAML` is `pyyaml`. Red Hat is `rhel` in its `os-release`, and
+/// `redhat` in package URLs.
+fn spelt(kind: Option<PackageKind>, part: &str) -> Cow<'_, str> {
+    match kind.map(|kind| (kind, kind.ecosystem())) {
+        Some((PackageKind::Rpm, _)) if part == "redhat" => Cow::Borrowed("rhel"),
+        Some((_, Some(ecosystem))) => ecosystem.normalize_name(part),
+        _ => Cow::Borrowed(part),
     }
 }
 
@@ -130,11 +153,17 @@ impl Scope {
         };
         (self.purls.is_empty() || purls())
             && (self.paths.is_empty() || paths())
-            && self.name.as_ref().is_none_or(|name| *name == package.name)
+            && self.name.as_ref().is_none_or(|name| self.is_named(package, name))
             && self.source.as_ref().is_none_or(|name| name == package.source_or_self().0)
             && self.version.as_ref().is_none_or(|version| *version == package.version)
             && (self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind.purl_type()))
             && self.ecosystem.as_ref().is_none_or(ecosystem)
+    }
+
+    fn is_named(&self, package: &Package, name: &str) -> bool {
+        let artifact = package.name.split_once(':').map(|(_, artifact)| artifact);
+        package.name == name
+            || (self.is_artifact_enough && package.kind == PackageKind::Maven && artifact == Some(name))
     }
 
     /// What it covers, in words.
@@ -169,5 +198,46 @@ impl Scope {
             }
         }
         parts.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn package_urls_are_compared_as_their_ecosystem_compares_names() {
+        for (pattern, found, expected) in [
+            ("pkg:pypi/PyYAML@5.3.1", "pkg:pypi/pyyaml@5.3.1", true),
+            ("pkg:pypi/zope.*", "pkg:pypi/zope-interface@5", true),
+            ("pkg:nuget/newtonsoft.json", "pkg:nuget/Newtonsoft.Json@13.0.1", true),
+            ("pkg:composer/Monolog/Monolog", "pkg:composer/monolog/monolog@2", true),
+            ("pkg:npm/JSONStream", "pkg:npm/jsonstream@1.0.0", false),
+            ("pkg:rpm/redhat/openssl@3.0.1-1.el9", "pkg:rpm/rhel/openssl@3.0.1-1.el9?epoch=1", true),
+            ("pkg:rpm/rhel/openssl@1:3.0.*", "pkg:rpm/rhel/openssl@3.0.1-1.el9?epoch=1", true),
+            ("pkg:rpm/rhel/openssl@2:3.0.*", "pkg:rpm/rhel/openssl@3.0.1-1.el9?epoch=1", false),
+            ("pkg:rpm/rocky/openssl", "pkg:rpm/rhel/openssl@3.0.1-1.el9?epoch=1", false),
+            ("pkg:deb/debian/bsdutils@1:2.36.1-8", "pkg:deb/debian/bsdutils@1:2.36.1-8?arch=amd64", true),
+        ] {
+            let pattern = PurlPattern::read(pattern).unwrap();
+            let found: Purl = found.parse().unwrap();
+            let is_os = PackageKind::from_purl_type(&found.kind).is_some_and(PackageKind::is_os);
+            assert_eq!(pattern.matches(&found, is_os), expected, "{pattern:?} {found}");
+        }
+    }
+
+    #[test]
+    fn the_artifact_of_a_java_package_is_name_enough_where_it_is_in_the_file() {
+        let package =
+            Package::new(PackageKind::Maven, "org.apache.logging.log4j:log4j-core", "2.14.1", "jar");
+        for (is_artifact_enough, name, expected) in [
+            (true, "log4j-core", true),
+            (true, "org.apache.logging.log4j:log4j-core", true),
+            (true, "log4j", false),
+            (false, "log4j-core", false),
+        ] {
+            let scope = Scope { is_artifact_enough, ..Scope::default() };
+            assert_eq!(scope.is_named(&package, name), expected, "{name}");
+        }
     }
 }
