@@ -183,6 +183,11 @@ impl<'t> Input<'t> {
             let Some(value) = table.get(*key) else { continue };
             let one = std::slice::from_ref(value);
             let items: Vec<&Spanned<DeValue<'_>>> = match value.get_ref().as_array() {
+                // Of a list one must hold, and of an empty one none does; it is not as if nothing were named.
+                Some(array) if array.is_empty() => {
+                    let reason = format!("expected `{key}` to name something, found an empty list");
+                    return Err(self.error(value.span().start, subject, reason));
+                }
                 Some(array) => array.iter().collect(),
                 None => one.iter().collect(),
             };

@@ -21,10 +21,28 @@ pub struct Judged {
     pub suppressed: Vec<Suppressed>,
     /// The verdict and its reasons, a ruling for each of `findings`.
     pub decision: Decision,
+    /// What was said of each advisory that could not be decided, in their order.
+    pub unclear: Vec<Unclear>,
     /// What came of the waivers.
     pub waivers: WaiverOutcome,
     /// What a person should look at in policy and waivers, sorted: [`plimsoll_model::Scan::notices`].
     pub notices: Vec<Notice>,
+}
+
+/// What was said of an advisory that could not be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unclear {
+    /// No rule names `undetermined` and holds: it counts where the policy is strict.
+    Open,
+    /// The waiver written there excuses it.
+    Excused(String),
+    /// This rule decides.
+    Ruled {
+        /// Its name.
+        rule: String,
+        /// What it does.
+        action: Action,
+    },
 }
 
 /// A rule that could not be evaluated. The gate has then said nothing, and must not pass.
@@ -94,14 +112,22 @@ pub fn judge<'a>(
     let mut unclear = gaps.into_iter().next().is_some();
     let mut fails_unclear = false;
     for unclear_one in undetermined {
-        if waivers.excuse(Flaw::Unclear(unclear_one), context, &mut judged.waivers).is_some() {
+        if let Some(waiver) = waivers.excuse(Flaw::Unclear(unclear_one), context, &mut judged.waivers) {
+            judged.unclear.push(Unclear::Excused(waivers.list()[waiver].origin.clone()));
             continue;
         }
-        match asked.unclear(unclear_one, context)? {
+        let rule = asked.unclear(unclear_one, context)?;
+        match rule.map(|rule| rule.action) {
             Some(Action::Ignore) => {}
             Some(Action::Fail) => fails_unclear = true,
             Some(Action::Warn) | None => unclear = true,
         }
+        judged.unclear.push(
+            rule.map_or(Unclear::Open, |rule| Unclear::Ruled {
+                rule: rule.name.clone(),
+                action: rule.action,
+            }),
+        );
     }
     judged.decision.verdict = if judged.decision.failures().next().is_some() {
         Verdict::Failed
@@ -186,12 +212,12 @@ impl<'a> Asked<'a> {
         Ok(Asking::Counts(ruling))
     }
 
-    /// What the first rule says that names `undetermined` and holds.
+    /// The first rule that names `undetermined` and holds.
     fn unclear(
         &self,
         unclear: &Undetermined,
         context: &Context<'_>,
-    ) -> Result<Option<Action>, EvaluationError> {
+    ) -> Result<Option<&'a Rule>, EvaluationError> {
         let subject = Subject { flaw: Flaw::Unclear(unclear), place: 0, context: *context };
         for rule in &self.policy.rules {
             let may = rule.action != Action::Ignore || !is_malicious(unclear);
@@ -199,7 +225,7 @@ impl<'a> Asked<'a> {
                 && rule.condition.fields().contains(&Field::Undetermined)
                 && self.holds(rule, &subject, 1)? == Some(true)
             {
-                return Ok(Some(rule.action));
+                return Ok(Some(rule));
             }
         }
         Ok(None)

@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use plimsoll_model::{Finding, Gap, Severity, SeverityCounts, Undetermined};
 
 pub use input::InputError;
-pub use judge::{EvaluationError, Judged, judge};
+pub use judge::{EvaluationError, Judged, Unclear, judge};
 pub use policy::{
     Action, FIELDS, Field, FieldInfo, FieldKind, Flags, PRESETS, Policy, Preset, Rule, fields_table,
 };

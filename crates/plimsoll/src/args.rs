@@ -30,7 +30,7 @@ leaves the database as it is.";
 #[command(after_help = "\
 Exit status:
   0  passed, or no gate was asked     3  could not scan: image, registry, disk
-  1  the gate failed                  4  undecided, and --strict was asked
+  1  the gate failed                  4  undecided, which does not pass
   2  usage or configuration           5  advisories missing, damaged or too old
 
 Flags go before PLIMSOLL_* variables, and those before plimsoll.toml in the

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use plimsoll_gate::{Context, Field, Flags, InputError, PRESETS, Policy, Waivers};
+use plimsoll_gate::{Context, Field, Flags, InputError, PRESETS, Policy, Unclear, Waivers};
 use plimsoll_model::{Finding, Gap, Notice, NoticeKind, Scan, SuppressionKind, Verdict};
 
 use crate::args::GateArgs;
@@ -18,6 +18,8 @@ use crate::settings::Settings;
 /// The largest policy, list of waivers or ignore file, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
 
+/// What a rule wants that asks for what another scanner's report does not say.
+const OURS: &str = "a report of Plimsoll's";
 /// Ignore files of other scanners that are read where they lie in the current folder.
 const IGNORE_FILES: &[&str] = &[
     ".trivyignore",
@@ -97,7 +99,7 @@ impl Gate {
     ///
     /// # Errors
     /// Where a flag asks for just that.
-    pub(crate) fn without_kev(&self, arguments: &GateArgs, settings: &Settings) -> Result<Gap, Failure> {
+    pub(crate) fn without_kev(arguments: &GateArgs, settings: &Settings) -> Result<Gap, Failure> {
         let expected = "the catalogue of known exploited vulnerabilities in the database, found none";
         if arguments.fail_on_kev || settings.fail_on_kev {
             let error = anyhow!("cannot fail on what is known to be exploited: expected {expected}");
@@ -114,8 +116,8 @@ impl Gate {
     }
 
     /// Decides about a scan that another gate decided about: that one's rules and waivers are forgotten. What VEX
-    /// statements settled stays settled.
-    pub(crate) fn judge_anew(&self, scan: &mut Scan) -> Result<(), Failure> {
+    /// statements settled stays settled. Gives what was said of each advisory that could not be decided.
+    pub(crate) fn judge_anew(&self, scan: &mut Scan) -> Result<Vec<Unclear>, Failure> {
         let suppressed = std::mem::take(&mut scan.suppressed);
         let (settled, dropped): (Vec<_>, Vec<_>) =
             suppressed.into_iter().partition(|one| one.kind == SuppressionKind::Vex);
@@ -130,8 +132,8 @@ impl Gate {
         self.judge(scan)
     }
 
-    /// Decides about the findings of a scan.
-    pub(crate) fn judge(&self, scan: &mut Scan) -> Result<(), Failure> {
+    /// Decides about the findings of a scan. Gives what was said of each advisory that could not be decided.
+    pub(crate) fn judge(&self, scan: &mut Scan) -> Result<Vec<Unclear>, Failure> {
         let context = Context { now: self.now, inventory: Some(&scan.inventory) };
         let gaps: Vec<&Gap> = scan.inventory.gaps.iter().chain(&scan.match_gaps).collect();
         let findings = std::mem::take(&mut scan.findings);
@@ -150,7 +152,7 @@ impl Gate {
         scan.notices.extend(judged.notices);
         scan.notices.extend(self.notices(scan));
         scan.notices.sort();
-        Ok(())
+        Ok(judged.unclear)
     }
 
     /// What of the policy hangs on what was not given.
@@ -158,7 +160,6 @@ impl Gate {
         let mut notices = Vec::new();
         // Another scanner's report names no database of ours, and says less of a flaw.
         let is_ours = !scan.database.digest.is_empty();
-        const OURS: &str = "a report of Plimsoll's";
         for (field, is_given, what) in [
             (Field::Kev, is_ours, OURS),
             (Field::KevDue, is_ours, OURS),

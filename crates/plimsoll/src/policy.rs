@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use plimsoll_gate::{FIELDS, PRESETS, Rule, Waiver};
+use plimsoll_gate::{Action, FIELDS, PRESETS, Rule, Unclear, Waiver};
 use plimsoll_model::{Finding, Notice, Outcome, Scan, Verdict};
 use plimsoll_report::printable;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ fn test(gate: &Gate, reports: &[impl AsRef<Path>], format: TextOrJson) -> Result
         let path = report.as_ref().display().to_string();
         let mut scan = stored::read(report.as_ref())?;
         let before = scan.decision.verdict;
-        gate.judge_anew(&mut scan)?;
+        let unclear = gate.judge_anew(&mut scan)?;
         let verdict = scan.decision.verdict;
         let rules = by_rule(&scan);
         if format == TextOrJson::Json {
@@ -135,6 +135,9 @@ fn test(gate: &Gate, reports: &[impl AsRef<Path>], format: TextOrJson) -> Result
                     if number == 0 { String::new() } else { format!(" {number} {what}") }
                 });
                 line!(text, "  {}:{}", printable(name), counts.concat());
+            }
+            for (name, number) in failed_unclear(gate, &unclear) {
+                line!(text, "  {}: {number} undetermined", printable(name));
             }
             if !scan.suppressed.is_empty() {
                 line!(text, "  suppressed: {}", scan.suppressed.len());
@@ -168,9 +171,30 @@ fn by_rule(scan: &Scan) -> Vec<(&str, usize, usize)> {
         .collect()
 }
 
+/// The rules that fail what could not be decided, in the policy's order, with the number of each.
+fn failed_unclear<'a>(gate: &'a Gate, unclear: &[Unclear]) -> Vec<(&'a str, usize)> {
+    let number = |name: &str| {
+        let is_failed =
+            |one: &&Unclear| matches!(one, Unclear::Ruled { rule, action: Action::Fail } if rule == name);
+        unclear.iter().filter(is_failed).count()
+    };
+    let rules = gate.policy.rules().iter().map(|rule| (rule.name.as_str(), number(&rule.name)));
+    rules.filter(|&(_, number)| number > 0).collect()
+}
+
+/// What is said of an advisory that could not be decided.
+fn unclear_words(gate: &Gate, unclear: &Unclear) -> String {
+    match unclear {
+        Unclear::Open if gate.policy.strict => "no rule names it, and the policy is strict".to_owned(),
+        Unclear::Open => "no rule names it".to_owned(),
+        Unclear::Excused(origin) => format!("excused ({origin})"),
+        Unclear::Ruled { rule, action } => format!("rule `{rule}`: {}", action.as_str()),
+    }
+}
+
 fn explain(gate: &Gate, report: &Path, only: &[String], format: TextOrJson) -> Result<String, Failure> {
     let mut scan = stored::read(report)?;
-    gate.judge_anew(&mut scan)?;
+    let unclear = gate.judge_anew(&mut scan)?;
     let mut rows: Vec<(&Finding, String, String)> = Vec::new();
     for (index, finding) in scan.findings.iter().enumerate() {
         let Some(ruling) = scan.decision.ruling(index) else { continue };
@@ -197,8 +221,25 @@ fn explain(gate: &Gate, report: &Path, only: &[String], format: TextOrJson) -> R
         };
         only.is_empty() || only.iter().any(is_meant)
     });
+    let undetermined: Vec<_> = scan
+        .undetermined
+        .iter()
+        .zip(&unclear)
+        .map(|(one, unclear)| {
+            let package = scan.inventory.packages.get(one.package);
+            let (package, version) =
+                package.map(|package| (package.name.as_str(), package.version.as_str())).unwrap_or_default();
+            (one, package, version, format!("{}; {}", unclear_words(gate, unclear), one.reason))
+        })
+        .filter(|(one, package, ..)| {
+            let is_meant = |text: &String| {
+                [&one.id, &one.advisory].iter().any(|name| name.eq_ignore_ascii_case(text)) || package == text
+            };
+            only.is_empty() || only.iter().any(is_meant)
+        })
+        .collect();
     if format == TextOrJson::Json {
-        let rows: Vec<Value> = rows
+        let mut rows: Vec<Value> = rows
             .iter()
             .map(|(finding, outcome, why)| {
                 let (package, version) = name(finding);
@@ -208,6 +249,12 @@ fn explain(gate: &Gate, report: &Path, only: &[String], format: TextOrJson) -> R
                 })
             })
             .collect();
+        rows.extend(undetermined.iter().map(|(one, package, version, why)| {
+            json!({
+                "VulnerabilityID": one.id, "PkgName": package, "InstalledVersion": version,
+                "Severity": "UNKNOWN", "Outcome": "undetermined", "Why": why,
+            })
+        }));
         return Ok(format!("{:#}\n", Value::Array(rows)));
     }
     let mut text = String::new();
@@ -216,6 +263,13 @@ fn explain(gate: &Gate, report: &Path, only: &[String], format: TextOrJson) -> R
         let severity = finding.severity.severity.as_str();
         let head = format!("{} {severity} {package} {version}: {outcome}", finding.id);
         line!(text, "{}\n  {}", printable(&head), printable(why));
+    }
+    for (one, package, version, why) in &undetermined {
+        let head = format!("{} {package} {version}: undetermined", one.id);
+        line!(text, "{}\n  {}", printable(&head), printable(why));
+    }
+    if rows.is_empty() && undetermined.is_empty() && !only.is_empty() {
+        line!(text, "{}: no finding of that name in the report", printable(&only.join(", ")));
     }
     line!(text, "{}: {}", printable(&scan.inventory.artifact.name), word(scan.decision.verdict));
     Ok(text)

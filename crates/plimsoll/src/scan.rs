@@ -50,7 +50,7 @@ pub(crate) fn run(
         matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
     }
     if gate.asks_for_kev() && snapshot.kev_entries().map_err(damaged)? == 0 {
-        matches.gaps.push(gate.without_kev(&arguments.gate, settings)?);
+        matches.gaps.push(Gate::without_kev(&arguments.gate, settings)?);
     }
     let mut said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
     let mut scan = Scan {

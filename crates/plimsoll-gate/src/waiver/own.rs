@@ -112,8 +112,14 @@ fn expires(input: &Input<'_>, entry: Entry<'_, '_>, subject: &str) -> Result<Tim
         return Err(InputError { hint, ..input.error(entry.offset, subject, reason) });
     };
     day(value).and_then(end_of).ok_or_else(|| {
-        let found = value.get_ref().as_str().unwrap_or_else(|| value.get_ref().type_str());
-        let reason = format!("expected `expires` to be a day as 2026-03-31, found `{}`", quoted(found));
+        let found = match value.get_ref() {
+            DeValue::Datetime(written) => written.to_string(),
+            other => other.as_str().unwrap_or_else(|| other.type_str()).to_owned(),
+        };
+        let reason = format!(
+            "expected `expires` to be a day as 2026-03-31 and before 9999-12-31, found `{}`",
+            quoted(&found)
+        );
         input.error(value.span().start, subject, reason)
     })
 }
@@ -167,7 +173,7 @@ mod tests {
                 with("2026-03-31", "\"soon\""),
                 5,
                 11,
-                "expected `expires` to be a day as 2026-03-31, found `soon`",
+                "expected `expires` to be a day as 2026-03-31 and before 9999-12-31, found `soon`",
             ),
             (with("2026-03-31", "2026-03-31T12:00:00Z"), 5, 11, "expected `expires` to be a day"),
             (with("2026-03-31", "20260331"), 5, 11, "found `integer`"),
@@ -178,6 +184,21 @@ mod tests {
             (with("id = \"CVE-2026-1\"\n", ""), 1, 1, "waiver 1: expected `id` or `purl`, found none"),
             (with("id = \"CVE-2026-1\"", "id = 3"), 2, 6, "expected `id` to be a text"),
             (with("id = \"CVE-2026-1\"", "ids = [\"\"]"), 2, 8, "expected `ids` to be a text"),
+            (
+                format!("{WAIVER}paths = []\n"),
+                6,
+                9,
+                "expected `paths` to name something, found an empty list",
+            ),
+            (format!("{WAIVER}images = []\n"), 6, 10, "expected `images` to name something"),
+            (format!("{WAIVER}purls = []\n"), 6, 9, "expected `purls` to name something"),
+            (
+                with("id = \"CVE-2026-1\"", "ids = []\npurl = \"pkg:npm/a\""),
+                2,
+                7,
+                "expected `ids` to name something",
+            ),
+            (with("2026-03-31", "9999-12-31"), 5, 11, "found `9999-12-31`"),
             (format!("{WAIVER}expiry = 1\n"), 6, 1, "unknown field `expiry`"),
             (format!("{WAIVER}purl = \"openssl\"\n"), 6, 8, "expected `pkg:` at the start"),
             (format!("{WAIVER}path = \"{}\"\n", "a".repeat(2000)), 6, 8, "expected a pattern of at most"),

@@ -313,7 +313,7 @@ fn meaning(status: u8) -> &'static str {
         1 => "the gate failed",
         2 => "usage or configuration",
         3 => "could not scan",
-        4 => "undecided, which --strict does not let pass",
+        4 => "undecided, which does not pass",
         5 => "advisory data missing or older than --max-age",
         _ => "unknown",
     }

@@ -415,7 +415,7 @@ fn strict_says_what_is_open() {
     let (_, end) = text.split_once("Verdict: ").unwrap();
     expect![[r"
         UNDECIDED (nothing failed, still open: 3 gaps and 1 undetermined)
-        exit status 4: undecided, which --strict does not let pass
+        exit status 4: undecided, which does not pass
     "]]
     .assert_eq(end);
 }
