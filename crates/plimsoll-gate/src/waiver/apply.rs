@@ -103,7 +103,9 @@ impl Waivers {
                 held = true;
                 first.get_or_insert(index);
                 note(&mut outcome.used, index);
-                outcome.unused.retain(|&unused| unused != index);
+                if let Ok(at) = outcome.unused.binary_search(&index) {
+                    outcome.unused.remove(at);
+                }
             }
             excused &= held;
         }
