@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use plimsoll_model::{FixState, OsRelease, PackageKind, Severity, SeverityChoice, SeveritySource};
+use plimsoll_model::{OsRelease, PackageKind, Severity, SeverityChoice, SeveritySource};
 
 use super::*;
 use crate::document::{Component, Format, Justification, Product, Statement};
