@@ -1,7 +1,7 @@
 //! Scans from a few words.
 
 use plimsoll_model::{
-    Finding, FixState, OsRelease, Package, PackageKind, Scan, Severity, SeverityChoice, SeveritySource,
+    Finding, OsRelease, Package, PackageKind, Scan, Severity, SeverityChoice, SeveritySource,
 };
 
 /// A scan, line by line: `os debian 12`, `name r.example/app:1`, `database 2026-01-01T00:00:00Z`, `layers abc`, or a
