@@ -131,7 +131,9 @@ impl Subject {
             if !same_name {
                 continue;
             }
-            if tag.is_some() && tag != name.tag {
+            // What stands for a version and is no digest is a tag as well, and no other than the qualifier's.
+            let is_other = |tag: &str| !tag.is_empty() && Some(tag) != name.tag;
+            if tag.is_some_and(is_other) || is_other(&purl.version) {
                 miss.raise(Closeness::Name, || format!("the image is `{purl}`{}", self.found()));
                 continue;
             }
@@ -260,6 +262,10 @@ mod tests {
             ("pkg:oci/app?tag=1.2".to_owned(), true),
             ("pkg:oci/app?tag=1.3".to_owned(), false),
             ("pkg:oci/app@1.2".to_owned(), true),
+            ("pkg:oci/app@1.2?tag=1.2".to_owned(), true),
+            // A digest that is cut short is none, and the tag does not speak for it.
+            ("pkg:oci/app@sha256:1111?tag=1.2".to_owned(), false),
+            ("pkg:oci/app@1.3?tag=1.2".to_owned(), false),
             ("pkg:oci/app?arch=amd64".to_owned(), true),
             ("pkg:oci/app?arch=x86_64".to_owned(), true),
             ("pkg:oci/app?arch=arm64".to_owned(), false),

@@ -191,6 +191,17 @@ fn a_digest_decides_over_every_other_name() {
 }
 
 #[test]
+fn what_names_another_image_is_no_package() {
+    let mut statement = statement("CVE-2021-44228: pkg:oci/other = not_affected");
+    let purls = &mut statement.products[0].component.purls;
+    purls.push("pkg:maven/org.apache.logging.log4j/log4j-core".to_owned());
+    let document = Document { statements: vec![statement], ..document("acme", "1", "1", &[]) };
+    let judged = judge(&[document], &subject(), &packages(), &findings());
+    assert!(judged.rulings.is_empty(), "{judged:?}");
+    assert!(judged.uses[0].nearest_miss.is_some());
+}
+
+#[test]
 fn a_package_as_a_product() {
     check(
         &["CVE-2023-0286: pkg:deb/debian/openssl?distro=debian-12 = not_affected"],

@@ -188,12 +188,15 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// What came nearest; `None` for a component that names no package.
     fn packages_of(&self, component: &Component) -> Result<Vec<usize>, Option<Miss>> {
+        let is_image =
+            |purl: &String| purl.parse::<Purl>().is_ok_and(|purl| IMAGE_TYPES.contains(&purl.kind.as_str()));
+        // What is an image by one of its names is no package by another: it would be meant in every image.
+        if component.purls.iter().any(is_image) {
+            return Err(None);
+        }
         let mut nearest: Option<Miss> = None;
         let mut found = BTreeSet::new();
         for purl in component.purls.iter().filter_map(|purl| purl.parse::<Purl>().ok()) {
-            if IMAGE_TYPES.contains(&purl.kind.as_str()) {
-                continue;
-            }
             let candidates = PackageKind::from_purl_type(&purl.kind)
                 .and_then(|kind| self.by_name.get(&(kind, key(kind, &purl.name))))
                 .map_or(&[][..], Vec::as_slice);
