@@ -8,6 +8,11 @@ use serde::Deserialize;
 
 use crate::Error;
 
+/// How the type of an in-toto statement in an envelope begins.
+///
+/// Source: in-toto attestation framework 1.0, "Envelope": `application/vnd.in-toto+json`, or one of a predicate's own.
+const STATEMENT_TYPE: &str = "application/vnd.in-toto";
+
 /// Which documents are taken.
 pub(crate) struct Rules<'a> {
     /// Whose signatures are believed; without a key nothing is checked.
@@ -83,6 +88,13 @@ pub(crate) fn open(bytes: &[u8], name: &str, rules: &Rules<'_>) -> Result<Opened
     }
     let is_sure = statement.as_ref().is_some_and(|statement| is_vex(&statement.predicate_type));
     let refused = |expected, found| Ok(Opened::Refused { expected, found, is_sure });
+    // Who signs bytes of another type has not signed a statement, whatever they look like.
+    if let (Some(envelope), Some(_)) = (&envelope, &statement)
+        && !envelope.payload_type.starts_with(STATEMENT_TYPE)
+    {
+        let found = format!("one of `{}`", clip(&envelope.payload_type));
+        return refused(format!("an envelope of `{STATEMENT_TYPE}+json`"), found);
+    }
     let is_verified = match signer(envelope.as_ref(), rules) {
         Ok(signer) => signer.is_some(),
         Err(found) => {

@@ -88,16 +88,20 @@ fn statement(image: &str, predicate_type: &str, predicate: &str) -> String {
 }
 
 fn signed(key: &PrivateKey, payload: &str) -> String {
+    signed_as(key, IN_TOTO, payload)
+}
+
+fn signed_as(key: &PrivateKey, kind: &str, payload: &str) -> String {
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let envelope = Envelope {
-        payload_type: IN_TOTO.to_owned(),
+        payload_type: kind.to_owned(),
         payload: payload.as_bytes().to_vec(),
         signatures: Vec::new(),
     };
     let signature = base64(&key.sign(&envelope.signed_bytes()));
     let payload = base64(payload.as_bytes());
     format!(
-        r#"{{"payloadType": "{IN_TOTO}", "payload": "{payload}", "signatures": [{{"sig": "{signature}"}}]}}"#
+        r#"{{"payloadType": "{kind}", "payload": "{payload}", "signatures": [{{"sig": "{signature}"}}]}}"#
     )
 }
 
@@ -203,6 +207,22 @@ fn a_signature_holds_for_the_image_that_it_is_about() {
     let twice = statement(&setting.image, openvex, &document("a")).replacen('{', r#"{"subject": [], "#, 1);
     setting.attach(IN_TOTO, &twice);
     assert!(setting.taken(&[]).1[0].contains("expected JSON"));
+}
+
+#[test]
+fn a_signature_of_bytes_of_another_type_is_none_of_a_statement() {
+    let key = PrivateKey::generate().unwrap();
+    for (kind, is_taken) in
+        [(IN_TOTO, true), ("application/vnd.in-toto.vex+json", true), ("text/plain", false), ("", false)]
+    {
+        let setting = Setting::new();
+        let inner = statement(&setting.image, "https://openvex.dev/ns/v0.2.0", &document("a"));
+        let text = signed_as(&key, kind, &inner);
+        setting.registry.attach("team/app", &setting.image, DSSE, DSSE, text.as_bytes());
+        let (taken, notices) = setting.taken(&[VerifyingKey::from(key.public())]);
+        assert_eq!(taken.len(), usize::from(is_taken), "{kind}");
+        assert_eq!(notices.len(), usize::from(!is_taken), "{kind}: {notices:?}");
+    }
 }
 
 #[test]
