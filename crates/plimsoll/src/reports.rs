@@ -224,7 +224,7 @@ fn planned(arguments: &ReportArgs, settings: &Settings) -> anyhow::Result<Vec<(F
     let mut files = BTreeSet::new();
     for (_, to) in &planned {
         if let Destination::File(file) = to
-            && !files.insert(std::path::absolute(file).unwrap_or_else(|_| file.clone()))
+            && !files.insert(output::place(file))
         {
             return Err(anyhow!(
                 "cannot write reports: expected a file for each, found `{}` twice",
@@ -238,7 +238,11 @@ fn planned(arguments: &ReportArgs, settings: &Settings) -> anyhow::Result<Vec<(F
 /// Reads `FORMAT=FILE`, `FORMAT=-`, `FILE` or `-`.
 fn destination(text: &str) -> anyhow::Result<(Option<Format>, Destination)> {
     let to = |file: &str| {
-        if file == "-" { Destination::Stdout } else { Destination::File(PathBuf::from(file)) }
+        if file == "-" || output::is_stdout(&output::place(Path::new(file))) {
+            Destination::Stdout
+        } else {
+            Destination::File(PathBuf::from(file))
+        }
     };
     match text.split_once('=') {
         Some((word, file)) if is_word(word) => {

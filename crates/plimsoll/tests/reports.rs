@@ -112,6 +112,38 @@ fn several_reports_are_written_at_once() {
 }
 
 #[test]
+fn what_a_link_leads_to_is_written_and_the_link_stays() {
+    let stage = stage("links");
+    stage.write("real.csv", b"x");
+    std::os::unix::fs::symlink("real.csv", stage.folder.join("link.csv")).unwrap();
+    // As `/dev/stdout` is one.
+    std::os::unix::fs::symlink("/proc/self/fd/1", stage.folder.join("out")).unwrap();
+    fs::create_dir(stage.folder.join("sub")).unwrap();
+    let run = scan(&stage, &["-o", "csv=link.csv", "-o", "json=out"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.starts_with('{'), "{run:?}");
+    assert!(read(&stage, "real.csv").contains("CVE-2020-14343"));
+    for name in ["link.csv", "out"] {
+        assert!(stage.folder.join(name).is_symlink(), "{name}");
+    }
+    for (one, two, part) in [
+        ("csv=link.csv", "json=real.csv", "expected a file for each, found `real.csv` twice"),
+        ("csv=a.csv", "json=sub/../a.csv", "expected a file for each, found `sub/../a.csv` twice"),
+        ("csv=out", "json=-", "expected one at most for stdout, found `csv` and `json`"),
+    ] {
+        let run = scan(&stage, &["-o", one, "-o", two]);
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stderr.contains(part), "{run:?}");
+    }
+    // Nothing is waited for behind a pipe that nobody writes to.
+    let more = ["--id", "CVE-2020-0001", "--product", "pkg:npm/a", "--status", "fixed"];
+    let run = stage.run(&[&["vex", "add", "--output", "out", "--author", "A"][..], &more].concat());
+    assert!(run.status == 0 && run.stdout.starts_with('{'), "{run:?}");
+    let run = stage.run(&[&["vex", "add", "--author", "A", "--alias", ""][..], &more].concat());
+    assert!(run.status == 2 && run.stderr.contains("expected another name"), "{run:?}");
+}
+
+#[test]
 fn one_that_cannot_be_written_does_not_keep_back_the_others() {
     let stage = stage("one_fails");
     let run = scan(&stage, &["-o", "csv=missing/a.csv", "-o", "sarif=b.sarif", "-o", "table=-"]);

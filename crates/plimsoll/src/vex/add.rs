@@ -1,6 +1,6 @@
 //! `plimsoll vex add`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -64,6 +64,10 @@ fn statement(arguments: &AddArgs) -> Result<Statement, Failure> {
         .iter()
         .map(|text| Ok(Product { component: component(text)?, subcomponents: subcomponents.clone() }))
         .collect::<Result<_, Failure>>()?;
+    if arguments.aliases.iter().any(|alias| alias.trim().is_empty()) {
+        let what = "expected another name with `--alias`, found none";
+        return Err(usage(format!("cannot write VEX statement on `{}`: {what}", arguments.id)));
+    }
     let mut vulnerability = vec![arguments.id.clone()];
     vulnerability.extend(arguments.aliases.iter().filter(|alias| **alias != arguments.id).cloned());
     Ok(Statement { at: String::new(), vulnerability, products, status, timestamp: String::new() })
@@ -121,13 +125,17 @@ fn existing(path: &Path) -> Result<Option<(Vec<u8>, String)>, Failure> {
         let what = format!("cannot read VEX document `{name}`");
         Failure::new(Exit::Usage, anyhow::Error::new(error).context(what))
     };
+    // What is no file holds nothing to add to, and a pipe would never end: `/dev/stdout`.
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
+    if path.exists() && !is_file {
+        return Ok(None);
+    }
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(failed)?,
     };
     // One byte more than is read: a document that is too large is refused by its reader.
     let bytes = plimsoll_http::read_up_to(file, MAX_DOCUMENT_BYTES as u64 + 1).map_err(failed)?;
-    // What is no file holds nothing to add to: `/dev/stdout`.
     Ok((!bytes.is_empty()).then_some((bytes, name)))
 }
 
