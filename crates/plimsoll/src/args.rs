@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{BoolishValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plimsoll_model::Severity;
 use plimsoll_report::{DIFF_FORMATS, FORMATS, ReportFormat, format_named};
@@ -16,6 +16,11 @@ const HELP_WIDTH: usize = 80;
 const HELP_OF_TRUST: &str = "\
 Say whom to believe: --public-key FILE, or --unsigned. What cannot be taken over
 leaves the database as it is.";
+
+/// Reads a switch's variable: `1`, `true`, `yes`, `on`, and their contraries.
+fn switch() -> BoolishValueParser {
+    BoolishValueParser::new()
+}
 
 /// Scans container images and decides which may sail.
 #[derive(Debug, Parser)]
@@ -100,7 +105,7 @@ pub(crate) struct ReadingArgs {
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_CACHE_DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Read every layer anew and keep nothing.
-    #[arg(long, env = "PLIMSOLL_NO_CACHE")]
+    #[arg(long, env = "PLIMSOLL_NO_CACHE", value_parser = switch())]
     pub(crate) no_cache: bool,
     /// Registry that may be reached without TLS: `host`, `host:port`, or `*`. Loopback always may.
     #[arg(long, value_name = "REGISTRY", env = "PLIMSOLL_INSECURE_HTTP", value_delimiter = ',')]
@@ -201,16 +206,16 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "LEVEL", env = "PLIMSOLL_FAIL_ON")]
     pub(crate) fail_on: Option<Level>,
     /// Fail on what is known to be exploited, with a fix or without.
-    #[arg(long, env = "PLIMSOLL_FAIL_ON_KEV")]
+    #[arg(long, env = "PLIMSOLL_FAIL_ON_KEV", value_parser = switch())]
     pub(crate) fail_on_kev: bool,
     /// Fail on what the baseline does not have: what you added, and what the world learnt since.
-    #[arg(long, env = "PLIMSOLL_FAIL_ON_NEW")]
+    #[arg(long, env = "PLIMSOLL_FAIL_ON_NEW", value_parser = switch())]
     pub(crate) fail_on_new: bool,
     /// Drop findings without a fix, unless another flag or rule fails them first; they stay listed as suppressed.
-    #[arg(long, env = "PLIMSOLL_IGNORE_UNFIXED")]
+    #[arg(long, env = "PLIMSOLL_IGNORE_UNFIXED", value_parser = switch())]
     pub(crate) ignore_unfixed: bool,
     /// Exit with status 4 where something could not be read or compared and nothing failed.
-    #[arg(long, env = "PLIMSOLL_STRICT")]
+    #[arg(long, env = "PLIMSOLL_STRICT", value_parser = switch())]
     pub(crate) strict: bool,
     /// The policy: a file, or `strict`, `production` or `pragmatic`. Replaces `[policy]` of plimsoll.toml.
     #[arg(long, value_name = "FILE|PRESET", env = "PLIMSOLL_POLICY")]
@@ -220,7 +225,7 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_WAIVERS", value_delimiter = ',')]
     pub(crate) waivers: Vec<PathBuf>,
     /// Do not look for other scanners' ignore files.
-    #[arg(long, env = "PLIMSOLL_NO_IGNORE_FILES")]
+    #[arg(long, env = "PLIMSOLL_NO_IGNORE_FILES", value_parser = switch())]
     pub(crate) no_ignore_files: bool,
     /// Decide as of this day or instant: waivers end, windows and ages count from then. `2026-03-31` is its first instant, UTC.
     #[arg(long, value_name = "DAY", env = "PLIMSOLL_AS_OF")]
@@ -521,7 +526,7 @@ pub(crate) struct DatabaseArgs {
     #[arg(long, value_name = "sha256:…", env = "PLIMSOLL_DB_DIGEST")]
     pub(crate) db_digest: Option<String>,
     /// Use no network for advisories, whatever is missing.
-    #[arg(long, env = "PLIMSOLL_OFFLINE")]
+    #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = switch())]
     pub(crate) offline: bool,
 }
 
@@ -563,7 +568,7 @@ pub(crate) struct UpdateArgs {
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_CERT", value_delimiter = ',')]
     pub(crate) ca_cert: Vec<PathBuf>,
     /// Fail instead of using the network.
-    #[arg(long, env = "PLIMSOLL_OFFLINE")]
+    #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = switch())]
     pub(crate) offline: bool,
     #[command(flatten)]
     pub(crate) db: DbPath,

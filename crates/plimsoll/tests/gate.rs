@@ -178,3 +178,16 @@ fn a_settings_file_that_is_named_for_a_policy_brings_its_waivers_once() {
         assert_eq!((status, expiring), (0, 1), "{more:?}");
     }
 }
+
+#[test]
+fn switches_are_variables_too() {
+    let stage = stage("gate-variables");
+    stage.write("policy.toml", POLICY.as_bytes());
+    for (value, status) in
+        [("1", 1), ("true", 1), ("yes", 1), ("0", 0), ("false", 0), ("off", 0), ("perhaps", 2)]
+    {
+        let arguments = ["scan", "oci-dir:layout", "--db", "plimsoll.db", "--quiet"];
+        let run = stage.run_with(&arguments, &[("PLIMSOLL_FAIL_ON_KEV", value)]);
+        assert_eq!(run.status, status, "{value}: {}", run.stderr);
+    }
+}
