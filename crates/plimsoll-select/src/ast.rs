@@ -326,6 +326,59 @@ pub(crate) enum Kind {
     },
 }
 
+/// Calls `$visit` with each expression directly below one of this kind, by `$iter` where they stand in a list.
+macro_rules! for_each_below {
+    ($kind:expr, $iter:ident, $visit:ident) => {
+        match $kind {
+            Kind::Literal(_) | Kind::Path(_) => {}
+            Kind::List(list) | Kind::And(list) | Kind::Or(list) => list.$iter().for_each($visit),
+            Kind::Call { arguments, .. } => arguments.$iter().for_each($visit),
+            Kind::Negative(one) | Kind::Not(one) | Kind::Cast(one, _) | Kind::Extract(_, one) => $visit(one),
+            Kind::Is { value, .. } => $visit(value),
+            Kind::Arithmetic(_, one, two)
+            | Kind::Concat(one, two)
+            | Kind::Compare(_, one, two)
+            | Kind::DateAdd(_, one, two)
+            | Kind::DateDiff(_, one, two)
+            | Kind::In { value: one, list: two, .. } => {
+                $visit(one);
+                $visit(two);
+            }
+            Kind::Like { value, pattern, escape, .. } => {
+                $visit(value);
+                $visit(pattern);
+                if let Some(escape) = escape {
+                    $visit(escape);
+                }
+            }
+            Kind::Between { value, low, high, .. } => {
+                $visit(value);
+                $visit(low);
+                $visit(high);
+            }
+            Kind::Case { operand, branches, otherwise } => {
+                if let Some(operand) = operand {
+                    $visit(operand);
+                }
+                for (when, then) in branches {
+                    $visit(when);
+                    $visit(then);
+                }
+                if let Some(otherwise) = otherwise {
+                    $visit(otherwise);
+                }
+            }
+            Kind::Trim { characters, value, .. } => {
+                if let Some(characters) = characters {
+                    $visit(characters);
+                }
+                $visit(value);
+            }
+            Kind::Aggregate { argument, .. } => argument.$iter().for_each(|argument| $visit(argument)),
+        }
+    };
+}
+
 impl Expr {
     pub(crate) fn new(kind: Kind, offset: usize) -> Expr {
         let mut expr = Expr { kind, offset, depth: 1 };
@@ -341,104 +394,12 @@ impl Expr {
 
     /// Calls `visit` with each expression directly below this one.
     pub(crate) fn for_each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
-        match &self.kind {
-            Kind::Literal(_) | Kind::Path(_) => {}
-            Kind::List(list) | Kind::And(list) | Kind::Or(list) => list.iter().for_each(visit),
-            Kind::Call { arguments, .. } => arguments.iter().for_each(visit),
-            Kind::Negative(one) | Kind::Not(one) | Kind::Cast(one, _) | Kind::Extract(_, one) => visit(one),
-            Kind::Is { value, .. } => visit(value),
-            Kind::Arithmetic(_, one, two)
-            | Kind::Concat(one, two)
-            | Kind::Compare(_, one, two)
-            | Kind::DateAdd(_, one, two)
-            | Kind::DateDiff(_, one, two)
-            | Kind::In { value: one, list: two, .. } => {
-                visit(one);
-                visit(two);
-            }
-            Kind::Like { value, pattern, escape, .. } => {
-                visit(value);
-                visit(pattern);
-                if let Some(escape) = escape {
-                    visit(escape);
-                }
-            }
-            Kind::Between { value, low, high, .. } => {
-                visit(value);
-                visit(low);
-                visit(high);
-            }
-            Kind::Case { operand, branches, otherwise } => {
-                if let Some(operand) = operand {
-                    visit(operand);
-                }
-                for (when, then) in branches {
-                    visit(when);
-                    visit(then);
-                }
-                if let Some(otherwise) = otherwise {
-                    visit(otherwise);
-                }
-            }
-            Kind::Trim { characters, value, .. } => {
-                if let Some(characters) = characters {
-                    visit(characters);
-                }
-                visit(value);
-            }
-            Kind::Aggregate { argument, .. } => argument.iter().for_each(|argument| visit(argument)),
-        }
+        for_each_below!(&self.kind, iter, visit);
     }
 
     /// The same, to change them.
     pub(crate) fn for_each_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
-        match &mut self.kind {
-            Kind::Literal(_) | Kind::Path(_) => {}
-            Kind::List(list) | Kind::And(list) | Kind::Or(list) => list.iter_mut().for_each(visit),
-            Kind::Call { arguments, .. } => arguments.iter_mut().for_each(visit),
-            Kind::Negative(one) | Kind::Not(one) | Kind::Cast(one, _) | Kind::Extract(_, one) => visit(one),
-            Kind::Is { value, .. } => visit(value),
-            Kind::Arithmetic(_, one, two)
-            | Kind::Concat(one, two)
-            | Kind::Compare(_, one, two)
-            | Kind::DateAdd(_, one, two)
-            | Kind::DateDiff(_, one, two)
-            | Kind::In { value: one, list: two, .. } => {
-                visit(one);
-                visit(two);
-            }
-            Kind::Like { value, pattern, escape, .. } => {
-                visit(value);
-                visit(pattern);
-                if let Some(escape) = escape {
-                    visit(escape);
-                }
-            }
-            Kind::Between { value, low, high, .. } => {
-                visit(value);
-                visit(low);
-                visit(high);
-            }
-            Kind::Case { operand, branches, otherwise } => {
-                if let Some(operand) = operand {
-                    visit(operand);
-                }
-                for (when, then) in branches {
-                    visit(when);
-                    visit(then);
-                }
-                if let Some(otherwise) = otherwise {
-                    visit(otherwise);
-                }
-            }
-            Kind::Trim { characters, value, .. } => {
-                if let Some(characters) = characters {
-                    visit(characters);
-                }
-                visit(value);
-            }
-            Kind::Aggregate { argument, .. } => argument.iter_mut().for_each(|argument| visit(argument)),
-        }
+        for_each_below!(&mut self.kind, iter_mut, visit);
     }
 }
 
