@@ -1,5 +1,7 @@
 //! `plimsoll scan`.
 
+use std::cell::RefCell;
+
 use plimsoll_db::Snapshot;
 use plimsoll_model::{Advice, Ecosystem, Gap, Inventory, OsRelease, Scan};
 
@@ -67,7 +69,7 @@ pub(crate) fn run(
     };
     gate.judge(&mut scan)?;
     said.remark(&mut scan);
-    scan.advice = advice(&scan, &snapshot, &options);
+    scan.advice = advice(&scan, &snapshot, &options)?;
     let exit = Exit::of(scan.decision.verdict);
     reports.write(&scan, None, Some(exit), bars)?;
     // What another day would have passed is no baseline for the next scan.
@@ -87,11 +89,19 @@ pub(crate) fn evaluate(
         .map_err(|error| Failure::new(Exit::NoAdvisories, error).hint("get the database again"))
 }
 
-/// What to do. The same database is asked what is known of the versions to go to.
-fn advice(scan: &Scan, snapshot: &Snapshot, options: &plimsoll_match::Options) -> Advice {
+/// What to do. The same database is asked what is known of the versions to go to; what fails there fails the scan.
+fn advice(scan: &Scan, snapshot: &Snapshot, options: &plimsoll_match::Options) -> Result<Advice, Failure> {
     let options = plimsoll_match::Options { without_texts: true, ..options.clone() };
-    let known = |inventory: &Inventory| plimsoll_match::evaluate(inventory, snapshot, &options).ok();
-    plimsoll_advice::advise_checked(scan, &|inventory| known(inventory).map(|known| known.findings))
+    let failed = RefCell::new(None);
+    let known = |inventory: &Inventory| match evaluate(inventory, snapshot, &options) {
+        Ok(known) => Some(known.findings),
+        Err(failure) => {
+            failed.replace(Some(failure));
+            None
+        }
+    };
+    let advice = plimsoll_advice::advise_checked(scan, &known);
+    failed.into_inner().map_or(Ok(advice), Err)
 }
 
 /// What the matching is told: whose severity counts.
