@@ -1,0 +1,1 @@
+//! An S3 endpoint over a store of results, with `SelectObjectContent`.

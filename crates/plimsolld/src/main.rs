@@ -1,0 +1,3 @@
+//! `plimsolld`: the service.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! SQL over a store of results, on one machine and on a cluster.

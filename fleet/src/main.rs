@@ -1,0 +1,3 @@
+//! `plimsoll-fleet`: SQL over a store of results, and the parts of a cluster.
+
+fn main() {}
