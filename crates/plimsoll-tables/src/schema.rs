@@ -28,7 +28,7 @@ pub enum Table {
     Findings,
     /// The scans, one row each.
     Scans,
-    /// What advisories say, one row for each advisory and package of a release.
+    /// What advisories say, one row for each advisory, flaw that it names, and package of a release.
     Advisories,
     /// Findings that did not count in a scan, and who said so.
     Waivers,
@@ -149,7 +149,11 @@ const PACKAGES: &[Column] = &[
     may("source_version", Text, "its version"),
     NAMESPACE,
     may("advisory_name", Text, "the name that advisories of the namespace use"),
-    may("advisory_version", Text, "the version that they mean"),
+    may(
+        "advisory_version",
+        Text,
+        "the version that they mean; behind that of an RPM module its stream, ` (nodejs:18)`",
+    ),
     may("licenses", Text, "licences, separated by `, `"),
     must("path", Text, "the file that says so"),
     must("cataloger", Text, "who read it"),
@@ -243,10 +247,14 @@ const ADVISORIES: &[Column] = &[
     must("vulnerability_id", Text, "the CVE, where it has one; else the advisory's ID"),
     may("aliases", Text, "its other names, separated by `, `"),
     must("source", Text, "who publishes it"),
-    must("namespace", Text, "the release it speaks of, `Debian:12`, `npm`"),
+    must("namespace", Text, "the release whose packages it is held against, as in `packages`"),
     must("ecosystem", Text, "`Debian`, `npm`"),
     must("advisory_name", Text, "the package, as the namespace names it"),
-    must("ranges", Text, "affected versions, as `affected(…)` takes them"),
+    must(
+        "ranges",
+        Text,
+        "affected versions, as `affected(…)` takes them, without those the publisher denies",
+    ),
     must("status", Text, "`affected`, `will_not_fix`, `not_affected`, …"),
     may("fixed_version", Text, "the newest version that a range ends with"),
     may("severity", Text, "the advisory's own word"),
@@ -256,6 +264,11 @@ const ADVISORIES: &[Column] = &[
     may("published_at", Instant, "when it was published"),
     may("modified_at", Instant, "when it was changed last"),
     may("summary", Text, "one line"),
+    must(
+        "published_in",
+        Text,
+        "the release that the advisory itself names, where it is held against another's packages too",
+    ),
 ];
 
 const WAIVERS: &[Column] = &[
