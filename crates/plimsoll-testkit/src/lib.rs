@@ -1,6 +1,8 @@
 //! Parts for tests: an image builder that reads images written as text, a registry and a web server on loopback,
-//! folders that are removed.
+//! folders that are removed, scans of a made-up fleet.
 
+#[cfg(feature = "fleet")]
+pub mod fleet;
 mod folder;
 pub mod image;
 mod loopback;
