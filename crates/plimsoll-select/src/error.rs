@@ -101,8 +101,14 @@ codes! {
     MissingHeaders = "MissingHeaders",
     /// More columns than the limit.
     OverMaxColumn = "OverMaxColumn",
+    /// A row group of Parquet larger than the limit.
+    OverMaxParquetBlockSize = "OverMaxParquetBlockSize",
     /// A record larger than the limit.
     OverMaxRecordSize = "OverMaxRecordSize",
+    /// The bytes are no Parquet.
+    ParquetParsingError = "ParquetParsingError",
+    /// Columns are compressed in a way that is not known here.
+    ParquetUnsupportedCompressionCodec = "ParquetUnsupportedCompressionCodec",
     /// `*` stands beside other columns.
     ParseAsteriskIsNotAloneInSelectList = "ParseAsteriskIsNotAloneInSelectList",
     /// `CAST` lacks one of its two parts.

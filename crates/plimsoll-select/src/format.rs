@@ -27,6 +27,9 @@ pub enum InputFormat {
     JsonLines,
     /// Records of fields.
     Csv(CsvInput),
+    /// Apache Parquet, whose columns are the fields. Its footer stands at the end: what is no [`crate::RandomAccess`] is held in
+    /// memory as a whole, up to [`Limits::document_bytes`].
+    Parquet,
 }
 
 /// What the first record of CSV is.
@@ -119,7 +122,7 @@ impl Default for CsvOutput {
     }
 }
 
-/// Which records are read: those that begin between two bytes, both included.
+/// Which records are read: those that begin between two bytes, both included; of Parquet, which row groups.
 ///
 /// The stream is given from its beginning all the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -224,6 +227,10 @@ impl Options {
                 return Err(refused("expected a delimiter of fields in CSV output, found an empty one"));
             }
         }
+        if self.input == Some(InputFormat::Parquet) && self.compression != Compression::None {
+            return Err(refused("expected no compression of a whole Parquet object, found one")
+                .hint("columns may be compressed within it"));
+        }
         let Some(range) = self.range else { return Ok(()) };
         let why = match &self.input {
             _ if self.compression != Compression::None => "a compressed object",
@@ -238,6 +245,6 @@ impl Options {
         };
         let message = format!("expected no scan range for {why}, found one");
         Err(SelectError::new(Code::UnsupportedScanRangeInput, "cannot run query", message)
-            .hint("ranges are for CSV and JSON lines without compression"))
+            .hint("ranges are for Parquet, and for CSV and JSON lines without compression"))
     }
 }

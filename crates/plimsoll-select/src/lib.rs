@@ -1,10 +1,11 @@
-//! Amazon S3 Select's SQL over streams: JSON and CSV in, JSON and CSV out, no server and no network.
+//! Amazon S3 Select's SQL: JSON, CSV and Parquet in, JSON and CSV out, no server and no network.
 //!
 //! [`Query::parse`] reads a statement, [`Query::run`] runs it over any [`std::io::Read`] and gives events away, as Amazon's
-//! event stream has them. What is wrong has Amazon's [`Code`], a [`Place`] and words for a person.
+//! event stream has them; [`Query::run_at`] runs it over a [`RandomAccess`], of which Parquet needs a part only. What is
+//! wrong has Amazon's [`Code`], a [`Place`] and words for a person.
 //!
 //! It writes no file, opens none, reads no clock (the time of `UTCNOW` is an option) and no environment. It knows one
-//! table: joins, groups, order and subqueries are refused. Parquet it does not read.
+//! table: joins, groups, order and subqueries are refused.
 //!
 //! # Where Amazon leaves a choice
 //!
@@ -18,6 +19,8 @@
 //! - Integers are of eight bytes and exact, decimals of 38 digits as Amazon documents them, with scales from -100 to 100
 //!   where Amazon's are of 32 bits; what is beyond is a float.
 //! - `[*]` in an expression makes a list: `'a' IN s.names[*]`.
+//! - A column of Parquet is called by its name, or where no column has that name by its number, `_1`. One that the object
+//!   lacks is [`Code::EvaluatorBindingDoesNotExist`]. Instants are in UTC; lists, structures and maps are documents.
 //!
 //! ```
 //! use plimsoll_select::{Event, Options, Query};
@@ -35,12 +38,14 @@
 //! # Ok::<(), plimsoll_select::SelectError>(())
 //! ```
 
+mod access;
 mod aggregate;
 mod ast;
 mod csv;
 mod document;
 mod error;
 mod eval;
+mod footer;
 mod format;
 mod function;
 mod json;
@@ -50,10 +55,12 @@ mod like;
 mod limits;
 mod number;
 mod output;
+mod parquet;
 mod parser;
 mod pattern;
 mod query;
 mod record;
+mod row;
 mod run;
 mod source;
 mod timestamp;
@@ -62,11 +69,13 @@ mod value;
 #[cfg(test)]
 mod laws_tests;
 
+pub use access::{OpenFile, RandomAccess};
 pub use error::{Code, Place, SelectError};
 pub use format::{Compression, CsvInput, CsvOutput, Header, InputFormat, Options, OutputFormat, ScanRange};
 pub use limits::{
     DEFAULT_COLUMNS, DEFAULT_DEPTH, DEFAULT_DOCUMENT_BYTES, DEFAULT_RECORD_BYTES, Limits, MAX_DEPTH,
-    MAX_EXPRESSION_DEPTH, MAX_STATEMENT_BYTES, MAX_THREADS, PROGRESS_BYTES, RECORDS_EVENT_BYTES,
+    MAX_EXPRESSION_DEPTH, MAX_FOOTER_BYTES, MAX_ROW_GROUP_BYTES, MAX_STATEMENT_BYTES, MAX_THREADS, PROGRESS_BYTES,
+    RECORDS_EVENT_BYTES,
 };
 pub use query::Query;
 pub use run::{Event, Sink, Stats};

@@ -20,6 +20,17 @@ pub const RECORDS_EVENT_BYTES: usize = 1 << 20;
 pub const PROGRESS_BYTES: u64 = 16 << 20;
 /// Bytes of whole records that one worker is given at a time; tests have many chunks of little text.
 pub(crate) const CHUNK_BYTES: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
+/// Largest row group of Parquet without its compression, of the columns that are read, as Amazon has it, in bytes.
+pub const MAX_ROW_GROUP_BYTES: u64 = 512 << 20;
+/// Longest footer of Parquet, in bytes; one of a hundred columns and a hundred row groups takes about one million.
+pub const MAX_FOOTER_BYTES: usize = 32 << 20;
+/// Most values in a column chunk of lists.
+pub(crate) const MAX_LIST_VALUES: i64 = 1 << 26;
+/// Most rows that are decoded at a time, and where lists or structures are among them.
+pub(crate) const BATCH_ROWS: usize = 8_192;
+pub(crate) const NESTED_BATCH_ROWS: usize = 256;
+/// Bytes of rows that are decoded at a time, as far as the footer tells.
+pub(crate) const BATCH_BYTES: usize = 4 << 20;
 /// Most workers.
 pub const MAX_THREADS: usize = 64;
 

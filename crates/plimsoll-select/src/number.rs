@@ -384,6 +384,13 @@ impl Number {
         }
     }
 
+    /// `mantissa / 10^scale`; `None` beyond 38 digits or the scales.
+    pub(crate) fn from_decimal(mantissa: i128, scale: i32) -> Option<Number> {
+        let fits = mantissa.unsigned_abs() <= MAX_MANTISSA.unsigned_abs()
+            && (-MAX_SCALE..=MAX_SCALE).contains(&scale);
+        fits.then_some(Number::Decimal(Decimal { mantissa, scale }))
+    }
+
     pub(crate) fn from_float(value: f64) -> Option<Number> {
         value.is_finite().then_some(Number::Float(value))
     }

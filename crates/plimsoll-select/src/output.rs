@@ -87,6 +87,12 @@ impl<'o> Writer<'o> {
                             write_string(field, object.out);
                         }
                     }
+                    Record::Row(row) => {
+                        for number in 0..row.columns.len() {
+                            self.write_key(number, object.member());
+                            write_json(&row.value(number), object.out);
+                        }
+                    }
                 }
                 object.end(record_delimiter);
             }
@@ -97,6 +103,12 @@ impl<'o> Writer<'o> {
                         for (number, field) in fields.iter().enumerate() {
                             begin_field(number, csv, out);
                             write_field(field, csv, out);
+                        }
+                    }
+                    Record::Row(row) => {
+                        for number in 0..row.columns.len() {
+                            begin_field(number, csv, out);
+                            write_field(&text(&row.value(number)), csv, out);
                         }
                     }
                     Record::Json { text: record, .. } if record.starts_with('{') => {
@@ -144,7 +156,7 @@ impl<'b> Object<'b> {
 }
 
 /// A value as JSON; lists are as deep as the statement makes them.
-fn write_json(value: &Value<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_json(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Missing | Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::ast::{Begin, Name, Path, Step};
 use crate::error::{Code, SelectError};
 use crate::json::{Flaw, Members, skip_value};
+use crate::row::Row;
 use crate::value::{CHECKED, Value, elements, for_each_member};
 
 /// Where a field's value begins and ends.
@@ -19,6 +20,8 @@ pub(crate) enum Record<'v> {
     Json { text: &'v str, names: &'v [Name], fields: &'v [Span] },
     /// A line of CSV; for each name of the statement, the column's place.
     Csv { fields: &'v [Cow<'v, str>], columns: &'v [usize] },
+    /// A row of Parquet.
+    Row(&'v Row<'v>),
 }
 
 impl<'v> Record<'v> {
@@ -46,6 +49,15 @@ impl<'v> Record<'v> {
                 let field = columns.get(place).and_then(|column| fields.get(*column));
                 // A line that is too short.
                 Ok(field.map_or(Value::Null, |field| Value::Field(Cow::Borrowed(field.as_ref()))))
+            }
+            Record::Row(row) => {
+                let Begin::Field(place) = path.begin else { return Ok(Value::Missing) };
+                let Some(column) = row.places.get(place) else { return Ok(Value::Missing) };
+                match (row.value(*column), path.below()) {
+                    (value, []) => Ok(value),
+                    (Value::Json(text), below) => follow(text, below),
+                    _ => Ok(Value::Missing),
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A statement run over a stream.
 //!
-//! JSON lines and CSV are cut into chunks of whole records, which workers take; their results come back in the order of
-//! the chunks. A JSON document is read by the caller's thread alone.
+//! JSON lines and CSV are cut into chunks of whole records, and Parquet into batches of rows, which workers take; their
+//! results come back in the order of the chunks. A JSON document is read by the caller's thread alone.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use crate::access::{Blocks, RandomAccess, Sequential};
 use crate::aggregate::Gathered;
 use crate::ast::{List, Name};
 use crate::csv::Cutter;
@@ -17,12 +18,14 @@ use crate::document::{Document, Halt, Hold};
 use crate::error::{Code, Place, SelectError};
 use crate::eval::{Scope, eval, truth};
 use crate::format::{CsvInput, Header, InputFormat, Options, OutputFormat};
-use crate::json::{Flaw, skip_space, skip_value};
+use crate::json::{Flaw, skip_space, skip_value, write_string};
 use crate::limits::{CHUNK_BYTES, MAX_THREADS, PROGRESS_BYTES, RECORDS_EVENT_BYTES};
 use crate::output::Writer;
+use crate::parquet::{Rows, Table};
 use crate::query::Query;
 use crate::record::{Record, Span, Yield, find_fields, walk};
-use crate::source::{Chunk, Chunks, Counted, decompressed, too_long};
+use crate::row::{Row, TooLong, is_nested, write_document};
+use crate::source::{Chunk, Chunks, Counted, decompressed, too_long, unread};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -67,6 +70,9 @@ impl Query {
         sink: &mut Sink<'_>,
     ) -> Result<Stats, SelectError> {
         options.check()?;
+        if options.input == Some(InputFormat::Parquet) {
+            return self.run_parquet(held(input, options)?, options, sink);
+        }
         let scanned = Cell::new(0);
         let mut input = decompressed(Counted { inner: input, bytes: &scanned }, options.compression)?;
         let mut emitter = Emitter::new(self, &scanned, sink);
@@ -74,13 +80,51 @@ impl Query {
             None | Some(InputFormat::JsonDocument) => self.run_document(&mut *input, options, &mut emitter),
             Some(InputFormat::JsonLines) => self.run_lines(&mut *input, options, &mut emitter),
             Some(InputFormat::Csv(csv)) => self.run_csv(&mut *input, csv, options, &mut emitter),
+            Some(InputFormat::Parquet) => Ok(()),
         };
-        // What was found before an error is given away.
-        done.and_then(|()| emitter.aggregates(options)).or_else(|error| {
-            emitter.flush()?;
-            Err(error)
-        })?;
-        emitter.finish()
+        emitter.end(done, options)
+    }
+
+    /// The same for an object that is read from any place in it: of Parquet, only what the statement needs is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::run`].
+    pub fn run_at(
+        &self,
+        object: &Arc<dyn RandomAccess>,
+        options: &Options,
+        sink: &mut Sink<'_>,
+    ) -> Result<Stats, SelectError> {
+        options.check()?;
+        if options.input == Some(InputFormat::Parquet) {
+            return self.run_parquet(Arc::clone(object), options, sink);
+        }
+        self.run(&mut Sequential::new(&**object), options, sink)
+    }
+
+    fn run_parquet(
+        &self,
+        object: Arc<dyn RandomAccess>,
+        options: &Options,
+        sink: &mut Sink<'_>,
+    ) -> Result<Stats, SelectError> {
+        let blocks = Arc::new(Blocks::new(object));
+        let scanned = Cell::new(0);
+        let mut emitter = Emitter::new(self, &scanned, sink);
+        let done = Table::open(&blocks, self, options).and_then(|mut table| {
+            scanned.set(blocks.scanned_bytes());
+            let names = table.names.clone();
+            let worker = Worker::new(self, options, &names, table.places.clone());
+            let documents = table.documents;
+            let next = |_: &mut Vec<Vec<u8>>| {
+                let rows = table.next();
+                scanned.set(blocks.scanned_bytes());
+                rows
+            };
+            run_jobs(next, |rows| worker.rows(rows, &names, documents), options.threads, &mut emitter)
+        });
+        emitter.end(done, options)
     }
 
     fn run_document(
@@ -230,6 +274,20 @@ fn column_of(
         Header::None | Header::Ignore => refused(Code::MissingHeaders, message)
             .hint("columns are called `_1`, `_2`, or by their header with FileHeaderInfo USE"),
     })
+}
+
+/// A stream as a whole, for what cannot be read as one.
+fn held(input: &mut dyn Read, options: &Options) -> Result<Arc<dyn RandomAccess>, SelectError> {
+    let limit = options.limits.document_bytes;
+    let mut bytes = Vec::new();
+    io::copy(&mut input.take(limit as u64 + 1), &mut bytes)
+        .map_err(|error| unread(error, options.compression))?;
+    if bytes.len() > limit {
+        let message = format!("expected at most {limit} bytes of Parquet in a stream, found more");
+        return Err(SelectError::new(Code::OverMaxRecordSize, "cannot hold object", message)
+            .hint("give the object as a file or by its address, and not as a stream"));
+    }
+    Ok(Arc::new(bytes))
 }
 
 /// The names in the first record, and where the second one begins.
@@ -473,6 +531,96 @@ impl<'q> Worker<'q> {
         Ok(())
     }
 
+    /// Rows of columns with these names; as documents, or by their fields alone.
+    fn rows(&self, rows: Rows, names: &[String], documents: bool) -> Found {
+        let mut found = Found::new(self.query);
+        let mut texts = vec![String::new(); if documents { 1 } else { rows.columns.len() }];
+        let mut spans = Vec::new();
+        for number in 0..rows.count {
+            found.records += 1;
+            let before = found.out.len();
+            let done = if documents {
+                self.document_row(&rows, number, names, &mut texts[0], &mut spans, &mut found)
+            } else {
+                self.row(&rows, number, &mut texts, &mut found)
+            };
+            let longest = self.options.limits.record_bytes;
+            let done = done.and_then(|()| {
+                let written = found.out.len() - before;
+                if written > longest { Err(too_long(longest, written, Place::Nowhere)) } else { Ok(()) }
+            });
+            if let Err(error) = done {
+                found.out.truncate(before);
+                let place = Place::Input { offset: rows.offset, record: found.records };
+                found.error = Some(error.at_least_at(place));
+                break;
+            }
+            if self.query.select.limit.is_some_and(|limit| found.ends.len() as u64 >= limit) {
+                break;
+            }
+        }
+        found.processed = rows.processed;
+        found
+    }
+
+    fn row(
+        &self,
+        rows: &Rows,
+        number: usize,
+        texts: &mut [String],
+        found: &mut Found,
+    ) -> Result<(), SelectError> {
+        for (column, text) in rows.columns.iter().zip(texts.iter_mut()) {
+            if is_nested(column.data_type()) {
+                self.write(text, |out, most| write_document(column.as_ref(), number, out, most))?;
+            }
+        }
+        let row = Row { columns: &rows.columns, number, documents: texts, places: &self.columns };
+        self.take(Record::Row(&row), found)
+    }
+
+    fn document_row(
+        &self,
+        rows: &Rows,
+        number: usize,
+        names: &[String],
+        text: &mut String,
+        spans: &mut Vec<Span>,
+        found: &mut Found,
+    ) -> Result<(), SelectError> {
+        self.write(text, |out, most| {
+            out.push(b'{');
+            for (place, (column, name)) in rows.columns.iter().zip(names).enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                write_string(name, out);
+                out.push(b':');
+                write_document(column.as_ref(), number, out, most)?;
+            }
+            out.push(b'}');
+            Ok(())
+        })?;
+        self.line(text, spans, found).map_err(|trouble| match trouble {
+            Trouble::Flaw(flaw) => no_json(flaw, text),
+            Trouble::Error(error) => error,
+        })
+    }
+
+    /// Writes a text anew, up to the limit of a record.
+    fn write(
+        &self,
+        text: &mut String,
+        write: impl FnOnce(&mut Vec<u8>, usize) -> Result<(), TooLong>,
+    ) -> Result<(), SelectError> {
+        let most = self.options.limits.record_bytes;
+        let mut bytes = std::mem::take(text).into_bytes();
+        bytes.clear();
+        write(&mut bytes, most).map_err(|TooLong| too_long(most, bytes.len(), Place::Nowhere))?;
+        *text = String::from_utf8(bytes).expect("documents are written of text");
+        Ok(())
+    }
+
     /// The values of a line, of which there is usually one.
     fn line(&self, line: &str, spans: &mut Vec<Span>, found: &mut Found) -> Result<(), Trouble> {
         let bytes = line.as_bytes();
@@ -546,9 +694,6 @@ impl From<SelectError> for Trouble {
     }
 }
 
-/// A chunk and whom its results go to.
-type Job = (Chunk, Sender<Found>);
-
 fn run_chunks(
     worker: &Worker<'_>,
     mut chunks: Chunks<'_>,
@@ -557,8 +702,7 @@ fn run_chunks(
     emitter: &mut Emitter<'_, '_>,
 ) -> Result<(), SelectError> {
     let mut first = first;
-    let mut spare = Vec::new();
-    let mut next = |spare: &mut Vec<Vec<u8>>| -> Result<Option<Chunk>, SelectError> {
+    let next = |spare: &mut Vec<Vec<u8>>| -> Result<Option<Chunk>, SelectError> {
         loop {
             let chunk = match first.take() {
                 Some(chunk) => Some(chunk),
@@ -572,23 +716,42 @@ fn run_chunks(
             }
         }
     };
+    run_jobs(next, |chunk| worker.work(chunk), threads, emitter)
+}
+
+/// Has `work` done by workers, while the caller's thread makes the jobs with `next`, which is given buffers to use again,
+/// and takes the results in the order of the jobs.
+fn run_jobs<J: Send>(
+    mut next: impl FnMut(&mut Vec<Vec<u8>>) -> Result<Option<J>, SelectError>,
+    work: impl Fn(J) -> Found + Sync,
+    threads: usize,
+    emitter: &mut Emitter<'_, '_>,
+) -> Result<(), SelectError> {
+    let mut spare: Vec<Vec<u8>> = Vec::new();
+    let keep = |spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>| {
+        if !buffer.is_empty() {
+            spare.push(buffer);
+        }
+    };
     if threads <= 1 {
         while !emitter.is_full() {
-            let Some(chunk) = next(&mut spare)? else { break };
-            spare.push(emitter.take(worker.work(chunk))?);
+            let Some(job) = next(&mut spare)? else { break };
+            let buffer = emitter.take(work(job))?;
+            keep(&mut spare, buffer);
         }
         return Ok(());
     }
     let threads = threads.min(MAX_THREADS);
+    let work = &work;
     std::thread::scope(|scope| {
-        let (jobs, queue) = channel::<Job>();
+        let (jobs, queue) = channel::<(J, Sender<Found>)>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
             let queue = Arc::clone(&queue);
             scope.spawn(move || {
-                while let Some((chunk, results)) = take_job(&queue) {
+                while let Some((job, results)) = take_job(&queue) {
                     // Nobody waits any more where the run has ended.
-                    let _ = results.send(worker.work(chunk));
+                    let _ = results.send(work(job));
                 }
             });
         }
@@ -597,11 +760,10 @@ fn run_chunks(
         while !emitter.is_full() {
             if waiting.len() < threads * 2 && read.is_ok() {
                 match next(&mut spare) {
-                    Ok(Some(chunk)) => {
+                    Ok(Some(job)) => {
                         let (results, receiver) = channel();
                         waiting.push_back(receiver);
-                        jobs.send((chunk, results))
-                            .expect("workers wait for jobs as long as this end is open");
+                        jobs.send((job, results)).ok().expect("workers wait for jobs as long as this end is open");
                         continue;
                     }
                     Ok(None) if waiting.is_empty() => break,
@@ -611,13 +773,14 @@ fn run_chunks(
             }
             let Some(receiver) = waiting.pop_front() else { break };
             let found = receiver.recv().expect("a worker answers every job");
-            spare.push(emitter.take(found)?);
+            let buffer = emitter.take(found)?;
+            keep(&mut spare, buffer);
         }
         read
     })
 }
 
-fn take_job(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
+fn take_job<J>(queue: &Mutex<Receiver<J>>) -> Option<J> {
     queue.lock().ok()?.recv().ok()
 }
 
@@ -736,7 +899,12 @@ impl<'e, 's> Emitter<'e, 's> {
         self.take(found).map(|_| ())
     }
 
-    fn finish(mut self) -> Result<Stats, SelectError> {
+    /// What was found before an error is given away too.
+    fn end(mut self, done: Result<(), SelectError>, options: &Options) -> Result<Stats, SelectError> {
+        if let Err(error) = done.and_then(|()| self.aggregates(options)) {
+            self.flush()?;
+            return Err(error);
+        }
         self.flush()?;
         let stats = self.stats();
         Emitter::send(self.sink, Event::Stats(stats))?;

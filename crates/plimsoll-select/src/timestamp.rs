@@ -132,6 +132,25 @@ impl Timestamp {
         Timestamp::within(milliseconds.div_euclid(1_000), nanos, 3, Some(0), Precision::Second)
     }
 
+    /// A day counted from 1970-01-01; `None` beyond the years 1 to 9999.
+    pub(crate) fn from_days(days: i64) -> Option<Timestamp> {
+        Timestamp::within(days.checked_mul(SECONDS_A_DAY)?, 0, 0, None, Precision::Day)
+    }
+
+    /// The moment so many parts of a second after the beginning of 1970, in UTC, of which there are 10 to the power of
+    /// `digits` in one; `None` beyond the years 1 to 9999.
+    pub(crate) fn from_unix(parts: i64, digits: u8) -> Option<Timestamp> {
+        let unit = 10_i64.pow(u32::from(digits.min(9)));
+        let nanos = parts.rem_euclid(unit) * (1_000_000_000 / unit);
+        Timestamp::within(
+            parts.div_euclid(unit),
+            u32::try_from(nanos).ok()?,
+            digits,
+            Some(0),
+            Precision::Second,
+        )
+    }
+
     fn within(
         local: i64,
         nanos: u32,

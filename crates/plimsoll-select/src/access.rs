@@ -1,0 +1,284 @@
+//! Objects that are read from any place in them, as Parquet must be.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+/// Bytes that are read at a time where the object does not say otherwise.
+const BLOCK_BYTES: usize = 1 << 20;
+/// Most bytes of blocks that are kept.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// An object that is read from any place in it: a file, bytes in memory, an object in a store by its ranges.
+pub trait RandomAccess: Send + Sync {
+    /// Bytes of the whole object.
+    fn length_bytes(&self) -> u64;
+
+    /// Fills the buffer with what stands from `offset` on; all of it lies within the object.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the network says. An object that became shorter is [`io::ErrorKind::UnexpectedEof`].
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+
+    /// Bytes that are best read at a time: more where each call is a request.
+    fn block_bytes(&self) -> usize {
+        BLOCK_BYTES
+    }
+}
+
+/// A file as long as it was when it was opened.
+#[derive(Debug)]
+pub struct OpenFile {
+    file: File,
+    length_bytes: u64,
+}
+
+impl OpenFile {
+    /// Asks the file how long it is.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn new(file: File) -> io::Result<OpenFile> {
+        let length_bytes = file.metadata()?.len();
+        Ok(OpenFile { file, length_bytes })
+    }
+}
+
+impl RandomAccess for OpenFile {
+    fn length_bytes(&self) -> u64 {
+        self.length_bytes
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(buffer, offset)
+    }
+}
+
+impl RandomAccess for Vec<u8> {
+    fn length_bytes(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let found = usize::try_from(offset).ok().and_then(|from| self.get(from..)?.get(..buffer.len()));
+        buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// An object read from its first byte to its last, or from another on.
+pub(crate) struct Sequential<'o> {
+    object: &'o dyn RandomAccess,
+    at: u64,
+}
+
+impl<'o> Sequential<'o> {
+    pub(crate) fn new(object: &'o dyn RandomAccess) -> Sequential<'o> {
+        Sequential { object, at: 0 }
+    }
+}
+
+impl Read for Sequential<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.object.length_bytes().saturating_sub(self.at);
+        let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if length > 0 {
+            self.object.read_at(self.at, &mut buffer[..length])?;
+        }
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+/// The object in blocks, of which the last ones are kept: columns are read side by side, each in small steps.
+pub(crate) struct Blocks {
+    object: Arc<dyn RandomAccess>,
+    /// Blocks with their numbers, the one used last at the end.
+    kept: Mutex<Vec<(u64, Bytes)>>,
+    scanned: AtomicU64,
+    /// What went wrong in reading, which is no fault of the object's bytes.
+    failed: Mutex<Option<io::Error>>,
+}
+
+impl Blocks {
+    pub(crate) fn new(object: Arc<dyn RandomAccess>) -> Blocks {
+        Blocks {
+            object,
+            kept: Mutex::new(Vec::new()),
+            scanned: AtomicU64::new(0),
+            failed: Mutex::new(None),
+        }
+    }
+
+    /// Bytes that were read of the object.
+    pub(crate) fn scanned_bytes(&self) -> u64 {
+        self.scanned.load(Ordering::Relaxed)
+    }
+
+    /// Why reading failed, if it did.
+    pub(crate) fn take_failure(&self) -> Option<io::Error> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn block(&self, number: u64) -> io::Result<Bytes> {
+        let size = self.object.block_bytes().max(1);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = kept.iter().position(|(kept, _)| *kept == number) {
+            let found = kept.remove(place);
+            let block = found.1.clone();
+            kept.push(found);
+            return Ok(block);
+        }
+        let from = number * size as u64;
+        let left = self.object.length_bytes().saturating_sub(from);
+        let length = size.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let mut bytes = vec![0; length];
+        self.object.read_at(from, &mut bytes)?;
+        self.scanned.fetch_add(length as u64, Ordering::Relaxed);
+        let block = Bytes::from(bytes);
+        if kept.len() >= (KEPT_BYTES / size).max(2) {
+            kept.remove(0);
+        }
+        kept.push((number, block.clone()));
+        Ok(block)
+    }
+
+    /// What stands from `offset` on, at most so many bytes, of one block.
+    fn piece(&self, offset: u64, most: usize) -> io::Result<Bytes> {
+        let size = self.object.block_bytes().max(1) as u64;
+        let block = self.block(offset / size).map_err(|error| {
+            let told = io::Error::new(error.kind(), error.to_string());
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            told
+        })?;
+        let from = usize::try_from(offset % size).unwrap_or(usize::MAX).min(block.len());
+        Ok(block.slice(from..(from + most.min(block.len() - from))))
+    }
+}
+
+impl Length for Blocks {
+    fn len(&self) -> u64 {
+        self.object.length_bytes()
+    }
+}
+
+/// Reads on from a place in the blocks.
+pub(crate) struct BlockReader {
+    blocks: Arc<Blocks>,
+    at: u64,
+}
+
+impl Read for BlockReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.blocks.len() {
+            return Ok(0);
+        }
+        let piece = self.blocks.piece(self.at, buffer.len())?;
+        buffer[..piece.len()].copy_from_slice(&piece);
+        self.at += piece.len() as u64;
+        Ok(piece.len())
+    }
+}
+
+/// [`Blocks`] as the Parquet reader wants them.
+#[derive(Clone)]
+pub(crate) struct Shared(pub(crate) Arc<Blocks>);
+
+impl Length for Shared {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Shared {
+    type T = BlockReader;
+
+    fn get_read(&self, start: u64) -> Result<BlockReader, ParquetError> {
+        Ok(BlockReader { blocks: Arc::clone(&self.0), at: start })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let end = start.checked_add(length as u64).filter(|end| *end <= self.len());
+        if end.is_none() {
+            let message = format!("expected {length} bytes from byte {start}, found the end of the object");
+            return Err(ParquetError::EOF(message));
+        }
+        let first = self.0.piece(start, length)?;
+        if first.len() == length {
+            return Ok(first);
+        }
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(&first);
+        while bytes.len() < length {
+            let piece = self.0.piece(start + bytes.len() as u64, length - bytes.len())?;
+            if piece.is_empty() {
+                return Err(ParquetError::EOF("the object became shorter".to_owned()));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Bytes::from(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Small(Vec<u8>);
+
+    impl RandomAccess for Small {
+        fn length_bytes(&self) -> u64 {
+            self.0.length_bytes()
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+            self.0.read_at(offset, buffer)
+        }
+
+        fn block_bytes(&self) -> usize {
+            7
+        }
+    }
+
+    #[test]
+    fn bytes_are_put_together_from_blocks() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let blocks = Shared(Arc::new(Blocks::new(Arc::new(Small(bytes.clone())))));
+        for (start, length) in [(0, 100), (0, 7), (7, 7), (3, 50), (99, 1), (100, 0)] {
+            let found = blocks.get_bytes(start, length).unwrap();
+            assert_eq!(found, bytes[usize::try_from(start).unwrap()..][..length], "{start} {length}");
+        }
+        assert!(blocks.get_bytes(99, 2).is_err());
+        assert!(blocks.get_bytes(u64::MAX, 2).is_err());
+        let mut read = Vec::new();
+        blocks.get_read(13).unwrap().take(1_000).read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes[13..]);
+        let mut read = Vec::new();
+        Sequential::new(&bytes).take(1_000).read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes);
+    }
+
+    #[test]
+    fn what_fails_in_reading_is_kept_apart() {
+        struct Broken;
+        impl RandomAccess for Broken {
+            fn length_bytes(&self) -> u64 {
+                100
+            }
+            fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        let blocks = Shared(Arc::new(Blocks::new(Arc::new(Broken))));
+        assert!(blocks.get_bytes(0, 1).is_err());
+        assert_eq!(blocks.0.take_failure().unwrap().kind(), io::ErrorKind::ConnectionReset);
+    }
+}
