@@ -63,6 +63,9 @@ const SLE_15_MODULES: &[&str] = &[
     "Legacy",
 ];
 
+/// What the releases of Ubuntu Pro's records begin with.
+pub(crate) const PRO: &str = "Pro:";
+
 const CENTOS_STREAM: &str = "CentOS Stream is judged by the advisories of Red Hat Enterprise Linux, whose builds \
                              may be numbered higher than Stream's with the same fix";
 
@@ -95,7 +98,7 @@ pub(crate) fn release(os: &OsRelease) -> Result<Release, NoRelease> {
         "ubuntu" => {
             let mut release = one(Deb, Source, E::Ubuntu, parts(version, 2))?;
             // Past standard support only Ubuntu Pro's records still speak of a release.
-            let pro = format!("Pro:{}", release.namespaces[0].release);
+            let pro = format!("{PRO}{}", release.namespaces[0].release);
             release.namespaces.push(Namespace::release(E::Ubuntu, &pro));
             Ok(release)
         }
@@ -216,19 +219,74 @@ fn suse(version: &str) -> Result<Release, NoRelease> {
         (true, pack) => format!("{major} SP{pack}"),
         (false, _) => numbers.clone(),
     };
-    let mut names = vec![format!("Linux Enterprise Server {release}")];
-    if major == "15" {
+    Ok(Release {
+        kind: PackageKind::Rpm,
+        namespaces: of_suse(&release),
+        names: Names::BinaryThenSource,
+        caveat: None,
+    })
+}
+
+/// The product that SUSE's releases are asked for first.
+const SLE_SERVER: &str = "Linux Enterprise Server ";
+
+/// Release `15 SP4` in its product, its modules, and its long-term support.
+fn of_suse(release: &str) -> Vec<Namespace> {
+    let mut names = vec![format!("{SLE_SERVER}{release}")];
+    if release == "15" || release.starts_with("15 ") {
         names.extend(
             SLE_15_MODULES.iter().map(|module| format!("Linux Enterprise Module for {module} {release}")),
         );
     }
-    names.push(format!("Linux Enterprise Server {release}-LTSS"));
-    Ok(Release {
-        kind: PackageKind::Rpm,
-        namespaces: names.iter().map(|name| Namespace::release(Ecosystem::Suse, name)).collect(),
-        names: Names::BinaryThenSource,
-        caveat: None,
-    })
+    names.push(format!("{SLE_SERVER}{release}-LTSS"));
+    names.iter().map(|name| Namespace::release(Ecosystem::Suse, name)).collect()
+}
+
+/// The namespaces that a package of `first` is looked up in, in order.
+pub(crate) fn asked_with(first: &Namespace) -> Vec<Namespace> {
+    let ecosystem = first.ecosystem;
+    let mut all = vec![first.clone()];
+    match (ecosystem, first.release.as_str()) {
+        (Ecosystem::Ubuntu, release) => all.push(match release.strip_prefix(PRO) {
+            Some(release) => Namespace::release(ecosystem, release),
+            None => Namespace::release(ecosystem, &format!("{PRO}{release}")),
+        }),
+        (Ecosystem::Chainguard, "") => all.push(Namespace::whole(Ecosystem::Wolfi)),
+        (Ecosystem::Packagist, "") => all.push(Namespace::release(ecosystem, crate::plan::DRUPAL_REPOSITORY)),
+        (Ecosystem::Suse, release) => {
+            if let Some(release) = release.strip_prefix(SLE_SERVER)
+                && !release.ends_with("-LTSS")
+            {
+                return of_suse(release);
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+/// The namespaces of packages that are looked up in `namespace`, at the first place or a later one.
+pub(crate) fn firsts(namespace: &Namespace) -> Vec<Namespace> {
+    let ecosystem = namespace.ecosystem;
+    match (ecosystem, namespace.release.as_str()) {
+        (Ecosystem::Ubuntu, release) => match release.strip_prefix(PRO) {
+            Some(release) => vec![namespace.clone(), Namespace::release(ecosystem, release)],
+            None => vec![namespace.clone()],
+        },
+        (Ecosystem::Wolfi, "") => vec![namespace.clone(), Namespace::whole(Ecosystem::Chainguard)],
+        (Ecosystem::Packagist, crate::plan::DRUPAL_REPOSITORY) => vec![Namespace::whole(ecosystem)],
+        (Ecosystem::Suse, release) => {
+            let of_module = SLE_15_MODULES.iter().find_map(|module| {
+                release.strip_prefix("Linux Enterprise Module for ")?.strip_prefix(module)?.strip_prefix(' ')
+            });
+            let of_server = || release.strip_prefix(SLE_SERVER)?.strip_suffix("-LTSS");
+            match of_module.or_else(of_server) {
+                Some(release) => vec![Namespace::release(ecosystem, &format!("{SLE_SERVER}{release}"))],
+                None => vec![namespace.clone()],
+            }
+        }
+        _ => vec![namespace.clone()],
+    }
 }
 
 #[cfg(test)]

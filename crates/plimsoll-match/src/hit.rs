@@ -205,7 +205,7 @@ pub(crate) fn denied_by(
 }
 
 /// Whether an entry speaks of some versions only, by a bound or a list.
-fn is_narrow(entry: &Affected) -> bool {
+pub(crate) fn is_narrow(entry: &Affected) -> bool {
     let is_bound = |event: &AffectedEvent| event.kind != EventKind::Introduced || event.version != "0";
     entry.ranges.is_empty() || entry.ranges.iter().any(|range| range.events.iter().any(is_bound))
 }

@@ -36,6 +36,7 @@
 //! # Ok::<(), LookupError>(())
 //! ```
 
+mod asking;
 mod denials;
 mod distro;
 mod evaluation;
@@ -47,16 +48,19 @@ mod flaw;
 mod hit;
 mod judge;
 mod plan;
+mod ranges;
 mod records;
 mod risk;
 mod rpm;
 mod severity;
+mod statements;
 mod text;
 
 use plimsoll_model::{
     AdvisoryLookup, Ecosystem, Finding, Gap, Inventory, LookupError, NotAffected, PackageKind, Undetermined,
 };
 
+pub use asking::{Asking, places};
 pub use distro::namespaces;
 pub use explain::explain;
 pub use explained::{
@@ -64,8 +68,10 @@ pub use explained::{
     Speaks,
 };
 pub use plan::needed;
+pub use ranges::{InvalidRanges, MAX_RANGES_BYTES, Ranges, is_affected};
 pub use risk::{MAX_RISK_TENTHS, risk};
 pub use severity::{InvalidSeverityOrder, SeverityOrder};
+pub use statements::{Statement, Statements};
 
 use evaluation::{Judged, judge_all};
 

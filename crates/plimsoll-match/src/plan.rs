@@ -9,7 +9,7 @@ use crate::distro::{self, Names, NoRelease, Release};
 /// Second home of Drupal's modules, beside `Packagist` itself.
 ///
 /// Source: OSV schema 1.7, "Defined ecosystems", Packagist.
-const DRUPAL_REPOSITORY: &str = "https://packages.drupal.org/8";
+pub(crate) const DRUPAL_REPOSITORY: &str = "https://packages.drupal.org/8";
 
 /// The namespaces that [`crate::evaluate`] would ask for this inventory, whether or not a database has them: those of
 /// its distribution's release where it has packages of it, and those of its language packages; sorted.
@@ -215,7 +215,7 @@ pub(crate) fn is_made_by_pro(version: &str) -> bool {
 
 /// Whether a namespace is of Ubuntu Pro, whose fixes need a subscription.
 pub(crate) fn is_of_pro(namespace: &Namespace) -> bool {
-    namespace.ecosystem == Ecosystem::Ubuntu && namespace.release.starts_with("Pro:")
+    namespace.ecosystem == Ecosystem::Ubuntu && namespace.release.starts_with(distro::PRO)
 }
 
 fn owned_by(inventory: &Inventory, kind: PackageKind) -> usize {

@@ -106,13 +106,17 @@ pub(crate) fn deciding<'a>(
 /// `nodejs:18:8060020220523160029:ad008a3a` against `Important: nodejs:20 security update`.
 pub(crate) fn names_another_stream(title: &str, label: &str) -> bool {
     let Some((module, stream)) = stream(label) else { return false };
-    let streams = title
-        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')'))
-        .filter_map(|word| word.split_once(':'))
-        .filter(|(name, named)| *name == module && !named.is_empty())
-        .map(|(_, named)| named);
-    let mut named = streams.peekable();
+    let named = streams_in(title).filter_map(|word| word.split_once(':'));
+    let mut named = named.filter(|(name, _)| *name == module).map(|(_, named)| named).peekable();
     named.peek().is_some() && named.all(|named| named != stream)
+}
+
+/// What may be a module's stream in a title: words like `nodejs:20`.
+pub(crate) fn streams_in(title: &str) -> impl Iterator<Item = &str> {
+    let words = title.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')'));
+    words.filter(|word| {
+        word.split_once(':').is_some_and(|(name, named)| !name.is_empty() && !named.is_empty())
+    })
 }
 
 /// The lowest build that a version without its release may be: `1:1.2-0` for `1:1.2`. `None` for one that has it.

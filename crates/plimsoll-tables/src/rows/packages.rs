@@ -1,0 +1,55 @@
+//! Rows of `packages`.
+
+use plimsoll_match::Asking;
+use plimsoll_model::{Layer, Package};
+
+use super::Columns;
+use crate::facts::{ScanFacts, place};
+
+/// The layer that brought a package.
+pub(super) fn layer(package: &Package) -> Option<&Layer> {
+    package.introduced_in.as_ref().or(package.layer.as_ref())
+}
+
+pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
+    let inventory = &facts.scan.inventory;
+    let packages = &inventory.packages;
+    let (count, os) = (packages.len(), inventory.os.as_ref());
+    let (names, asking) = (facts.names(), Asking::new(inventory));
+    let each = || packages.iter();
+    for (column, out) in columns {
+        match column.name {
+            "image_digest" => out.repeat(facts.image_digest(), count),
+            "inventory_digest" => out.repeat(facts.inventory_digest(), count),
+            "reference" => out.repeat(&inventory.artifact.name, count),
+            "repository" => out.repeat_filled(names.repository, count),
+            "tag" => out.repeat_filled(names.tag, count),
+            "os" => out.repeat_filled(os.map_or("", |os| &os.id), count),
+            "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), count),
+            "package_type" => out.texts(each().map(|package| Some(package.kind.purl_type()))),
+            "ecosystem" => {
+                out.texts(each().map(|package| asking.ecosystem(package).map(|ecosystem| ecosystem.name())));
+            }
+            "package_name" => out.texts(each().map(|package| Some(&package.name))),
+            "package_version" => out.texts(each().map(|package| Some(&package.version))),
+            "architecture" => out.texts(each().map(|package| package.architecture.as_ref())),
+            "purl" => out.texts(each().map(|package| Some(package.purl(os).to_string()))),
+            "source_name" => out.texts(each().map(|package| package.source.as_ref().map(|s| &s.name))),
+            "source_version" => out.texts(each().map(|package| package.source.as_ref().map(|s| &s.version))),
+            "namespace" => out.texts(each().map(|package| asking.namespace(package))),
+            "advisory_name" => out.texts(each().map(|package| asking.name(package))),
+            "advisory_version" => out.texts(each().map(|package| asking.version(package))),
+            "licenses" => out.filled(each().map(|package| package.licenses.join(", "))),
+            "path" => out.texts(each().map(|package| Some(place(package)))),
+            "cataloger" => out.texts(each().map(|package| Some(&package.cataloger))),
+            "layer_index" => out.ints(each().map(|package| layer(package).map(|layer| layer.index))),
+            "diff_id" => out.texts(each().map(|package| layer(package).map(|layer| &layer.diff_id))),
+            "is_direct" => out.booleans(each().map(|package| package.direct)),
+            "is_inherited" => out.booleans(each().map(|package| inventory.is_inherited(package))),
+            "owner" => out.texts(each().map(|package| package.owner.as_ref().map(|owner| &owner.name))),
+            "first_seen_at" => out.instant(facts.scanned_at, count),
+            _ => unreachable!("all columns of `packages` are here"),
+        }
+    }
+    count
+}
