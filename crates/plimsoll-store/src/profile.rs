@@ -1,0 +1,228 @@
+//! Profiles of AWS's tools: `~/.aws/config` and `~/.aws/credentials`.
+//!
+//! Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files", "File format".
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::credentials::Error;
+use crate::options::Variables;
+
+/// The largest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// One profile, of both files: what the one for credentials says goes before.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Profile {
+    /// Settings; nested ones (`s3 =` with indented lines) under `s3.addressing_style`.
+    values: BTreeMap<String, String>,
+}
+
+impl Profile {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+/// Both files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Profiles {
+    by_name: BTreeMap<String, Profile>,
+    sso_sessions: BTreeMap<String, Profile>,
+    services: BTreeMap<String, Profile>,
+    /// The profile that was asked for.
+    pub(crate) current: String,
+    /// Whether it was asked for by its name.
+    pub(crate) is_asked: bool,
+    /// The files, for errors.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Profiles {
+    /// Reads what the environment points to. Files that are not there say nothing.
+    pub(crate) fn read(variables: &Variables, asked: Option<&str>) -> Result<Self, Error> {
+        let file = |variable: &str, name: &str| match variables.get(variable) {
+            Some(path) => Some(expanded(path, variables)),
+            None => variables.get("HOME").map(|home| Path::new(home).join(".aws").join(name)),
+        };
+        let asked = asked.or_else(|| variables.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]));
+        let mut profiles = Self {
+            current: asked.unwrap_or("default").to_owned(),
+            is_asked: asked.is_some(),
+            ..Self::default()
+        };
+        if let Some(path) = file("AWS_CONFIG_FILE", "config") {
+            profiles.add(&text_of(&path)?, &path, false)?;
+            profiles.files.push(path);
+        }
+        if let Some(path) = file("AWS_SHARED_CREDENTIALS_FILE", "credentials") {
+            profiles.add(&text_of(&path)?, &path, true)?;
+            profiles.files.push(path);
+        }
+        Ok(profiles)
+    }
+
+    pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {
+        self.by_name.get(name)
+    }
+
+    /// A setting of the profile that was asked for.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.profile(&self.current)?.get(name)
+    }
+
+    /// The address of S3's server that the profile names, in its services or for all of them.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        let services = self.setting("services").and_then(|name| self.services.get(name));
+        services
+            .and_then(|services| services.get("s3.endpoint_url"))
+            .or_else(|| self.setting("s3.endpoint_url"))
+            .or_else(|| self.setting("endpoint_url"))
+    }
+
+    pub(crate) fn sso_session(&self, name: &str) -> Option<&Profile> {
+        self.sso_sessions.get(name)
+    }
+
+    fn add(&mut self, text: &str, path: &Path, is_credentials: bool) -> Result<(), Error> {
+        let mut section: Option<&mut Profile> = None;
+        let mut parent = String::new();
+        for (number, line) in text.lines().enumerate() {
+            let is_indented = line.starts_with([' ', '\t']);
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            let wrong = |expected| Error::Profile { path: path.to_owned(), line: number + 1, expected };
+            if let Some(rest) = line.strip_prefix('[').filter(|_| !is_indented) {
+                let name = rest.split_once(']').ok_or(wrong("`]` at the end of a section's name"))?.0.trim();
+                parent.clear();
+                let (kind, name) = match name.split_once([' ', '\t']) {
+                    Some((kind, name)) if !is_credentials => (kind, name.trim().trim_matches('"')),
+                    _ => ("profile", name),
+                };
+                section = match kind {
+                    "profile" => Some(self.by_name.entry(name.to_owned()).or_default()),
+                    "sso-session" => Some(self.sso_sessions.entry(name.to_owned()).or_default()),
+                    "services" => Some(self.services.entry(name.to_owned()).or_default()),
+                    _ => None,
+                };
+                continue;
+            }
+            let (name, value) = line.split_once('=').ok_or(wrong("`NAME = VALUE`"))?;
+            let (name, value) = (name.trim().to_ascii_lowercase(), without_comment(value.trim()));
+            let Some(section) = &mut section else { continue };
+            if is_indented && !parent.is_empty() {
+                section.values.insert(format!("{parent}.{name}"), value.to_owned());
+                continue;
+            }
+            parent.clear();
+            if value.is_empty() {
+                parent.clone_from(&name);
+            }
+            section.values.insert(name, value.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A value without the comment behind it; `#` and `;` begin one behind a blank only.
+fn without_comment(value: &str) -> &str {
+    let end = [" #", " ;", "\t#", "\t;"].iter().filter_map(|mark| value.find(mark)).min();
+    end.map_or(value, |end| value[..end].trim_end())
+}
+
+/// A path whose `~/` is the home folder.
+pub(crate) fn expanded(path: &str, variables: &Variables) -> PathBuf {
+    match (path.strip_prefix("~/"), variables.get("HOME")) {
+        (Some(rest), Some(home)) => Path::new(home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// A file's text; empty where there is no file.
+fn text_of(path: &Path) -> Result<String, Error> {
+    let cannot = |source| Error::File { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        opened => opened.map_err(cannot)?,
+    };
+    let mut text = String::new();
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(cannot)?;
+    if read as u64 > MAX_FILE_BYTES {
+        let what = format!("expected at most {MAX_FILE_BYTES} bytes, found more");
+        return Err(cannot(std::io::Error::other(what)));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profiles(config: &str, credentials: &str) -> Result<Profiles, Error> {
+        let mut profiles = Profiles { current: "work".to_owned(), ..Profiles::default() };
+        profiles.add(config, Path::new("config"), false)?;
+        profiles.add(credentials, Path::new("credentials"), true)?;
+        Ok(profiles)
+    }
+
+    #[test]
+    fn both_files_make_one_profile() {
+        let config = "\
+# of the team
+[default]
+region = us-east-1
+[profile work]
+region=eu-central-1 # near
+services = local
+s3 =
+  addressing_style = path
+  max_concurrent_requests = 2
+output = json
+[services local]
+s3 =
+  endpoint_url = http://localhost:9000
+[sso-session team]
+sso_region = eu-west-1
+";
+        let profiles =
+            profiles(config, "[work]\naws_access_key_id = A;B\naws_secret_access_key=x=y\n").unwrap();
+        for (name, expected) in [
+            ("region", Some("eu-central-1")),
+            ("s3.addressing_style", Some("path")),
+            ("s3.max_concurrent_requests", Some("2")),
+            ("output", Some("json")),
+            ("aws_access_key_id", Some("A;B")),
+            ("aws_secret_access_key", Some("x=y")),
+            ("s3", None),
+        ] {
+            assert_eq!(profiles.setting(name), expected, "{name}");
+        }
+        assert_eq!(profiles.endpoint(), Some("http://localhost:9000"));
+        assert_eq!(profiles.sso_session("team").unwrap().get("sso_region"), Some("eu-west-1"));
+        assert!(!format!("{profiles:?}").contains("x=y"));
+    }
+
+    #[test]
+    fn what_is_no_profile_is_told_with_its_line() {
+        for (config, part) in [
+            ("[profile a\n", "line 1: expected `]`"),
+            ("[default]\n\nnothing\n", "line 3: expected `NAME = VALUE`"),
+            ("<html>\n", "line 1"),
+        ] {
+            let error = profiles(config, "").unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(profiles("", "").unwrap().profile("work").is_none());
+    }
+}

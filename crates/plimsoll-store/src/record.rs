@@ -1,0 +1,163 @@
+//! One scan in a store: its report, its verdict, its inventory.
+//!
+//! *Order*, so that a crash and a clean-up beside it leave nothing wrong: the report first, then the verdict that names it,
+//! then (by the caller) the rows of tables, and the inventory last. A report without a verdict or rows is whole, and the same scan
+//! stored again completes it. An inventory that is there has its rows. And since the verdict stands before the inventory is
+//! looked for, a clean-up that removes an inventory finds the verdict that has come to need it, and puts it back
+//! ([`crate::prune`]).
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::layout::{hex_digest, inventory_key, report_key, scan_id, verdict_key};
+use crate::{Error, Put, Store, Subject};
+
+/// The version of [`Verdict`].
+const SCHEMA_VERSION: u32 = 1;
+
+/// Findings by severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Counts {
+    pub critical: u64,
+    pub high: u64,
+    pub medium: u64,
+    pub low: u64,
+    pub negligible: u64,
+    pub unknown: u64,
+}
+
+/// What was decided in a scan, without its findings: the object under `verdicts/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Verdict {
+    /// Of this document: 1.
+    pub schema_version: u32,
+    /// 32 hex digits.
+    pub scan_id: String,
+    /// When it was scanned, RFC 3339, UTC.
+    pub scanned_at: String,
+    /// As it was typed.
+    pub reference: String,
+    /// Its registry; empty for what is no image.
+    pub registry: String,
+    /// Its repository.
+    pub repository: String,
+    /// Its tag.
+    pub tag: String,
+    /// Its platform.
+    pub platform: String,
+    /// Digest of the manifest, else of the config, else of the inventory.
+    pub image_digest: String,
+    /// The report's key.
+    pub report_key: String,
+    /// SHA-256 of the report.
+    pub report_digest: String,
+    /// The inventory's key.
+    pub inventory_key: String,
+    /// SHA-256 of the inventory.
+    pub inventory_digest: String,
+    /// The advisory database that was asked.
+    pub database_digest: String,
+    /// `passed`, `failed`, `undecided`; empty where nothing was judged.
+    pub verdict: String,
+    /// What was asked of the gate.
+    pub rules: Vec<String>,
+    /// Findings that count.
+    pub counts: Counts,
+    /// `plimsoll` or `trivy`.
+    pub tool: String,
+    /// Its version.
+    pub tool_version: String,
+}
+
+/// A scan, ready to be stored.
+#[derive(Clone, Debug)]
+pub struct Record {
+    report: Bytes,
+    inventory: Bytes,
+    verdict: Verdict,
+    verdict_key: String,
+}
+
+/// What storing one came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Whether the report was not there before.
+    pub is_new: bool,
+    /// Whether its inventory is not there yet: its rows are to be written, then [`Record::put_inventory`] called.
+    pub needs_inventory: bool,
+}
+
+impl Record {
+    /// A scan of `subject` at `time`, with its report and its inventory as they are stored. `verdict` says what was decided;
+    /// names, digests and keys in it are set here.
+    pub fn new(
+        subject: &Subject,
+        time: Timestamp,
+        report: Bytes,
+        inventory: Bytes,
+        verdict: Verdict,
+    ) -> Self {
+        let (report_hex, inventory_hex) = (hex_digest(&report), hex_digest(&inventory));
+        let id = scan_id(time, &report_hex);
+        let some = |text: &Option<String>| text.clone().unwrap_or_default();
+        let inventory_digest = format!("sha256:{inventory_hex}");
+        let image_digest = subject.digest.clone().unwrap_or_else(|| inventory_digest.clone());
+        let second = Timestamp::from_second(time.as_second()).unwrap_or(time);
+        let verdict = Verdict {
+            schema_version: SCHEMA_VERSION,
+            scanned_at: second.to_string(),
+            reference: subject.name.clone(),
+            registry: some(&subject.registry),
+            repository: some(&subject.repository),
+            tag: some(&subject.tag),
+            platform: some(&subject.platform),
+            report_key: report_key(subject, time, &id),
+            report_digest: format!("sha256:{report_hex}"),
+            inventory_key: inventory_key(&inventory_hex),
+            inventory_digest,
+            scan_id: id,
+            image_digest,
+            ..verdict
+        };
+        let verdict_key = verdict_key(&verdict.image_digest, time, &verdict.scan_id);
+        Self { report, inventory, verdict, verdict_key }
+    }
+
+    /// What is stored as its verdict, with all names and keys.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Writes the report and the verdict, and looks for the inventory. What is there already stays as it is.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn put(&self, store: &Store) -> Result<Written, Error> {
+        let is_new = put_once(store, &self.verdict.report_key, &self.report).await?;
+        let verdict = serde_json::to_vec_pretty(&self.verdict).unwrap_or_default();
+        put_once(store, &self.verdict_key, &Bytes::from(verdict)).await?;
+        let needs_inventory = !store.has(&self.verdict.inventory_key).await?;
+        Ok(Written { is_new, needs_inventory })
+    }
+
+    /// Writes the inventory, when its rows are there.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn put_inventory(&self, store: &Store) -> Result<(), Error> {
+        put_once(store, &self.verdict.inventory_key, &self.inventory).await.map(|_| ())
+    }
+}
+
+/// Writes an object whose key says what is in it. Whether it was not there before.
+async fn put_once(store: &Store, key: &str, bytes: &Bytes) -> Result<bool, Error> {
+    match store.put(key, bytes.clone(), Put::IfAbsent).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_conflict() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
