@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
 use crate::Subject;
+use crate::retention::matches;
 
 /// The folder of reports.
 pub const REPORTS: &str = "reports";
@@ -135,6 +136,11 @@ impl ReportKey {
         let registry = name_of(parts.remove(0));
         let repository = parts.into_iter().map(name_of).collect::<Vec<_>>().join("/");
         Some(Self { registry, repository, tag, time, scan_id: scan_id.to_owned() })
+    }
+
+    /// Whether it is of a repository: its name, with or without its registry, fits a pattern with `*` and `?`.
+    pub fn is_of(&self, pattern: &str) -> bool {
+        matches(pattern, &self.image()) || matches(pattern, &self.repository)
     }
 
     /// Registry and repository: `registry.example/team/app`; without `_`, what was scanned.

@@ -87,10 +87,7 @@ impl Plan {
             let Some(key) = ReportKey::parse(&meta.key) else { continue };
             let image = key.image();
             let asked = rules.repositories.is_empty()
-                || rules
-                    .repositories
-                    .iter()
-                    .any(|glob| matches(glob, &image) || matches(glob, &key.repository));
+                || rules.repositories.iter().any(|pattern| key.is_of(pattern));
             if asked {
                 by_repository.entry(image).or_default().push((meta, key));
             }
@@ -253,7 +250,7 @@ fn scan_id_of(key: &str) -> Option<&str> {
 }
 
 /// Whether a name fits a pattern: `*` is any text, `/` too, `?` one character.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where the last `*` stands, and how much of the name it has taken.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod db;
+mod store;
 mod values;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use db::{DatabaseArgs, DbAction, DbArgs, DbPath, RegistryArgs, SigningKey, Trust, UpdateArgs};
+pub(crate) use store::{ObjectArgs, Sse, StoreAction, StoreArgs, StorePath};
 use values::switch;
 pub(crate) use values::{Age, AsOf, DiffFormat, Format, Level, SbomFormat, TextOrJson};
 
@@ -28,9 +30,10 @@ const HELP_WIDTH: usize = 80;
 )]
 #[command(after_help = "\
 Exit status:
-  0  passed, or no gate was asked     3  could not scan: image, registry, disk
-  1  the gate failed                  4  undecided, which does not pass
-  2  usage or configuration           5  advisories missing, damaged or too old
+  0  passed, or no gate was asked     4  undecided, which does not pass
+  1  the gate failed                  5  advisories missing, damaged or too old
+  2  usage or configuration           6  passed, but not stored or uploaded
+  3  could not scan: image, registry, disk
 
 Flags go before PLIMSOLL_* variables, and those before plimsoll.toml in the
 current folder.")]
@@ -74,6 +77,8 @@ pub(crate) enum Action {
     Policy(PolicyArgs),
     /// Write and check VEX documents.
     Vex(VexArgs),
+    /// Keep results: add reports to a store, list, read and remove them.
+    Store(StoreArgs),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
 }
@@ -126,6 +131,9 @@ pub(crate) struct ScanArgs {
     pub(crate) severity_order: Vec<String>,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    /// Keep the result in this store as well: a folder, or s3://BUCKET/PREFIX, gs://…, az://…
+    #[arg(long, value_name = "STORE", env = "PLIMSOLL_STORE", help_heading = "Report")]
+    pub(crate) store: Option<String>,
     #[command(flatten)]
     pub(crate) vex: VexSources,
     #[command(flatten)]
@@ -151,14 +159,20 @@ pub(crate) struct ReportArgs {
     #[arg(long, short, value_name = "FORMAT", env = "PLIMSOLL_FORMAT", value_parser = Format::parser())]
     pub(crate) format: Option<Format>,
     /// Write the result into this file instead of stdout. With a format, as in `--output sarif=app.sarif`, once for each of
-    /// several: then stdout gets what `--format` asks for, or nothing. `table=-` is the table on stdout.
+    /// several: then stdout gets what `--format` asks for, or nothing. `table=-` is the table on stdout. May be
+    /// s3://BUCKET/KEY, gs://… or az://…, with placeholders: see `docs/results-store.md`.
     #[arg(long, short, value_name = "[FORMAT=]FILE", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Vec<String>,
     /// The template of the format `template`, in the language of Jinja: see `docs/templates.md`.
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TEMPLATE")]
     pub(crate) template: Option<PathBuf>,
+    /// Upload only where there is no object of this key yet.
+    #[arg(long, env = "PLIMSOLL_IF_ABSENT", value_parser = switch())]
+    pub(crate) if_absent: bool,
     #[command(flatten)]
     pub(crate) context: ContextArgs,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
 }
 
 /// What single formats must know.

@@ -18,6 +18,8 @@ pub(crate) struct Environment {
     pub(crate) state_folder: PathBuf,
     /// Where the advisory database is looked for by default.
     pub(crate) database: PathBuf,
+    /// Where results are stored by default.
+    pub(crate) store: PathBuf,
     /// Where the system keeps temporary files.
     pub(crate) temporary_folder: PathBuf,
     /// The time at which the command was called. The only clock there is: no result depends on it but whether a
@@ -83,6 +85,7 @@ impl Environment {
             cache_folder: folder("XDG_CACHE_HOME", ".cache"),
             state_folder: folder("XDG_STATE_HOME", ".local/state"),
             database: folder("XDG_DATA_HOME", ".local/share"),
+            store: folder("XDG_DATA_HOME", ".local/share").join("store"),
             temporary_folder: std::env::temp_dir(),
             now: jiff::Timestamp::now(),
             source_date: variable("SOURCE_DATE_EPOCH")

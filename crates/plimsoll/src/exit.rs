@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Undecided = 4,
     /// Advisory data missing, damaged or too old.
     NoAdvisories = 5,
+    /// All went well but that the report could not be stored or uploaded; it was kept in a local file.
+    NotStored = 6,
 }
 
 impl Exit {

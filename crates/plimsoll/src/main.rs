@@ -21,6 +21,7 @@ mod reports;
 mod sbom;
 mod scan;
 mod settings;
+mod store;
 mod stored;
 mod target;
 mod update;
@@ -64,6 +65,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),
         Action::Vex(arguments) => vex::run(arguments, environment),
+        Action::Store(arguments) => store::run(arguments, &settings, environment, bars),
         Action::Catalogers => catalogers::run(),
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use plimsoll_model::{Scan, Verdict};
 use plimsoll_report::{AwsAccount, GithubCommit, MAX_TEMPLATE_BYTES, Report, TableOptions, Template};
+use plimsoll_store::KeyFields;
 
 use crate::args::{Format, ReportArgs};
 use crate::environment::Environment;
@@ -15,6 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
+use crate::store::{self, ObjectPlace};
 
 /// Columns of a table in a file.
 const FILE_WIDTH: usize = 80;
@@ -23,6 +25,9 @@ const FILE_WIDTH: usize = 80;
 #[derive(Debug)]
 pub(crate) struct Reports {
     planned: Vec<(Format, Destination)>,
+    /// How buckets are reached; only where a report goes to one.
+    objects: Option<plimsoll_store::Options>,
+    if_absent: bool,
     template: Option<Template>,
     aws: Option<Aws>,
     github: Option<Github>,
@@ -36,6 +41,16 @@ pub(crate) struct Reports {
 enum Destination {
     Stdout,
     File(PathBuf),
+    Object(ObjectPlace),
+}
+
+impl Destination {
+    fn object(&self) -> Option<&ObjectPlace> {
+        match self {
+            Self::Object(place) => Some(place),
+            Self::Stdout | Self::File(_) => None,
+        }
+    }
 }
 
 /// The account that findings are imported into.
@@ -60,6 +75,7 @@ impl Reports {
     /// What the flags ask for. Wrong is here what could not be written, whatever the scan finds.
     pub(crate) fn plan(
         arguments: &ReportArgs,
+        certificates: &[PathBuf],
         settings: &Settings,
         environment: &Environment,
     ) -> Result<Self, Failure> {
@@ -83,7 +99,18 @@ impl Reports {
         let github = writes("github-snapshot").then(|| github(arguments, environment)).transpose()?;
         let instant = environment.instant();
         let (width, color) = (environment.width, environment.color);
-        let reports = Self { planned, template, aws, github, instant, width, color };
+        let places: Vec<&ObjectPlace> = planned.iter().filter_map(|(_, to)| to.object()).collect();
+        let objects = if places.is_empty() {
+            None
+        } else {
+            let options = store::options(&arguments.objects, certificates, settings)?;
+            for place in places {
+                place.open(&options).map_err(|error| store::failure(error, Exit::Usage))?;
+            }
+            Some(options)
+        };
+        let if_absent = arguments.if_absent;
+        let reports = Self { planned, objects, if_absent, template, aws, github, instant, width, color };
         reports.rehearse()?;
         Ok(reports)
     }
@@ -119,12 +146,15 @@ impl Reports {
         bars.finish().iter().for_each(|note| eprintln!("{note}"));
         let mut first = None;
         // Files before stdout, whose reader may go away.
-        let (stdout, files): (Vec<_>, Vec<_>) =
-            self.planned.iter().partition(|(_, to)| *to == Destination::Stdout);
+        let (stdout, files): (Vec<_>, Vec<_>) = self
+            .planned
+            .iter()
+            .filter(|(_, to)| to.object().is_none())
+            .partition(|(_, to)| *to == Destination::Stdout);
         for (format, to) in files.into_iter().chain(stdout) {
             let file = match to {
                 Destination::File(file) => Some(file.as_path()),
-                Destination::Stdout => None,
+                Destination::Stdout | Destination::Object(_) => None,
             };
             let mut bytes = Vec::new();
             let written = self
@@ -138,6 +168,39 @@ impl Reports {
             }
         }
         first.map_or(Ok(()), Err)
+    }
+
+    /// Uploads those that go to buckets, when the verdict is said and what is local is written. One that cannot be sent
+    /// is kept in the current folder, and does not keep back the others.
+    pub(crate) fn upload(
+        &self,
+        scan: &Scan,
+        version: Option<&str>,
+        exit: Option<Exit>,
+        now: jiff::Timestamp,
+    ) -> Vec<Failure> {
+        let Some(options) = &self.objects else { return Vec::new() };
+        let subject = store::image_subject(&scan.inventory);
+        let mut failures = Vec::new();
+        for (format, to) in &self.planned {
+            let Some(place) = to.object() else { continue };
+            let fields = KeyFields {
+                subject: &subject,
+                time: now,
+                format: format.name(),
+                extension: match format {
+                    Format::Known(format) => format.extension,
+                    Format::Template => "txt",
+                },
+                verdict: store::verdict_word(scan),
+            };
+            let mut bytes = Vec::new();
+            let sent = self
+                .render(*format, true, scan, version, exit, &mut bytes)
+                .and_then(|()| place.send(&fields, bytes, self.if_absent, options));
+            failures.extend(sent.err());
+        }
+        failures
     }
 
     fn render(
@@ -223,13 +286,13 @@ fn planned(arguments: &ReportArgs, settings: &Settings) -> anyhow::Result<Vec<(F
     }
     let mut files = BTreeSet::new();
     for (_, to) in &planned {
-        if let Destination::File(file) = to
-            && !files.insert(output::place(file))
-        {
-            return Err(anyhow!(
-                "cannot write reports: expected a file for each, found `{}` twice",
-                file.display()
-            ));
+        let (place, name) = match to {
+            Destination::File(file) => (output::place(file), file.display().to_string()),
+            Destination::Object(place) => (PathBuf::from(place.to_string()), place.to_string()),
+            Destination::Stdout => continue,
+        };
+        if !files.insert(place) {
+            return Err(anyhow!("cannot write reports: expected a file for each, found `{name}` twice"));
         }
     }
     Ok(planned)
@@ -238,11 +301,14 @@ fn planned(arguments: &ReportArgs, settings: &Settings) -> anyhow::Result<Vec<(F
 /// Reads `FORMAT=FILE`, `FORMAT=-`, `FILE` or `-`.
 fn destination(text: &str) -> anyhow::Result<(Option<Format>, Destination)> {
     let to = |file: &str| {
-        if file == "-" || output::is_stdout(&output::place(Path::new(file))) {
+        if let Some(place) = ObjectPlace::parse(file)? {
+            return Ok(Destination::Object(place));
+        }
+        anyhow::Ok(if file == "-" || output::is_stdout(&output::place(Path::new(file))) {
             Destination::Stdout
         } else {
             Destination::File(PathBuf::from(file))
-        }
+        })
     };
     match text.split_once('=') {
         Some((word, file)) if is_word(word) => {
@@ -252,10 +318,10 @@ fn destination(text: &str) -> anyhow::Result<(Option<Format>, Destination)> {
             if file.is_empty() {
                 return Err(anyhow!("cannot write report `{text}`: expected a file behind `=`, found none"));
             }
-            Ok((Some(format), to(file)))
+            Ok((Some(format), to(file)?))
         }
         _ if text.is_empty() => Err(anyhow!("cannot write report: expected a file's name, found none")),
-        _ => Ok((None, to(text))),
+        _ => Ok((None, to(text)?)),
     }
 }
 
@@ -345,6 +411,7 @@ mod tests {
         let line = |(format, to): (Format, Destination)| match to {
             Destination::Stdout => format!("{} -", format.name()),
             Destination::File(file) => format!("{} {}", format.name(), file.display()),
+            Destination::Object(place) => format!("{} {place}", format.name()),
         };
         Ok(planned.into_iter().map(line).collect())
     }
@@ -366,6 +433,8 @@ mod tests {
             (Some("json"), &["./a=b.json"], None, &["json ./a=b.json"]),
             (None, &["a.b=c"], None, &["table a.b=c"]),
             (None, &["json=a=b"], None, &["json a=b"]),
+            (None, &["s3://b/a=b.json"], Some("json"), &["json s3://b/a=b.json"]),
+            (None, &["json=s3://b/{tag}", "csv=a"], None, &["json s3://b/{tag}", "csv a"]),
         ] {
             assert_eq!(plan(format, outputs, setting).unwrap(), expected, "{outputs:?}");
         }
@@ -378,6 +447,9 @@ mod tests {
             (None, &["json="], "expected a file behind `=`, found none"),
             (None, &[""], "expected a file's name, found none"),
             (Some("table"), &["json=-"], "expected one at most for stdout, found `json` and `table`"),
+            (None, &["json=s3://b/{image}"], "expected a placeholder among {registry}"),
+            (None, &["s3://"], "found no bucket"),
+            (None, &["json=s3://b/a", "csv=s3://b/a"], "found `s3://b/a` twice"),
             (None, &["json=a", "csv=./a"], "expected a file for each, found `./a` twice"),
         ] {
             let error = plan(format, outputs, None).unwrap_err();

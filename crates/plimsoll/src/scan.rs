@@ -15,6 +15,7 @@ use crate::gate::Gate;
 use crate::progress::Bars;
 use crate::reports::Reports;
 use crate::settings::Settings;
+use crate::store::Keep;
 use crate::target::inventory;
 use crate::vex::Vex;
 
@@ -30,7 +31,14 @@ pub(crate) fn run(
     // Before the image is pulled: a scan without advisories is no scan, and a gate that cannot be read is none.
     let gate = Gate::read(&arguments.gate, settings, environment)?;
     let vex = Vex::read(&arguments.vex, settings)?;
-    let reports = Reports::plan(&arguments.report, settings, environment)?;
+    let reports = Reports::plan(&arguments.report, &arguments.target.reading.ca_cert, settings, environment)?;
+    let keep = Keep::plan(
+        arguments.store.as_deref(),
+        &arguments.report.objects,
+        &arguments.target.reading.ca_cert,
+        settings,
+        environment,
+    )?;
     let mut asked = Asked::read(&arguments.baseline, &arguments.gate, settings)?;
     let database =
         ScanDatabase::find(&arguments.database, &arguments.target.reading.ca_cert, settings, environment)?;
@@ -76,7 +84,20 @@ pub(crate) fn run(
     if !gate.is_shifted {
         asked.keep(&scan)?;
     }
-    Ok(exit)
+    let mut unsent = reports.upload(&scan, None, Some(exit), environment.now);
+    if let Some(Err(failure)) = keep.map(|keep| keep.write(&scan, environment.now)) {
+        unsent.push(failure);
+    }
+    ended(exit, unsent)
+}
+
+/// How a scan ends whose report is not where it should be. A verdict that does not pass goes before: who must not sail is
+/// told so, and why the report is missing is on stderr.
+pub(crate) fn ended(exit: Exit, unsent: Vec<Failure>) -> Result<Exit, Failure> {
+    let mut unsent = unsent.into_iter();
+    let last = if exit == Exit::Passed { unsent.next_back() } else { None };
+    unsent.for_each(|failure| eprintln!("{failure}"));
+    last.map_or(Ok(exit), Err)
 }
 
 /// The findings of an inventory.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::args::{Age, Format, Level};
+use crate::args::{Age, Format, Level, Sse};
 use crate::exit::{Exit, Failure};
 
 /// The file that is looked for in the current folder.
@@ -45,6 +45,11 @@ pub(crate) struct Settings {
     pub(crate) public_key: Vec<PathBuf>,
     pub(crate) vex: Vec<String>,
     pub(crate) vex_key: Vec<PathBuf>,
+    pub(crate) store: Option<String>,
+    pub(crate) s3_sse: Option<Sse>,
+    pub(crate) s3_sse_kms_key: Option<String>,
+    pub(crate) s3_tag: Vec<String>,
+    pub(crate) s3_storage_class: Option<String>,
     /// The tables `[policy]` and `[[waivers]]`, which the gate reads from `text`: their errors name line and column.
     #[serde(rename = "policy")]
     _policy: IgnoredAny,
@@ -122,6 +127,10 @@ impl Settings {
         }
         for source in &mut settings.vex {
             *source = crate::vex::in_folder(source, folder);
+        }
+        if let Some(store) = settings.store.as_mut().filter(|store| !store.contains("://")) {
+            let place = folder.join(&*store);
+            place.to_str().unwrap_or(store).to_owned().clone_into(store);
         }
         // What may be an image as well is a file where there is one.
         for name in settings.baseline.iter_mut().chain(&mut settings.base) {

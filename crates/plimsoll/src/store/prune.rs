@@ -1,0 +1,83 @@
+//! `plimsoll store prune`.
+
+use std::fmt::Write as _;
+
+use jiff::SignedDuration;
+use plimsoll_store::{Pruned, Rules, prune};
+use serde::Serialize;
+
+use super::{existing, failure, runtime};
+use crate::args::{StoreAction, TextOrJson};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::settings::Settings;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    pruned: &'a Pruned,
+}
+
+pub(super) fn run(
+    action: &StoreAction,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Exit, Failure> {
+    let StoreAction::Prune {
+        keep_last,
+        older_than,
+        repository,
+        keep_tag,
+        remove_newest,
+        dry_run,
+        format,
+        json,
+        store,
+    } = action
+    else {
+        return Ok(Exit::Passed);
+    };
+    let store = existing(store, settings, environment)?;
+    let rules = Rules {
+        keep_last: *keep_last,
+        older_than: older_than.map(|age| SignedDuration::from_secs(age.seconds)),
+        repositories: repository.clone(),
+        keep_tags: keep_tag.clone(),
+        may_remove_newest: *remove_newest,
+    };
+    let pruned = runtime()?
+        .block_on(prune(&store, &rules, environment.now, *dry_run))
+        .map_err(|error| failure(error, Exit::CouldNotScan))?;
+    let text = if *json || *format == TextOrJson::Json {
+        let report = Report { dry_run: *dry_run, pruned: &pruned };
+        let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+        text.push('\n');
+        text
+    } else {
+        text(&pruned, *dry_run)
+    };
+    output::write(None, text.as_bytes())?;
+    Ok(Exit::Passed)
+}
+
+fn text(pruned: &Pruned, dry_run: bool) -> String {
+    let mut text = String::new();
+    let (would, removed) = if dry_run { ("would go", "would remove") } else { ("went", "removed") };
+    for group in pruned.repositories.iter().filter(|group| !group.removed.is_empty()) {
+        let name = plimsoll_report::printable(&group.repository);
+        let _ = writeln!(text, "{name}: {} {would}, {} stay", group.removed.len(), group.kept);
+        if dry_run {
+            for key in &group.removed {
+                let _ = writeln!(text, "  {}", plimsoll_report::printable(key));
+            }
+        }
+    }
+    let _ = writeln!(
+        text,
+        "{removed} {} reports, {} verdicts and {} inventories, {} bytes",
+        pruned.reports, pruned.verdicts, pruned.inventories, pruned.bytes
+    );
+    text
+}
