@@ -2,6 +2,7 @@
 //! installed. Figures are for reading, never for asserting.
 
 mod database;
+mod results;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,16 +36,24 @@ struct Contender {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (program, target_folder, only_databases) = match &arguments[..] {
-        [program, target_folder] => (program, target_folder, false),
-        [program, target_folder, only] if only == "database" => (program, target_folder, true),
-        _ => bail!("usage: plimsoll-bench PROGRAM TARGET-FOLDER [database]; `cargo xtask bench` does so"),
+    let (program, target_folder, only) = match &arguments[..] {
+        [program, target_folder] => (program, target_folder, ""),
+        [program, target_folder, only] if only == "database" || only == "results" => {
+            (program, target_folder, only.as_str())
+        }
+        _ => {
+            bail!(
+                "usage: plimsoll-bench PROGRAM TARGET-FOLDER [database|results]; `cargo xtask bench` does so"
+            )
+        }
     };
     let target_folder = Path::new(target_folder);
     let folder = target_folder.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    if only_databases {
-        return databases(program, &folder);
+    match only {
+        "database" => return databases(program, &folder),
+        "results" => return results::run(program, target_folder, &folder),
+        _ => {}
     }
     let image = image();
     let stored: usize = image.layers.iter().map(|layer| layer.blob.len()).sum();
@@ -104,7 +113,8 @@ fn main() -> Result<()> {
     time(&mut contenders)?;
     print(&contenders);
     lookups(&database)?;
-    databases(program, &folder)
+    databases(program, &folder)?;
+    results::run(program, target_folder, &folder)
 }
 
 /// Databases of partitions: of the real advisories where they are given, and of the made-up ones that
