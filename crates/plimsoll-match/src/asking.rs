@@ -12,7 +12,7 @@ use crate::rpm;
 /// Under which namespace, name and version the packages of one inventory are looked up first.
 ///
 /// A package may be asked for in several places; [`places`] says which further ones belong to the first. Where a
-/// distribution's advisories name binary packages, the first name is the package's own, and the second that of its source.
+/// distribution's advisories name binary packages, the first name is the package's own, and [`Self::second`] that of its source.
 #[derive(Clone, Debug)]
 pub struct Asking {
     release: Option<Release>,
@@ -68,12 +68,16 @@ impl Asking {
     /// The version to compare, as [`crate::Ranges::affects`] takes it.
     pub fn version<'a>(&self, package: &'a Package) -> Option<Cow<'a, str>> {
         self.namespace(package)?;
-        let version = self.compared(package);
-        let stream = package.module.as_deref().and_then(rpm::stream);
-        Some(match stream {
-            Some((module, stream)) => Cow::Owned(format!("{version} ({module}:{stream})")),
-            None => Cow::Borrowed(version),
-        })
+        Some(with_stream(package, self.compared(package)))
+    }
+
+    /// The further name that its advisories may use, and the version to compare then: those of its source package. An
+    /// advisory that speaks of the first name does not speak of this one.
+    pub fn second<'a>(&self, package: &'a Package) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+        self.namespace(package).filter(|_| package.kind.is_os() && !self.asks_for_source())?;
+        let source = package.source.as_ref().filter(|source| source.name != package.name)?;
+        let version = if source.version.is_empty() { &package.version } else { &source.version };
+        Some((Cow::Borrowed(&source.name), with_stream(package, version)))
     }
 
     fn compared<'a>(&self, package: &'a Package) -> &'a str {
@@ -87,6 +91,13 @@ impl Asking {
 
     fn asks_for_source(&self) -> bool {
         self.release.as_ref().is_some_and(|release| release.names == Names::Source)
+    }
+}
+
+fn with_stream<'a>(package: &Package, version: &'a str) -> Cow<'a, str> {
+    match package.module.as_deref().and_then(rpm::stream) {
+        Some((module, stream)) => Cow::Owned(format!("{version} ({module}:{stream})")),
+        None => Cow::Borrowed(version),
     }
 }
 

@@ -202,8 +202,11 @@ fn denying<'s>(one: &Said, names: &BTreeSet<String>, said: &'s [Said]) -> Vec<&'
         let name = name.clone();
         let named =
             near.filter(move |other| other.record.flaws.names.iter().any(|names| names.contains(&name)));
-        // Its word on all versions yields to a claim of its own.
-        named.flat_map(|other| other.denied.iter().filter(|d| is_narrow(d) || other.claimed.is_empty()))
+        // Its word on all versions yields to a narrower claim of its own.
+        named.flat_map(|other| {
+            let yields = other.claimed.iter().any(is_narrow);
+            other.denied.iter().filter(move |denied| !yields || is_narrow(denied))
+        })
     };
     let cves: Vec<&String> = names.iter().filter(|name| is_cve(name)).collect();
     match cves[..] {

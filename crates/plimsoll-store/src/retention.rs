@@ -86,8 +86,8 @@ impl Plan {
             // What is not of our making stays.
             let Some(key) = ReportKey::parse(&meta.key) else { continue };
             let image = key.image();
-            let asked = rules.repositories.is_empty()
-                || rules.repositories.iter().any(|pattern| key.is_of(pattern));
+            let asked =
+                rules.repositories.is_empty() || rules.repositories.iter().any(|pattern| key.is_of(pattern));
             if asked {
                 by_repository.entry(image).or_default().push((meta, key));
             }

@@ -355,6 +355,15 @@ impl Store {
         Ok(found.try_filter(|meta| std::future::ready(meta.key != LOCK_FILE)).boxed())
     }
 
+    /// The same, with their whole paths, in no order: for what asks [`Store::objects`] itself.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn list_objects(&self, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
+        let path = self.checked(prefix)?;
+        self.objects.list(Some(&path)).try_collect().await.map_err(|error| self.error("list", prefix, error))
+    }
+
     /// Removes an object; one that is not there is no error.
     ///
     /// # Errors

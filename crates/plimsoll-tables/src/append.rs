@@ -38,7 +38,7 @@ fn tables(is_new_inventory: bool) -> impl Iterator<Item = Table> {
 /// The files' names follow from time and ID of the scan: done again, it changes nothing.
 ///
 /// # Errors
-/// [`crate::Error::Object`] where a file cannot be written.
+/// [`crate::Error::Store`] where a file cannot be written.
 pub async fn append(store: &Store, facts: &ScanFacts<'_>, is_new_inventory: bool) -> Result<()> {
     let day = facts.day();
     let mut files = Vec::new();
@@ -86,7 +86,7 @@ impl<'s> Appender<'s> {
     /// Adds the rows of a scan, as [`append`] would write them.
     ///
     /// # Errors
-    /// [`crate::Error::Object`] where a file cannot be written.
+    /// [`crate::Error::Store`] where a file cannot be written.
     pub async fn push(&mut self, facts: &ScanFacts<'_>, is_new_inventory: bool) -> Result<()> {
         let day = facts.day();
         for table in tables(is_new_inventory) {
@@ -110,7 +110,7 @@ impl<'s> Appender<'s> {
     /// Writes what is held.
     ///
     /// # Errors
-    /// [`crate::Error::Object`] where a file cannot be written.
+    /// [`crate::Error::Store`] where a file cannot be written.
     pub async fn flush(&mut self) -> Result<()> {
         self.write_until(0).await
     }

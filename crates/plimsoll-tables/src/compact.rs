@@ -131,7 +131,7 @@ async fn compact_day(store: &Store, table: Table, day: &str, mut partition: Part
         while let Some(file) = fetched.next().await {
             let (object, bytes) = match file {
                 Ok(file) => file,
-                Err(Error::Object { source: object_store::Error::NotFound { .. }, .. }) => {
+                Err(Error::Store(error)) if error.is_not_found() => {
                     gone = true;
                     break;
                 }

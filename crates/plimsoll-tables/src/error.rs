@@ -3,16 +3,9 @@
 /// Why tables cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The object store failed.
-    #[error("cannot {action} `{object}`")]
-    Object {
-        /// What was tried: `read`, `write`, `list`, `delete`.
-        action: &'static str,
-        /// On what: the whole address.
-        object: String,
-        /// Why not.
-        source: object_store::Error,
-    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] plimsoll_store::Error),
     /// A file of a table that is no Parquet file, or a damaged one.
     #[error("cannot read `{object}` as a file of the table `{table}`: expected Parquet")]
     Damaged {
@@ -87,6 +80,24 @@ pub enum Error {
         /// What is wrong with it.
         source: plimsoll_report::Error,
     },
+}
+
+impl Error {
+    /// What a person may do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Damaged { .. } | Self::Columns { .. } => Some(
+                "move it out of the folder; if it is one of ours, `plimsoll store reindex` makes all tables anew".to_owned(),
+            ),
+            Self::Busy { .. } => Some("try again later".to_owned()),
+            Self::Log { .. }
+            | Self::Encode { .. }
+            | Self::Sort { .. }
+            | Self::Database { .. }
+            | Self::Report { .. } => None,
+        }
+    }
 }
 
 /// What this crate's functions return.

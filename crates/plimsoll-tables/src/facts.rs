@@ -6,11 +6,10 @@ use std::fmt::Write as _;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use plimsoll_model::{Inventory, Package, Scan};
+use plimsoll_model::{ArtifactKind, Inventory, Package, Scan};
 use plimsoll_report::{StoredScan, Writer};
+use plimsoll_store::Subject;
 use sha2::{Digest as _, Sha256};
-
-use crate::names::Names;
 
 /// A scan as its rows are made from it.
 #[derive(Clone, Debug)]
@@ -28,6 +27,15 @@ pub struct ScanFacts<'a> {
     /// Its version; may be empty.
     pub tool_version: &'a str,
     digest: OnceCell<String>,
+    names: OnceCell<Names>,
+}
+
+/// Of an image; empty where there is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) registry: String,
+    pub(crate) repository: String,
+    pub(crate) tag: String,
 }
 
 impl<'a> ScanFacts<'a> {
@@ -47,6 +55,7 @@ impl<'a> ScanFacts<'a> {
             tool: "plimsoll",
             tool_version,
             digest: OnceCell::new(),
+            names: OnceCell::new(),
         }
     }
 
@@ -85,8 +94,17 @@ impl<'a> ScanFacts<'a> {
         day(self.scanned_at)
     }
 
-    pub(crate) fn names(&self) -> Names<'a> {
-        Names::of(&self.scan.inventory.artifact)
+    /// Registry, repository and tag; of what is no image, none.
+    pub(crate) fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            let artifact = &self.scan.inventory.artifact;
+            if artifact.kind != ArtifactKind::ContainerImage {
+                return Names::default();
+            }
+            let Subject { registry, repository, tag, .. } = Subject::of(&artifact.name, &artifact.repo_tags);
+            let text = Option::unwrap_or_default;
+            Names { registry: text(registry), repository: text(repository), tag: text(tag) }
+        })
     }
 }
 

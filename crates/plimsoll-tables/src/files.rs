@@ -1,12 +1,11 @@
 //! Where the files of tables lie, and objects by their keys.
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use object_store::ObjectMeta;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
-use plimsoll_store::Store;
+use plimsoll_store::{Put, Store};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::facts::compact_time;
 use crate::schema::{PARTITION_COLUMN, SCHEMA_VERSION, Table};
 
@@ -41,18 +40,16 @@ pub(crate) fn log_key(table: Table) -> String {
     format!("{}/_compactions/{}", tables_key(), table.name())
 }
 
-/// Objects of a store by their keys, with errors that name them.
+/// Largest file of a table that is read, in bytes. Ours are far below; memory holds a few of them.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Objects of a store by their keys.
 #[derive(Clone, Copy)]
 pub(crate) struct Objects<'a>(pub(crate) &'a Store);
 
 impl Objects<'_> {
     pub(crate) fn address(&self, key: &str) -> String {
-        format!("{}/{key}", self.0.location().to_string().trim_end_matches('/'))
-    }
-
-    fn failed(&self, action: &'static str, key: &str) -> impl FnOnce(object_store::Error) -> Error {
-        let object = self.address(key);
-        move |source| Error::Object { action, object, source }
+        self.0.address(key)
     }
 
     /// The key of an object of the store; `None` for one outside of it.
@@ -63,38 +60,28 @@ impl Objects<'_> {
 
     /// All objects in a folder and below, in no order.
     pub(crate) async fn list(&self, key: &str) -> Result<Vec<ObjectMeta>> {
-        let path = self.0.path(key);
-        self.0.objects().list(Some(&path)).try_collect().await.map_err(self.failed("list", key))
+        Ok(self.0.list_objects(key).await?)
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Bytes> {
-        let failed = || self.failed("read", key);
-        let found = self.0.objects().get(&self.0.path(key)).await.map_err(failed())?;
-        found.bytes().await.map_err(failed())
+        Ok(self.0.get(key, MAX_FILE_BYTES).await?)
     }
 
-    pub(crate) async fn put(&self, key: &str, bytes: impl Into<PutPayload>) -> Result<()> {
-        let put = self.0.objects().put(&self.0.path(key), bytes.into()).await;
-        put.map(drop).map_err(self.failed("write", key))
+    pub(crate) async fn put(&self, key: &str, bytes: impl Into<Bytes>) -> Result<()> {
+        Ok(self.0.put(key, bytes, Put::Overwrite).await?)
     }
 
     /// Whether it was not there before, and was written.
-    pub(crate) async fn create(&self, key: &str, bytes: impl Into<PutPayload>) -> Result<bool> {
-        let options = PutOptions::from(PutMode::Create);
-        match self.0.objects().put_opts(&self.0.path(key), bytes.into(), options).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(false)
-            }
-            Err(error) => Err(self.failed("write", key)(error)),
+    pub(crate) async fn create(&self, key: &str, bytes: impl Into<Bytes>) -> Result<bool> {
+        match self.0.put(key, bytes, Put::IfAbsent).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_conflict() => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Deletes what may be gone already.
     pub(crate) async fn delete(&self, key: &str) -> Result<()> {
-        match self.0.objects().delete(&self.0.path(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.failed("delete", key)(error)),
-        }
+        Ok(self.0.delete(key).await?)
     }
 }

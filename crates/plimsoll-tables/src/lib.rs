@@ -8,28 +8,30 @@
 //!
 //! Deliberately absent: SQL, and the clock.
 
+mod advisories;
 mod append;
 mod column;
 mod compact;
+mod ddl;
 mod error;
 mod facts;
 mod file;
 mod files;
 mod log;
-mod names;
 mod rows;
 mod schema;
 
 use object_store::ObjectMeta;
 
+pub use advisories::{AdvisoriesWritten, advisory_rows, write_advisories};
 pub use append::{Appender, append};
 pub use compact::{CompactOptions, Compacted, compact, remove_inventories, remove_scans};
+pub use ddl::{Dialect, ddl};
 pub use error::{Error, Result};
 pub use facts::{ScanFacts, day, document_digest, instant, inventory_document};
 pub use file::read_file;
 pub use files::{file_key, table_key, tables_key};
 pub use log::live_files;
-pub use names::Names;
 pub use plimsoll_match::is_affected;
 pub use rows::{Rows, rows};
 pub use schema::{Column, Kind, PARTITION_COLUMN, SCHEMA_VERSION, Table};
@@ -38,7 +40,7 @@ pub use schema::{Column, Kind, PARTITION_COLUMN, SCHEMA_VERSION, Table};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveFile {
     /// The value of the partition column: `2026-11-22`.
-    pub day: String,
+    pub date: String,
     /// Its name in the folder of the day.
     pub name: String,
     /// Its whole path in the bucket or folder, its size and its version.

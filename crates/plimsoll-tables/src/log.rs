@@ -17,6 +17,7 @@ use object_store::ObjectMeta;
 use plimsoll_store::Store;
 use serde::{Deserialize, Serialize};
 
+use crate::advisories::group;
 use crate::error::Result;
 use crate::files::{COMPACTED, EXTENSION, Objects, log_key, partition_key, table_key};
 use crate::schema::{PARTITION_COLUMN, Table};
@@ -24,6 +25,9 @@ use crate::{Error, LiveFile};
 
 /// How often a listing is tried anew when the log has changed meanwhile.
 const MAX_TRIES: u32 = 8;
+
+/// What names of objects end with that say: these advisories are written to the end.
+pub(crate) const COMPLETE: &str = ".complete";
 
 /// Entries that are read at once.
 const ENTRIES_AT_ONCE: usize = 16;
@@ -48,6 +52,8 @@ pub(crate) struct Partition {
     pub(crate) orphans: BTreeMap<String, ObjectMeta>,
     /// Number of the last entry; 0 for none.
     pub(crate) last: u32,
+    /// Advisories that are written to the end: what the names of their files begin with.
+    pub(crate) complete: BTreeSet<String>,
     /// Entries whose replaced files may still lie there.
     pub(crate) open: BTreeMap<u32, Entry>,
 }
@@ -57,6 +63,8 @@ pub(crate) struct Partition {
 struct Listed {
     /// By day: numbers of entries.
     entries: BTreeMap<String, BTreeSet<u32>>,
+    /// By day.
+    complete: BTreeMap<String, BTreeSet<String>>,
     /// By day and number: the change of what is done.
     done: BTreeMap<(String, u32), String>,
 }
@@ -78,7 +86,7 @@ pub(crate) async fn partitions(
         let files = objects.list(&folder).await?;
         let after = listed(objects, &log_folder, &log).await?;
         // What is done meanwhile changes nothing but what may be left out; what is new may have replaced what was listed.
-        if before.entries == after.entries {
+        if before.entries == after.entries && before.complete == after.complete {
             return join(objects, table, files, before).await;
         }
         before = after;
@@ -93,6 +101,8 @@ async fn listed(objects: Objects<'_>, folder: &str, log: &str) -> Result<Listed>
         let Some((day, name)) = day_and_name(&key, log) else { continue };
         if let Some(number) = name.strip_suffix(".json").and_then(|number| number.parse().ok()) {
             listed.entries.entry(day.to_owned()).or_default().insert(number);
+        } else if let Some(group) = name.strip_suffix(COMPLETE) {
+            listed.complete.entry(day.to_owned()).or_default().insert(group.to_owned());
         } else if let Some((number, change)) =
             name.strip_suffix(".done").and_then(|name| name.split_once('-'))
             && let Ok(number) = number.parse()
@@ -128,6 +138,9 @@ async fn join(
                 None => open.push((day.clone(), number)),
             }
         }
+    }
+    for (day, groups) in listed.complete {
+        partitions.entry(day).or_default().complete = groups;
     }
     let read = |(day, number): (String, u32)| async move {
         let entry = entry(objects, table, &day, number).await?;
@@ -206,19 +219,18 @@ pub(crate) async fn finish(store: &Store, table: Table, day: &str, number: u32, 
 /// A file may be gone when it is read: a compaction has replaced it since. Then this is to be asked again.
 ///
 /// # Errors
-/// [`Error::Object`], [`Error::Log`], [`Error::Busy`].
+/// [`Error::Store`], [`Error::Log`], [`Error::Busy`].
 pub async fn live_files(store: &Store, table: Table) -> Result<Vec<LiveFile>> {
-    let partitions = partitions(store, table, None).await?;
-    let files = partitions.into_iter().flat_map(|(day, partition)| {
-        partition.live.into_iter().map(move |(name, meta)| LiveFile { day: day.clone(), name, meta })
-    });
-    let mut files: Vec<LiveFile> = files.collect();
+    let mut partitions = partitions(store, table, None).await?;
     if table == Table::Advisories {
-        // `TIME-DATABASE-NUMBER.parquet`.
-        let group = |name: &str| name.rsplit_once('-').map_or("", |(group, _)| group).to_owned();
-        if let Some(newest) = files.iter().map(|file| group(&file.name)).max() {
-            files.retain(|file| group(&file.name) == newest);
+        // The folders' names are days, and the files' begin with a time.
+        let newest = partitions.values().flat_map(|partition| &partition.complete).max().cloned();
+        for partition in partitions.values_mut() {
+            partition.live.retain(|name, _| newest.as_deref() == Some(group(name)));
         }
     }
-    Ok(files)
+    let files = partitions.into_iter().flat_map(|(day, partition)| {
+        partition.live.into_iter().map(move |(name, meta)| LiveFile { date: day.clone(), name, meta })
+    });
+    Ok(files.collect())
 }

@@ -163,6 +163,8 @@ const PACKAGES: &[Column] = &[
     may("is_inherited", Boolean, "whether it came with the base image"),
     may("owner", Text, "the OS package that owns its files"),
     must("first_seen_at", Instant, "when this inventory was scanned first"),
+    may("second_name", Text, "the further name that advisories of the namespace may use: its source's"),
+    may("second_version", Text, "the version that they mean then"),
 ];
 
 const FINDINGS: &[Column] = &[

@@ -16,9 +16,9 @@
 //! Packages: `deb libssl1.1 1.1.1n-0+deb11u3 source=openssl` with `source=NAME@VERSION`, `module=`, `owner=KIND`,
 //! `arch=` and `path=`; a version `-` is none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll_match::{Matches, Options, evaluate};
+use plimsoll_match::{Asking, Matches, Options, Ranges, Statements, evaluate, places};
 use plimsoll_model::{
     Advisory, AdvisoryLookup, Affected, AffectedEvent, AffectedRange, AffectedStatus, Candidate, Epss,
     EventKind, Finding, FixState, Inventory, KevEntry, Known, LookupError, Namespace, OsRelease, Owner,
@@ -264,9 +264,60 @@ fn package(line: &str) -> Package {
 /// What matching finds, a line each: findings, then what is undetermined, then gaps.
 pub(crate) fn matched(os: &str, packages: &str, advisories: &str) -> String {
     let inventory = inventory(os, packages);
-    let matches =
-        evaluate(&inventory, &database(advisories), &Options::default()).expect("the fake database is whole");
+    let database = database(advisories);
+    let matches = evaluate(&inventory, &database, &Options::default()).expect("the fake database is whole");
+    assert_joined(&inventory, &database, &matches);
     printed(&inventory, &matches)
+}
+
+/// Holds that a join of packages and statements finds what matching finds: for each package the flaws, each under one of
+/// its names.
+#[track_caller]
+fn assert_joined(inventory: &Inventory, database: &Fake, matches: &Matches) {
+    let asking = Asking::new(inventory);
+    let places = places(&database.covers);
+    let mut statements = Statements::new(database);
+    let group = |package: &Package| {
+        let name = match package.kind.ecosystem() {
+            Some(ecosystem) => ecosystem.normalize_name(&package.name).into_owned(),
+            None => package.name.clone(),
+        };
+        (package.kind, name, package.version.clone())
+    };
+    let mut joined = BTreeSet::new();
+    for package in &inventory.packages {
+        let Some(namespace) = asking.namespace(package) else { continue };
+        let Some(place) = places.iter().find(|place| place[0].to_string() == namespace) else { continue };
+        let mut spoken = BTreeSet::new();
+        let first = asking.name(package).zip(asking.version(package));
+        for (name, version) in first.into_iter().chain(asking.second(package)) {
+            let statements = statements.of(place, &name).expect("the fake database is whole");
+            for statement in
+                statements.iter().filter(|one| !spoken.contains(&(one.id.clone(), one.source.clone())))
+            {
+                let ranges = Ranges::parse(place[0].ecosystem, &statement.ranges).expect(&statement.ranges);
+                if ranges.affects(&version) == Some(true) {
+                    joined.insert((group(package), statement.vulnerability.clone()));
+                }
+            }
+            // What speaks of the first name does not speak of the second.
+            spoken.extend(statements.into_iter().map(|one| (one.id, one.source)));
+        }
+    }
+    let found = |finding: &Finding| -> Vec<_> {
+        finding.packages.iter().map(|&index| group(&inventory.packages[index])).collect()
+    };
+    for finding in &matches.findings {
+        for package in found(finding) {
+            let joined = joined.contains(&(package.clone(), finding.id.clone()));
+            assert!(joined, "{} of {package:?} is found and not joined", finding.id);
+        }
+    }
+    for (package, flaw) in &joined {
+        let named = |finding: &Finding| finding.id == *flaw || finding.aliases.contains(flaw);
+        let is_found = matches.findings.iter().any(|f| named(f) && found(f).contains(package));
+        assert!(is_found, "{flaw} of {package:?} is joined and not found");
+    }
 }
 
 fn printed(inventory: &Inventory, matches: &Matches) -> String {

@@ -202,7 +202,7 @@ fn of_two_compactors_one_is_first() {
         let all = read(&store, Table::Findings).await;
         let options = options();
         let run = || compact(&store, Table::Findings, &options);
-        let (one, two, three, ()) = futures::join!(run(), run(), run(), add(&store, 12, AT));
+        let (one, two, three, ()) = tokio::join!(run(), run(), run(), add(&store, 12, AT));
         for result in [one, two, three] {
             result.unwrap();
         }
@@ -249,7 +249,7 @@ fn foreign_and_damaged_files_are_named() {
                 error.to_string()
             }
         };
-        let name = "memory:///tables/v1/scans/date=2023-11-14/20231114T221320Z-ffff.parquet";
+        let name = "memory:/tables/v1/scans/date=2023-11-14/20231114T221320Z-ffff.parquet";
         let file = format!("cannot read `{name}` as a file of the table `scans`: expected ");
         assert_eq!(at(b"<html>").await, format!("{file}Parquet"));
         let of_scan = scan(1);

@@ -22,8 +22,8 @@ pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
             "image_digest" => out.repeat(facts.image_digest(), count),
             "inventory_digest" => out.repeat(facts.inventory_digest(), count),
             "reference" => out.repeat(&inventory.artifact.name, count),
-            "repository" => out.repeat_filled(names.repository, count),
-            "tag" => out.repeat_filled(names.tag, count),
+            "repository" => out.repeat_filled(&names.repository, count),
+            "tag" => out.repeat_filled(&names.tag, count),
             "os" => out.repeat_filled(os.map_or("", |os| &os.id), count),
             "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), count),
             "package_type" => out.texts(each().map(|package| Some(package.kind.purl_type()))),
@@ -48,6 +48,10 @@ pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
             "is_inherited" => out.booleans(each().map(|package| inventory.is_inherited(package))),
             "owner" => out.texts(each().map(|package| package.owner.as_ref().map(|owner| &owner.name))),
             "first_seen_at" => out.instant(facts.scanned_at, count),
+            "second_name" => out.texts(each().map(|package| asking.second(package).map(|(name, _)| name))),
+            "second_version" => {
+                out.texts(each().map(|package| asking.second(package).map(|(_, version)| version)))
+            }
             _ => unreachable!("all columns of `packages` are here"),
         }
     }
