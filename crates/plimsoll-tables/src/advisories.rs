@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
 use plimsoll_db::Snapshot;
 use plimsoll_match::{Statement, Statements, places};
 use plimsoll_model::{AdvisoryLookup as _, AffectedStatus, LookupError, Namespace, RatingScale, Severity};
@@ -12,7 +13,7 @@ use plimsoll_store::Store;
 use crate::column::Builder;
 use crate::error::{Error, Result};
 use crate::facts::{day, instant};
-use crate::file::{Form, Writer};
+use crate::file::{Form, Writer, read_file};
 use crate::files::{Objects, file_key, log_key, partition_key};
 use crate::log::{COMPLETE, partitions};
 use crate::rows::{Scores, severity_word};
@@ -64,6 +65,9 @@ pub fn advisory_rows(
     let asked: BTreeSet<&Namespace> = places.iter().flatten().collect();
     let mut names: HashMap<Namespace, Vec<String>> = HashMap::new();
     for partition in database.databases() {
+        if !partition.namespaces().any(|namespace| asked.contains(namespace)) {
+            continue;
+        }
         let visit = |namespace: &Namespace, name: &str, _: plimsoll_db::Entries<'_>| {
             if asked.contains(namespace) {
                 match names.get_mut(namespace) {
@@ -248,6 +252,33 @@ fn status_word(status: AffectedStatus) -> &'static str {
         AffectedStatus::EndOfLife => "end_of_life",
         AffectedStatus::NotAffected => "not_affected",
     }
+}
+
+/// The namespaces that the store's packages are looked up in: those whose advisories are worth having beside them.
+///
+/// Reads one column of all files of `packages`.
+///
+/// # Errors
+/// As [`crate::live_files`] and [`crate::read_file`].
+pub async fn package_namespaces(store: &Store) -> Result<BTreeSet<String>> {
+    let objects = Objects(store);
+    let table = Table::Packages;
+    let mut namespaces = BTreeSet::new();
+    for file in crate::live_files(store, table).await? {
+        let key = format!("{}/{}", partition_key(table, &file.date), file.name);
+        let bytes = objects.get(&key).await?;
+        for batch in read_file(table, &objects.address(&key), bytes, Some(&["namespace"]))? {
+            let batch = batch?;
+            let mut last = None;
+            for namespace in batch.column(0).as_string::<i32>().iter().flatten() {
+                if last != Some(namespace) && !namespaces.contains(namespace) {
+                    namespaces.insert(namespace.to_owned());
+                }
+                last = Some(namespace);
+            }
+        }
+    }
+    Ok(namespaces)
 }
 
 /// What [`write_advisories`] wrote.

@@ -28,7 +28,8 @@ const OF_SCANS: [Table; 3] = [Table::Scans, Table::Findings, Table::Waivers];
 /// Tables whose rows are written with the first scan that has an inventory.
 const OF_INVENTORIES: [Table; 3] = [Table::Images, Table::Layers, Table::Packages];
 
-fn tables(is_new_inventory: bool) -> impl Iterator<Item = Table> {
+/// The tables that rows of a scan go to.
+pub(crate) fn tables(is_new_inventory: bool) -> impl Iterator<Item = Table> {
     OF_INVENTORIES.into_iter().filter(move |_| is_new_inventory).chain(OF_SCANS)
 }
 

@@ -1,8 +1,8 @@
 //! A scan, and what rows of it must know besides: when it was, and under which names it is stored.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -26,8 +26,8 @@ pub struct ScanFacts<'a> {
     pub tool: &'a str,
     /// Its version; may be empty.
     pub tool_version: &'a str,
-    digest: OnceCell<String>,
-    names: OnceCell<Names>,
+    digest: OnceLock<String>,
+    names: OnceLock<Names>,
 }
 
 /// Of an image; empty where there is none.
@@ -54,8 +54,8 @@ impl<'a> ScanFacts<'a> {
             report_key,
             tool: "plimsoll",
             tool_version,
-            digest: OnceCell::new(),
-            names: OnceCell::new(),
+            digest: OnceLock::new(),
+            names: OnceLock::new(),
         }
     }
 
@@ -71,7 +71,7 @@ impl<'a> ScanFacts<'a> {
     /// The same, where the digest of the inventory is known: else it is computed when a column asks for it.
     #[must_use]
     pub fn with_inventory_digest(mut self, digest: String) -> Self {
-        self.digest = OnceCell::from(digest);
+        self.digest = OnceLock::from(digest);
         self
     }
 

@@ -18,12 +18,13 @@ mod facts;
 mod file;
 mod files;
 mod log;
+mod reindex;
 mod rows;
 mod schema;
 
 use object_store::ObjectMeta;
 
-pub use advisories::{AdvisoriesWritten, advisory_rows, write_advisories};
+pub use advisories::{AdvisoriesWritten, advisory_rows, package_namespaces, write_advisories};
 pub use append::{Appender, append};
 pub use compact::{CompactOptions, Compacted, compact, remove_inventories, remove_scans};
 pub use ddl::{Dialect, ddl};
@@ -33,6 +34,7 @@ pub use file::read_file;
 pub use files::{file_key, table_key, tables_key};
 pub use log::live_files;
 pub use plimsoll_match::is_affected;
+pub use reindex::{Reindexed, has_rows, reindex};
 pub use rows::{Rows, rows};
 pub use schema::{Column, Kind, PARTITION_COLUMN, SCHEMA_VERSION, Table};
 

@@ -2,6 +2,7 @@
 
 mod db;
 mod store;
+mod tables;
 mod values;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use db::{DatabaseArgs, DbAction, DbArgs, DbPath, RegistryArgs, SigningKey, Trust, UpdateArgs};
 pub(crate) use store::{ObjectArgs, Sse, StoreAction, StoreArgs, StorePath};
+pub(crate) use tables::TablesAction;
 use values::switch;
 pub(crate) use values::{Age, AsOf, DiffFormat, Format, Level, SbomFormat, TextOrJson};
 

@@ -59,7 +59,7 @@ pub(crate) fn run(
 }
 
 /// All of a database. That there is none yet is said as everywhere else.
-fn open(path: &Path) -> Result<Snapshot, Failure> {
+pub(crate) fn open(path: &Path) -> Result<Snapshot, Failure> {
     if !path.is_file() && Store::at(path).current().map_err(damaged)?.is_none() {
         return Err(missing(path));
     }

@@ -6,6 +6,7 @@ mod keep;
 mod list;
 mod object;
 mod prune;
+mod tables;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -53,6 +54,7 @@ pub(crate) fn run(
         StoreAction::Get { key, output, store } => {
             get::run(&existing(store, settings, environment)?, key, output.as_deref())
         }
+        StoreAction::Tables(action) => tables::run(action, settings, environment, bars),
         StoreAction::Prune { .. } => prune::run(&arguments.action, settings, environment),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::tables::TablesAction;
 use super::values::{Age, AsOf, TextOrJson, switch};
 
 /// How objects are encrypted where they lie.
@@ -105,6 +106,8 @@ What is stored already is not stored twice.
         #[command(flatten)]
         store: StorePath,
     },
+    #[command(flatten)]
+    Tables(TablesAction),
     /// Remove old reports, with their verdicts, rows and inventories that nothing names any more.
     #[command(after_help = "\
 A report goes where every limit that is given lets it go: with both it is not

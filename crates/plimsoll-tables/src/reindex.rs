@@ -1,0 +1,284 @@
+//! All tables anew, from the reports of a store.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use futures::{StreamExt as _, stream};
+use plimsoll_report::{MAX_REPORT_BYTES, StoredScan, read_scan};
+use plimsoll_store::{Meta, Store, layout};
+use sha2::{Digest as _, Sha256};
+
+use crate::append::tables;
+use crate::error::{Error, Result};
+use crate::facts::{ScanFacts, hex};
+use crate::file::{Form, encode, read_file, sorted};
+use crate::files::{COMPACTED, EXTENSION, Objects, partition_key};
+use crate::log::{Entry, Partition, commit, finish, partitions};
+use crate::rows::Rows;
+use crate::schema::Table;
+
+/// Bytes of rows that are held before they are written, over all tables and days.
+const MAX_PENDING_BYTES: usize = 128 << 20;
+
+/// Reports that are fetched at once.
+const REPORTS_AT_ONCE: usize = 8;
+
+/// What [`reindex`] did.
+#[derive(Debug, Default)]
+pub struct Reindexed {
+    /// Reports whose rows are there now.
+    pub reports: usize,
+    /// Files that were written.
+    pub files: usize,
+    /// Files that were replaced.
+    pub replaced: usize,
+    /// Reports that cannot be read, of which there are no rows now.
+    pub failed: Vec<Error>,
+}
+
+/// Makes all rows of scans and inventories anew from the reports of the store. Each day of each table changes at once; what
+/// is appended meanwhile stays. `now` in milliseconds of UTC.
+///
+/// Memory: some 400 MiB, and the digests of all inventories.
+///
+/// # Errors
+/// [`Error::Store`]; [`Error::Busy`] where others compact meanwhile: then those days are as they were.
+pub async fn reindex(store: &Store, now: i64) -> Result<Reindexed> {
+    let mut reports: Vec<(i64, String, Meta)> = Vec::new();
+    for meta in store.list(layout::REPORTS).await? {
+        let name = meta.key.rsplit('/').next().unwrap_or_default();
+        if let Some((time, id)) = layout::scan_of(name) {
+            reports.push((time.as_millisecond(), id.to_owned(), meta));
+        }
+    }
+    // An inventory's rows are those of its first scan.
+    reports.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let mut before: BTreeMap<(Table, String), Partition> = BTreeMap::new();
+    for table in tables(true) {
+        let of_table = partitions(store, table, None).await?;
+        before.extend(of_table.into_iter().map(|(day, partition)| ((table, day), partition)));
+    }
+    let mut made = Made::new(now, &reports);
+    let mut reindexed = Reindexed::default();
+    let mut inventories: HashSet<String> = HashSet::new();
+    let mut fetched = stream::iter(reports)
+        .map(|(time, id, meta)| async move {
+            let read = read(store, &meta.key).await;
+            (time, id, meta, read)
+        })
+        .buffered(REPORTS_AT_ONCE);
+    while let Some((time, id, meta, read)) = fetched.next().await {
+        let stored = match read {
+            Ok(stored) => stored,
+            // It was removed since.
+            Err(Error::Store(error)) if error.is_not_found() => continue,
+            Err(error @ Error::Report { .. }) => {
+                reindexed.failed.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let facts = ScanFacts::of_report(&stored, time, &id, &meta.key);
+        let is_new = inventories.insert(facts.inventory_digest().to_owned());
+        made.push(&facts, is_new);
+        if made.size_bytes() > MAX_PENDING_BYTES {
+            made.write(store).await?;
+        }
+        reindexed.reports += 1;
+    }
+    made.write(store).await?;
+    let places: BTreeSet<(Table, String)> = before.keys().chain(made.outputs.keys()).cloned().collect();
+    for (table, day) in places {
+        let place = (table, day);
+        let partition = before.remove(&place).unwrap_or_default();
+        let outputs = made.outputs.remove(&place).unwrap_or_default();
+        let replaces: Vec<String> = partition.live.keys().cloned().collect();
+        reindexed.files += outputs.len();
+        reindexed.replaced += replaces.len();
+        let entry = Entry { change: made.change.clone(), outputs, replaces };
+        if entry.outputs.is_empty() && entry.replaces.is_empty() {
+            continue;
+        }
+        publish(store, table, &place.1, partition, &entry).await?;
+    }
+    Ok(reindexed)
+}
+
+async fn read(store: &Store, key: &str) -> Result<StoredScan> {
+    let bytes = store.get(key, MAX_REPORT_BYTES).await?;
+    let object = store.address(key);
+    read_scan(&mut &bytes[..], &object).map_err(|source| Error::Report { object, source })
+}
+
+/// Makes an entry count, if all that it replaces still does.
+async fn publish(
+    store: &Store,
+    table: Table,
+    day: &str,
+    mut partition: Partition,
+    entry: &Entry,
+) -> Result<()> {
+    const MAX_TRIES: u32 = 8;
+    for _ in 0..MAX_TRIES {
+        if !entry.replaces.iter().all(|name| partition.live.contains_key(name)) {
+            break;
+        }
+        if let Some(number) = commit(store, table, day, partition.last, entry).await? {
+            return finish(store, table, day, number, entry).await;
+        }
+        partition = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
+    }
+    let objects = Objects(store);
+    for name in &entry.outputs {
+        objects.delete(&format!("{}/{name}", partition_key(table, day))).await?;
+    }
+    Err(Error::Busy {
+        action: "make anew",
+        object: objects.address(&partition_key(table, day)),
+        times: MAX_TRIES,
+    })
+}
+
+/// Rows that are made.
+struct Made {
+    change: String,
+    pending: BTreeMap<(Table, String), Rows>,
+    outputs: BTreeMap<(Table, String), Vec<String>>,
+}
+
+impl Made {
+    fn new(now: i64, reports: &[(i64, String, Meta)]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"reindex\0");
+        hash.update(now.to_be_bytes());
+        for (_, id, _) in reports {
+            hash.update(id);
+        }
+        let change = hex("", &hash.finalize()[..16]);
+        Self { change, pending: BTreeMap::new(), outputs: BTreeMap::new() }
+    }
+
+    fn push(&mut self, facts: &ScanFacts<'_>, is_new_inventory: bool) {
+        for table in tables(is_new_inventory) {
+            let rows = self.pending.entry((table, facts.day())).or_insert_with(|| Rows::new(table, None));
+            rows.push(facts);
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.pending.values().map(Rows::size_bytes).sum()
+    }
+
+    async fn write(&mut self, store: &Store) -> Result<()> {
+        for ((table, day), mut rows) in std::mem::take(&mut self.pending) {
+            if rows.count() == 0 {
+                continue;
+            }
+            let bytes = encode(table, Form::Sorted, &sorted(table, &[rows.finish()])?)?;
+            let outputs = self.outputs.entry((table, day.clone())).or_default();
+            let name = format!("{COMPACTED}{}-{:04}{EXTENSION}", self.change, outputs.len());
+            Objects(store).put(&format!("{}/{name}", partition_key(table, &day)), bytes).await?;
+            outputs.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the tables have the rows of a scan: for one that is stored again.
+///
+/// Costs a listing of its day, and the column of IDs of the day's files of many scans.
+///
+/// # Errors
+/// As [`crate::live_files`] and [`read_file`].
+pub async fn has_rows(store: &Store, facts: &ScanFacts<'_>) -> Result<bool> {
+    let (table, day) = (Table::Scans, facts.day());
+    let objects = Objects(store);
+    let partition = partitions(store, table, Some(&day)).await?.remove(&day).unwrap_or_default();
+    let own = format!("-{}{EXTENSION}", facts.scan_id);
+    if partition.live.keys().any(|name| name.ends_with(&own)) {
+        return Ok(true);
+    }
+    for name in partition.live.keys() {
+        let key = format!("{}/{name}", partition_key(table, &day));
+        let bytes = objects.get(&key).await?;
+        for batch in read_file(table, &objects.address(&key), bytes, Some(&["scan_id"]))? {
+            let batch = batch?;
+            let ids = arrow_array::cast::AsArray::as_string::<i32>(batch.column(0));
+            if ids.iter().any(|id| id == Some(facts.scan_id)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_model::{Package, PackageKind, Scan};
+    use plimsoll_store::Location;
+
+    use super::*;
+    use crate::{CompactOptions, append, compact, live_files};
+
+    const AT: i64 = 1_700_000_000_000;
+
+    fn scan(number: usize) -> Scan {
+        let mut scan = Scan::default();
+        scan.inventory.artifact.name = format!("registry.example/app:{number}");
+        scan.inventory.packages = vec![Package::new(PackageKind::Npm, "a", "1.0.0", "npm")];
+        scan
+    }
+
+    async fn rows_of(store: &Store, table: Table) -> usize {
+        let mut rows = 0;
+        for file in live_files(store, table).await.unwrap() {
+            let key = Objects(store).key(&file.meta.location).unwrap();
+            let bytes = Objects(store).get(&key).await.unwrap();
+            for batch in read_file(table, &key, bytes, None).unwrap() {
+                rows += batch.unwrap().num_rows();
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn tables_are_made_anew_from_reports() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = Store::open(&Location::parse("memory:///").unwrap()).unwrap();
+            let id = |number: usize| format!("{number:032x}");
+            for number in 0..5_usize {
+                let at = AT + i64::try_from(number / 3).unwrap() * 86_400_000;
+                let mut report = Vec::new();
+                // Two scans of one thing are one inventory.
+                let scan = scan(number % 4);
+                plimsoll_report::write_json(&scan, &mut report).unwrap();
+                let time = crate::facts::compact_time(at);
+                let key = format!("reports/registry.example/app/{number}/{time}-{}.json", id(number));
+                Objects(&store).put(&key, report).await.unwrap();
+                if number < 3 {
+                    let id = id(number);
+                    let facts = ScanFacts::new(&scan, at, &id, &key, "1");
+                    assert!(!has_rows(&store, &facts).await.unwrap());
+                    append(&store, &facts, true).await.unwrap();
+                    assert!(has_rows(&store, &facts).await.unwrap());
+                }
+            }
+            let options = CompactOptions { before: None, now: AT };
+            compact(&store, Table::Scans, &options).await.unwrap();
+            let (of_one, id_of_one) = (scan(1), id(1));
+            assert!(has_rows(&store, &ScanFacts::new(&of_one, AT, &id_of_one, "", "")).await.unwrap());
+            let bad = format!("reports/registry.example/app/9/20231114T221320Z-{}.json", id(9));
+            Objects(&store).put(&bad, b"{}".to_vec()).await.unwrap();
+
+            let done = reindex(&store, AT).await.unwrap();
+            assert_eq!((done.reports, done.failed.len()), (5, 1));
+            assert!(done.failed[0].to_string().contains("reports/registry.example/app/9/"));
+            assert_eq!(rows_of(&store, Table::Scans).await, 5);
+            assert_eq!(rows_of(&store, Table::Packages).await, 4);
+            assert_eq!(rows_of(&store, Table::Images).await, 4);
+            let again = reindex(&store, AT + 1).await.unwrap();
+            assert_eq!(again.replaced, done.files);
+            assert_eq!(rows_of(&store, Table::Scans).await, 5);
+        });
+    }
+}
