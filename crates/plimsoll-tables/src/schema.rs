@@ -318,6 +318,28 @@ impl Table {
         }
     }
 
+    /// What its rows are, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Images => {
+                "What was scanned: one row for each inventory of an image, written with its first scan."
+            }
+            Self::Layers => "The layers of images, one row each, written with `images`.",
+            Self::Packages => {
+                "The packages of images: one row for each package in a place, written with `images`."
+            }
+            Self::Findings => {
+                "What scans found: one row for each flaw of a package in a scan, whether it counts or not."
+            }
+            Self::Scans => "The scans, one row each.",
+            Self::Advisories => {
+                "What an advisory database says, as `plimsoll store advisories` wrote it: one row for each advisory, flaw that \
+                 it names, and package of a release."
+            }
+            Self::Waivers => "Findings that did not count in a scan, and who said so.",
+        }
+    }
+
     /// The table of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|table| table.name() == name)
@@ -364,8 +386,43 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fmt::Write as _;
 
     use super::*;
+
+    /// The part of the page that follows from the code.
+    fn columns_of_tables() -> String {
+        let mut text = String::new();
+        for &table in Table::ALL {
+            let _ = write!(text, "### {}\n\n{}\n\n", table.name(), table.meaning());
+            text.push_str("| column | type | meaning |\n| --- | --- | --- |\n");
+            for column in table.columns() {
+                let kind = match column.kind {
+                    Text => "text",
+                    Int => "32 bits",
+                    Long => "64 bits",
+                    Double => "double",
+                    Boolean => "boolean",
+                    Instant => "instant",
+                };
+                let null = if column.is_nullable { ", may be null" } else { "" };
+                let _ = writeln!(text, "| `{}` | {kind}{null} | {} |", column.name, column.meaning);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// With `UPDATE_EXPECT=1` the page is written anew.
+    #[test]
+    fn the_page_names_every_column() {
+        let page = include_str!("../../../docs/tables.md");
+        let (head, rest) = page.split_once("<!-- columns -->\n").unwrap();
+        let (_, tail) = rest.split_once("<!-- end of columns -->\n").unwrap();
+        let columns = columns_of_tables();
+        let expected = format!("{head}<!-- columns -->\n{columns}<!-- end of columns -->\n{tail}");
+        expect_test::expect_file!["../../../docs/tables.md"].assert_eq(&expected);
+    }
 
     #[test]
     fn every_table_is_found_by_its_name_and_names_each_column_once() {
