@@ -11,6 +11,7 @@ mod bucket;
 mod database;
 mod image;
 mod judges;
+mod lake;
 mod nginx;
 mod pair;
 mod plimsoll;
@@ -31,6 +32,7 @@ pub use image::{IMAGE, Image, image};
 pub use judges::{
     Package, debian_packages, node_packages, python_packages, syft_packages, validate_cyclonedx,
 };
+pub use lake::ask_lake;
 pub use nginx::{Hit, Manner, Nginx};
 pub use pair::{ADDED, LEARNT, Pair, pair};
 pub use plimsoll::{Plimsoll, Run, docker_config};
