@@ -34,7 +34,7 @@ pub use error::{Error, Reason};
 pub use key::MAX_KEY_BYTES;
 pub use location::Location;
 pub use options::{Encryption, Options};
-pub use record::{Counts, Record, Verdict, Written};
+pub use record::{Begun, Counts, Finished, Record, Verdict};
 pub use retention::{GRACE, Group, Plan, Pruned, Rules, prune};
 pub use store::{Meta, Put, Store};
 pub use subject::Subject;

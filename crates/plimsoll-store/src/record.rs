@@ -1,10 +1,10 @@
 //! One scan in a store: its report, its verdict, its inventory.
 //!
-//! *Order*, so that a crash and a clean-up beside it leave nothing wrong: the report first, then the verdict that names it,
-//! then (by the caller) the rows of tables, and the inventory last. A report without a verdict or rows is whole, and the same scan
-//! stored again completes it. An inventory that is there has its rows. And since the verdict stands before the inventory is
-//! looked for, a clean-up that removes an inventory finds the verdict that has come to need it, and puts it back
-//! ([`crate::prune`]).
+//! *Order*, so that a crash, and a clean-up beside it, leave nothing wrong: the report ([`Record::begin`]); the rows of
+//! tables, which are the caller's; the verdict and the inventory ([`Record::finish`]). So a verdict that is there says that
+//! all was written but perhaps the inventory, and the same scan stored again completes what was broken off. And since the
+//! inventory is looked for once more when the verdict that names it stands, a clean-up that removes it meanwhile either
+//! finds the verdict and puts it back ([`crate::prune`]), or is found out here.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -82,13 +82,25 @@ pub struct Record {
     verdict_key: String,
 }
 
-/// What storing one came to.
+/// What a store had of a scan before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Whether the report was not there before.
+pub struct Begun {
+    /// Whether the report was not there.
     pub is_new: bool,
-    /// Whether its inventory is not there yet: its rows are to be written, then [`Record::put_inventory`] called.
+    /// Whether the verdict was there: then the rows are.
+    pub has_rows: bool,
+    /// Whether the inventory was not there: rows of image, layers and packages are to be written with those of the scan.
     pub needs_inventory: bool,
+}
+
+/// What is left to do when a scan is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// Nothing.
+    Whole,
+    /// The inventory went while the scan was stored: write the rows of its image, layers and packages, then
+    /// [`Record::put_inventory`].
+    InventoryGone,
 }
 
 impl Record {
@@ -132,16 +144,35 @@ impl Record {
         &self.verdict
     }
 
-    /// Writes the report and the verdict, and looks for the inventory. What is there already stays as it is.
+    /// Writes the report, and looks what else is there. What is there already stays as it is.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn put(&self, store: &Store) -> Result<Written, Error> {
+    pub async fn begin(&self, store: &Store) -> Result<Begun, Error> {
         let is_new = put_once(store, &self.verdict.report_key, &self.report).await?;
+        let has_rows = !is_new && store.has(&self.verdict_key).await?;
+        let needs_inventory = !store.has(&self.verdict.inventory_key).await?;
+        Ok(Begun { is_new, has_rows, needs_inventory })
+    }
+
+    /// Writes the verdict and the inventory, when the rows are there.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn finish(&self, store: &Store, begun: Begun) -> Result<Finished, Error> {
         let verdict = serde_json::to_vec_pretty(&self.verdict).unwrap_or_default();
         put_once(store, &self.verdict_key, &Bytes::from(verdict)).await?;
-        let needs_inventory = !store.has(&self.verdict.inventory_key).await?;
-        Ok(Written { is_new, needs_inventory })
+        if begun.needs_inventory {
+            self.put_inventory(store).await?;
+        } else if !store.has(&self.verdict.inventory_key).await? {
+            return Ok(Finished::InventoryGone);
+        }
+        Ok(Finished::Whole)
+    }
+
+    /// Bytes that it holds.
+    pub fn size_bytes(&self) -> usize {
+        self.report.len() + self.inventory.len()
     }
 
     /// Writes the inventory, when its rows are there.

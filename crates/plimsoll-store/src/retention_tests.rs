@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Location, Options, Record, Subject};
+use crate::{Begun, Finished, Location, Options, Record, Subject};
 
 const NOW: &str = "2026-11-22T12:00:00Z";
 
@@ -116,10 +116,8 @@ async fn stored(store: &Store, image: &str, time: Timestamp, inventory: &str) ->
     let report = format!("{{\"of\": \"{image} {time}\"}}");
     let subject = Subject::of(image, &[]);
     let record = Record::new(&subject, time, report.into(), inventory.to_owned().into(), Verdict::default());
-    let written = record.put(store).await.unwrap();
-    if written.needs_inventory {
-        record.put_inventory(store).await.unwrap();
-    }
+    let begun = record.begin(store).await.unwrap();
+    assert_eq!(record.finish(store, begun).await.unwrap(), Finished::Whole);
     record
 }
 
@@ -138,8 +136,9 @@ fn verdicts_and_inventories_go_with_their_last_report() {
         let two = stored(&store, "r.example/app:1", base + day, "{\"a\": 2}").await;
         let three = stored(&store, "r.example/app:1", base + day * 2, "{\"a\": 2}").await;
         // The same again changes nothing.
-        let again = three.put(&store).await.unwrap();
-        assert!(!again.is_new && !again.needs_inventory);
+        let again = three.begin(&store).await.unwrap();
+        assert_eq!(again, Begun { is_new: false, has_rows: true, needs_inventory: false });
+        assert_eq!(three.finish(&store, again).await.unwrap(), Finished::Whole);
         assert_eq!(store.list("").await.unwrap().len(), 3 + 3 + 2);
         // The store is as new as the test; the clean-up is next year's.
         let later: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
@@ -156,6 +155,32 @@ fn verdicts_and_inventories_go_with_their_last_report() {
         assert!(keys.contains(&three.verdict().inventory_key));
         let nothing = prune(&store, &rules, later, false).await.unwrap();
         assert_eq!((nothing.reports, nothing.verdicts, nothing.inventories), (0, 0, 0));
+    });
+}
+
+#[test]
+fn a_scan_that_is_stored_while_its_inventory_goes_finds_out() {
+    blocking(async {
+        let location = Location::parse("memory:///").unwrap();
+        let store = Store::open_with(&location, &Options::default()).unwrap();
+        let time: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let one = stored(&store, "r.example/app:1", time, "{}").await;
+        let two = Record::new(
+            &Subject::of("r.example/app:2", &[]),
+            time,
+            "{\"two\": 2}".into(),
+            "{}".into(),
+            Verdict::default(),
+        );
+        let begun = two.begin(&store).await.unwrap();
+        assert_eq!(begun, Begun { is_new: true, has_rows: false, needs_inventory: false });
+        store.delete(&one.verdict().inventory_key).await.unwrap();
+        assert_eq!(two.finish(&store, begun).await.unwrap(), Finished::InventoryGone);
+        two.put_inventory(&store).await.unwrap();
+        // Broken off behind the report: done again, it is whole.
+        store.delete(&store.list(VERDICTS).await.unwrap()[0].key).await.unwrap();
+        let again = [one.begin(&store).await.unwrap(), two.begin(&store).await.unwrap()];
+        assert_eq!(again.iter().filter(|begun| begun.has_rows).count(), 1);
     });
 }
 

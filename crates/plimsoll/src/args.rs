@@ -133,7 +133,7 @@ pub(crate) struct ScanArgs {
     pub(crate) severity_order: Vec<String>,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
-    /// Keep the result in this store as well: a folder, or s3://BUCKET/PREFIX, gs://…, az://…
+    /// Keep the result in this store as well: a folder, or `s3://BUCKET/PREFIX`, `gs://…`, `az://…`.
     #[arg(long, value_name = "STORE", env = "PLIMSOLL_STORE", help_heading = "Report")]
     pub(crate) store: Option<String>,
     #[command(flatten)]
@@ -162,7 +162,7 @@ pub(crate) struct ReportArgs {
     pub(crate) format: Option<Format>,
     /// Write the result into this file instead of stdout. With a format, as in `--output sarif=app.sarif`, once for each of
     /// several: then stdout gets what `--format` asks for, or nothing. `table=-` is the table on stdout. May be
-    /// s3://BUCKET/KEY, gs://… or az://…, with placeholders: see `docs/results-store.md`.
+    /// `s3://BUCKET/KEY`, `gs://…` or `az://…`, with placeholders: see `docs/results-store.md`.
     #[arg(long, short, value_name = "[FORMAT=]FILE", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Vec<String>,
     /// The template of the format `template`, in the language of Jinja: see `docs/templates.md`.

@@ -90,6 +90,10 @@ fn a_scan_is_kept_with_its_verdict_and_inventory() {
     let listed = stage.run(&["store", "list", "--json"]);
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    // Rows of the image came with the first scan alone, those of scans with each.
+    let tables = files(&stage.folder.join("results/tables/v1"));
+    let of = |table: &str| tables.iter().filter(|file| file.starts_with(&format!("{table}/date="))).count();
+    assert_eq!((of("images"), of("packages"), of("scans"), of("findings")), (1, 1, 2, 2), "{tables:?}");
     let inventories = files(&stage.folder.join("results/inventories"));
     assert_eq!(inventories.len(), 1, "{inventories:?}");
     let key = listed[0]["key"].as_str().unwrap();
@@ -211,7 +215,7 @@ fn without_credentials_or_server_it_ends_soon() {
     assert_eq!(run.status, 6, "{run:?}");
     assert!(run.stderr.contains("at http://127.0.0.1:9"), "{run:?}");
     assert!(run.stderr.contains("refused") && run.stderr.contains("AWS_ENDPOINT_URL"), "{run:?}");
-    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < std::time::Duration::from_mins(1), "{:?}", started.elapsed());
     assert!(stage.folder.join("a.json").is_file());
 }
 
@@ -278,7 +282,7 @@ fn reports_are_added_listed_read_and_removed() {
     let run = store(&["prune", "--keep-last", "0", "--remove-newest", "--json"]);
     let pruned: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.status, &pruned["reports"]), (0, &Value::from(0)), "{run:?}");
-    let day = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_740_000_000);
+    let day = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_mins(29_000_000);
     for file in files(&stage.folder.join("s")) {
         fs::File::options()
             .write(true)

@@ -27,6 +27,7 @@ pub(crate) enum Sse {
 /// What objects are given.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Objects in buckets")]
+#[expect(clippy::struct_field_names, reason = "they are the flags' names")]
 pub(crate) struct ObjectArgs {
     /// Encrypt objects in S3 so.
     #[arg(long, value_name = "KIND", env = "PLIMSOLL_S3_SSE")]
@@ -45,7 +46,7 @@ pub(crate) struct ObjectArgs {
 /// Which store.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct StorePath {
-    /// The store: a folder, or s3://BUCKET/PREFIX, gs://…, az://…; by default `plimsoll/store` in the data folder.
+    /// The store: a folder, or `s3://BUCKET/PREFIX`, `gs://…`, `az://…`; by default `plimsoll/store` in the data folder.
     #[arg(long, value_name = "STORE", env = "PLIMSOLL_STORE")]
     pub(crate) store: Option<String>,
     /// PEM file with certificates to trust besides the system's.
@@ -60,7 +61,6 @@ pub(crate) struct StoreArgs {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum StoreAction {
     /// Store reports that were written elsewhere, ours or Trivy's.
     #[command(after_help = "\
@@ -70,7 +70,7 @@ What is stored already is not stored twice.
   plimsoll store add app_results.json reports/ --store s3://results
   plimsoll store add s3://old-results/2025/ --jobs 8")]
     Add {
-        /// JSON reports, folders of them, or s3://BUCKET/PREFIX.
+        /// JSON reports, folders of them, or `s3://BUCKET/PREFIX`.
         #[arg(value_name = "REPORT", required = true)]
         reports: Vec<String>,
         /// When all of these were scanned, instead.

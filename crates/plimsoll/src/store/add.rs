@@ -1,6 +1,6 @@
 //! `plimsoll store add`: reports that were written elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,12 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use plimsoll_http::read_up_to;
-use plimsoll_report::MAX_REPORT_BYTES;
-use plimsoll_store::{Location, Options, Store, layout};
+use plimsoll_report::{MAX_REPORT_BYTES, StoredScan};
+use plimsoll_store::{Begun, Finished, Location, Options, Record, Store, layout};
+use plimsoll_tables::Appender;
 use serde::Deserialize;
 
-use super::keep::Stored;
+use super::keep::{Stored, rows_failure};
 use super::{failure, runtime};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -32,13 +33,36 @@ pub(super) struct Add<'a> {
 /// Where a report is.
 enum Place {
     File(PathBuf),
-    Object(Store, String),
+    Object(Box<Store>, String),
 }
 
-/// What came of one.
-enum Outcome {
-    New,
-    Known,
+/// Reports whose rows are written together, at most.
+const MAX_BATCH: usize = 256;
+/// Bytes of these, at most.
+const MAX_BATCH_BYTES: usize = 64 << 20;
+
+/// A report that was read.
+struct Read {
+    stored: StoredScan,
+    report: Bytes,
+    time: Timestamp,
+}
+
+/// Reports whose rows are written together: small files by the thousand would be slow to ask.
+struct Batch<'a> {
+    store: &'a Store,
+    rows: Appender<'a>,
+    records: Vec<(Record, Begun)>,
+    bytes: usize,
+    /// Inventories that some report of this call brings.
+    inventories: HashSet<String>,
+}
+
+/// How many were stored, and how many had been there.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    new: usize,
+    known: usize,
 }
 
 /// When Trivy says that it wrote a report.
@@ -54,22 +78,28 @@ impl Add<'_> {
         bars.say("looking for reports");
         let places = runtime.block_on(self.places())?;
         let count = places.len();
-        let (mut new, mut known, mut done) = (0_usize, 0_usize, 0_usize);
+        let (mut counts, mut done) = (Counts::default(), 0_usize);
         let mut failures: Vec<Failure> = Vec::new();
         runtime.block_on(async {
+            let mut batch = Batch::new(store);
             let mut results = futures::stream::iter(places)
-                .map(|place| self.add(place, store, environment.now))
+                .map(|place| self.read(place, environment.now))
                 .buffer_unordered(self.jobs);
             while let Some(result) = results.next().await {
                 done += 1;
                 bars.say(format!("{done} of {count} reports"));
-                match result {
-                    Ok(Outcome::New) => new += 1,
-                    Ok(Outcome::Known) => known += 1,
-                    Err(failure) => failures.push(failure),
+                let added = match result {
+                    Ok(read) => batch.add(&read).await,
+                    Err(failure) => Err(failure),
+                };
+                failures.extend(added.err());
+                if batch.is_full() {
+                    failures.extend(batch.write(self.jobs, &mut counts).await);
                 }
             }
+            failures.extend(batch.write(self.jobs, &mut counts).await);
         });
+        let Counts { new, known } = counts;
         bars.finish().iter().for_each(|note| eprintln!("{note}"));
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let there = if known == 0 { String::new() } else { format!(", {known} had been there") };
@@ -81,7 +111,9 @@ impl Add<'_> {
         // The worst of them is how it ends: what could not be stored before what could not be read.
         let worst = failures.iter().position(|failure| failure.exit == Exit::NotStored).unwrap_or(0);
         let worst = failures.swap_remove(worst);
-        failures.iter().for_each(|failure| eprintln!("{failure}"));
+        for failure in &failures {
+            eprintln!("{failure}");
+        }
         Err(worst)
     }
 
@@ -118,7 +150,7 @@ impl Add<'_> {
             && is_json(&key)
         {
             let bucket = Store::open_with(&location, self.options).map_err(cannot)?;
-            return Ok(vec![Place::Object(bucket, key)]);
+            return Ok(vec![Place::Object(Box::new(bucket), key)]);
         }
         let location = Location::parse(text).map_err(cannot)?;
         let prefix = Store::open_with(&location, self.options).map_err(cannot)?;
@@ -127,10 +159,10 @@ impl Add<'_> {
         let others = [layout::INVENTORIES, layout::VERDICTS, layout::TABLES];
         let is_other = |key: &str| key.split_once('/').is_some_and(|(folder, _)| others.contains(&folder));
         let keys = listed.into_iter().map(|meta| meta.key).filter(|key| is_json(key) && !is_other(key));
-        Ok(keys.map(|key| Place::Object(prefix.clone(), key)).collect())
+        Ok(keys.map(|key| Place::Object(Box::new(prefix.clone()), key)).collect())
     }
 
-    async fn add(&self, place: Place, store: &Store, now: Timestamp) -> Result<Outcome, Failure> {
+    async fn read(&self, place: Place, now: Timestamp) -> Result<Read, Failure> {
         let (name, bytes, written) = match place {
             Place::File(path) => {
                 let name = path.display().to_string();
@@ -162,14 +194,69 @@ impl Add<'_> {
             .and_then(|read| read.map_err(anyhow::Error::new))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         let time = self.time.or(created).or(written).unwrap_or(now);
-        let one =
-            Stored { scan: &stored.scan, report, time, writer: stored.writer, version: &stored.version };
+        Ok(Read { stored, report, time })
+    }
+}
+
+impl<'a> Batch<'a> {
+    fn new(store: &'a Store) -> Self {
+        let (records, inventories) = (Vec::new(), HashSet::new());
+        Self { store, rows: Appender::new(store), records, bytes: 0, inventories }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= MAX_BATCH || self.bytes >= MAX_BATCH_BYTES
+    }
+
+    /// Writes the report, and holds its rows.
+    async fn add(&mut self, read: &Read) -> Result<(), Failure> {
+        let Read { stored, report, time } = read;
+        let (report, time, writer) = (report.clone(), *time, stored.writer);
+        let one = Stored { scan: &stored.scan, report, time, writer, version: &stored.version };
         let record = one.record();
-        match one.put(&record, store).await {
-            Ok(written) if written.is_new => Ok(Outcome::New),
-            Ok(_) => Ok(Outcome::Known),
-            Err(error) => Err(failure(error, Exit::NotStored)),
+        let mut begun = record.begin(self.store).await.map_err(|error| failure(error, Exit::NotStored))?;
+        // Of two with one inventory the first brings it.
+        begun.needs_inventory =
+            begun.needs_inventory && self.inventories.insert(record.verdict().inventory_digest.clone());
+        if !begun.has_rows {
+            self.rows.push(&one.facts(&record), begun.needs_inventory).await.map_err(rows_failure)?;
         }
+        self.bytes += record.size_bytes();
+        self.records.push((record, begun));
+        Ok(())
+    }
+
+    /// Writes the rows that are held, then verdicts and inventories.
+    async fn write(&mut self, jobs: usize, counts: &mut Counts) -> Vec<Failure> {
+        let records = std::mem::take(&mut self.records);
+        self.bytes = 0;
+        if let Err(error) = self.rows.flush().await {
+            // Without verdicts all of these are taken up again by the next call.
+            return vec![rows_failure(error)];
+        }
+        let store = self.store;
+        // Those that bring an inventory before those that only need it.
+        let (first, rest): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|(_, begun)| begun.needs_inventory);
+        let mut failures = Vec::new();
+        for records in [first, rest] {
+            let mut finished = futures::stream::iter(records)
+                .map(|(record, begun)| async move { (record.finish(store, begun).await, begun) })
+                .buffer_unordered(jobs);
+            while let Some((result, begun)) = finished.next().await {
+                match result {
+                    Ok(Finished::Whole) if begun.is_new => counts.new += 1,
+                    Ok(Finished::Whole) => counts.known += 1,
+                    Ok(Finished::InventoryGone) => {
+                        let what = "cannot store a report: expected its inventory, found that it was removed meanwhile";
+                        let failure = Failure::new(Exit::NotStored, anyhow!(what));
+                        failures.push(failure.hint("run it again when `store prune` is done"));
+                    }
+                    Err(error) => failures.push(failure(error, Exit::NotStored)),
+                }
+            }
+        }
+        failures
     }
 }
 

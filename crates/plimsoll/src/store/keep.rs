@@ -4,7 +4,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use plimsoll_model::{Inventory, Scan};
 use plimsoll_report::Writer;
-use plimsoll_store::{Counts, Error, Options, Record, Store, Subject, Verdict, Written};
+use plimsoll_store::{Begun, Counts, Finished, Options, Record, Store, Subject, Verdict};
+use plimsoll_tables::{ScanFacts, append, inventory_document};
 
 use super::{failure, keep_locally, location, runtime};
 use crate::args::ObjectArgs;
@@ -29,7 +30,7 @@ pub(super) struct Stored<'a> {
 }
 
 impl Keep {
-    /// The store that `--store`, PLIMSOLL_STORE or the settings name; `None` where nobody names one.
+    /// The store that `--store`, `PLIMSOLL_STORE` or the settings name; `None` where nobody names one.
     pub(crate) fn plan(
         named: Option<&str>,
         arguments: &ObjectArgs,
@@ -56,10 +57,7 @@ impl Keep {
         let stored = Stored { scan, report: report.clone(), time: now, writer: Writer::Plimsoll, version };
         let record = stored.record();
         let put = runtime()?.block_on(stored.put(&record, &self.store));
-        put.map(|_| ()).map_err(|error| {
-            keep_locally(&record.verdict().report_key, &report);
-            failure(error, Exit::NotStored)
-        })
+        put.map(|_| ()).inspect_err(|_| keep_locally(&record.verdict().report_key, &report))
     }
 }
 
@@ -85,11 +83,7 @@ impl Stored<'_> {
                 negligible: number(counts.negligible),
                 unknown: number(counts.unknown),
             },
-            tool: match self.writer {
-                Writer::Plimsoll => "plimsoll",
-                Writer::Trivy => "trivy",
-            }
-            .to_owned(),
+            tool: tool(self.writer).to_owned(),
             tool_version: self.version.to_owned(),
             ..Verdict::default()
         };
@@ -97,13 +91,41 @@ impl Stored<'_> {
         Record::new(&subject, self.time, self.report.clone(), inventory.into(), verdict)
     }
 
-    /// Report and verdict, then the rows, then the inventory: see [`plimsoll_store::Record`].
-    pub(super) async fn put(&self, record: &Record, store: &Store) -> Result<Written, Error> {
-        let written = record.put(store).await?;
-        if written.needs_inventory {
-            record.put_inventory(store).await?;
+    /// Report, rows, verdict, inventory: see [`plimsoll_store::Record`].
+    pub(super) async fn put(&self, record: &Record, store: &Store) -> Result<Begun, Failure> {
+        let unstored = |error| failure(error, Exit::NotStored);
+        let begun = record.begin(store).await.map_err(unstored)?;
+        if !begun.has_rows {
+            append(store, &self.facts(record), begun.needs_inventory).await.map_err(rows_failure)?;
         }
-        Ok(written)
+        if record.finish(store, begun).await.map_err(unstored)? == Finished::InventoryGone {
+            append(store, &self.facts(record), true).await.map_err(rows_failure)?;
+            record.put_inventory(store).await.map_err(unstored)?;
+        }
+        Ok(begun)
+    }
+
+    /// What its rows are made from.
+    pub(super) fn facts<'r>(&'r self, record: &'r Record) -> ScanFacts<'r> {
+        let verdict = record.verdict();
+        // As keys have it, to the second.
+        let scanned_at = self.time.as_second() * 1000;
+        let mut facts =
+            ScanFacts::new(self.scan, scanned_at, &verdict.scan_id, &verdict.report_key, self.version);
+        facts.tool = tool(self.writer);
+        facts.with_inventory_digest(verdict.inventory_digest.clone())
+    }
+}
+
+/// Rows that could not be written.
+pub(super) fn rows_failure(error: plimsoll_tables::Error) -> Failure {
+    Failure::new(Exit::NotStored, error)
+}
+
+fn tool(writer: Writer) -> &'static str {
+    match writer {
+        Writer::Plimsoll => "plimsoll",
+        Writer::Trivy => "trivy",
     }
 }
 
@@ -130,9 +152,4 @@ pub(crate) fn image_subject(inventory: &Inventory) -> Subject {
     let mut subject = Subject::of(&artifact.name, &artifact.repo_tags).with_digest(digests);
     subject.platform = artifact.platform.as_ref().map(ToString::to_string);
     subject
-}
-
-/// The inventory as it is stored under its digest: JSON, without blanks.
-fn inventory_document(inventory: &Inventory) -> Vec<u8> {
-    serde_json::to_vec(inventory).expect("an inventory has text keys only, and is written to memory")
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 use plimsoll_store::{Pruned, Rules, prune};
+use plimsoll_tables::{remove_inventories, remove_scans};
 use serde::Serialize;
 
 use super::{existing, failure, runtime};
@@ -47,9 +48,21 @@ pub(super) fn run(
         keep_tags: keep_tag.clone(),
         may_remove_newest: *remove_newest,
     };
-    let pruned = runtime()?
-        .block_on(prune(&store, &rules, environment.now, *dry_run))
-        .map_err(|error| failure(error, Exit::CouldNotScan))?;
+    let cannot = |error| failure(error, Exit::CouldNotScan);
+    let rows = |error: plimsoll_tables::Error| Failure::new(Exit::CouldNotScan, error);
+    let pruned = runtime()?.block_on(async {
+        let plan = prune(&store, &rules, environment.now, true).await.map_err(cannot)?;
+        if *dry_run {
+            return Ok(plan);
+        }
+        // Rows before what they are of: where this is broken off, the next call finds the reports and does it again.
+        remove_scans(&store, &plan.scan_ids.iter().cloned().collect()).await.map_err(rows)?;
+        let pruned = prune(&store, &rules, environment.now, false).await.map_err(cannot)?;
+        remove_inventories(&store, &pruned.inventory_digests.iter().cloned().collect())
+            .await
+            .map_err(rows)?;
+        Ok(pruned)
+    })?;
     let text = if *json || *format == TextOrJson::Json {
         let report = Report { dry_run: *dry_run, pruned: &pruned };
         let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
