@@ -13,6 +13,7 @@ mod image;
 mod judges;
 mod lake;
 mod nginx;
+mod objects;
 mod pair;
 mod plimsoll;
 mod podman;
@@ -34,6 +35,7 @@ pub use judges::{
 };
 pub use lake::ask_lake;
 pub use nginx::{Hit, Manner, Nginx};
+pub use objects::Objects;
 pub use pair::{ADDED, LEARNT, Pair, pair};
 pub use plimsoll::{Plimsoll, Run, docker_config};
 pub use podman::Podman;

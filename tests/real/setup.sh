@@ -83,3 +83,15 @@ if [ "$(cat "$venv/installed" 2> /dev/null || true)" != "$all_packages" ]; then
     rm -r "$schemas/part"
     printf '%s\n' "$all_packages" > "$venv/installed"
 fi
+
+# Somebody else's S3, and who looks into it.
+objects_packages='moto[s3,server]==5.2.5 boto3==1.44.5'
+objects="$target/real/objects"
+if [ "$(cat "$objects/installed" 2> /dev/null || true)" != "$objects_packages" ]; then
+    echo "installing $objects_packages"
+    mkdir -p "$target/real"
+    python3 -m venv --clear "$objects"
+    # shellcheck disable=SC2086 # words are wanted
+    "$objects/bin/python3" -m pip install --quiet --disable-pip-version-check $objects_packages
+    printf '%s\n' "$objects_packages" > "$objects/installed"
+fi
