@@ -164,7 +164,7 @@ fn advisories(program: &str, folder: &Path, store: &Path) -> Result<()> {
 /// The same questions of the same files.
 fn questions(target_folder: &Path, lake: &Path) -> Result<()> {
     let program = target_folder.join("fleet/plimsoll-fleet");
-    let python = target_folder.join("real/venv/bin/python3");
+    let python = target_folder.join("real/lake/bin/python3");
     if !program.is_file() {
         println!(
             "plimsoll-fleet is not built (`cargo build --profile fleet -p plimsoll-fleet`): SQL is left out"

@@ -33,6 +33,7 @@ need chromium chromium
 need npm npm
 need python3 python3
 need dpkg-deb dpkg
+need java default-jre-headless
 # `venv` is a package of its own in Debian.
 python3 -c 'import venv, ensurepip' > /dev/null 2>&1 || missing="$missing python3-venv"
 # podman wants a runtime to be there, though no container is run.
@@ -84,14 +85,20 @@ if [ "$(cat "$venv/installed" 2> /dev/null || true)" != "$all_packages" ]; then
     printf '%s\n' "$all_packages" > "$venv/installed"
 fi
 
+# Python packages in a folder of their own below the target folder.
+python_folder() {
+    folder="$target/real/$1"
+    if [ "$(cat "$folder/installed" 2> /dev/null || true)" != "$2" ]; then
+        echo "installing $2"
+        mkdir -p "$target/real"
+        python3 -m venv --clear "$folder"
+        # shellcheck disable=SC2086 # words are wanted
+        "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check $2
+        printf '%s\n' "$2" > "$folder/installed"
+    fi
+}
+
 # Somebody else's S3, and who looks into it.
-objects_packages='moto[s3,server]==5.2.5 boto3==1.44.5'
-objects="$target/real/objects"
-if [ "$(cat "$objects/installed" 2> /dev/null || true)" != "$objects_packages" ]; then
-    echo "installing $objects_packages"
-    mkdir -p "$target/real"
-    python3 -m venv --clear "$objects"
-    # shellcheck disable=SC2086 # words are wanted
-    "$objects/bin/python3" -m pip install --quiet --disable-pip-version-check $objects_packages
-    printf '%s\n' "$objects_packages" > "$objects/installed"
-fi
+python_folder objects 'moto[s3,server]==5.2.5 boto3==1.44.5'
+# Readers of tables: DuckDB, pyarrow, and Spark, which needs Java.
+python_folder lake 'duckdb==2.0.0 pyarrow==26.0.1 pyspark==4.3.0'

@@ -282,7 +282,6 @@ fn begins(events: &[AffectedEvent]) -> bool {
 }
 
 /// What an item says, and the rest; the inner `None` is a single version.
-#[expect(clippy::type_complexity, reason = "used once")]
 fn operator(item: &str) -> Option<(Option<EventKind>, &str)> {
     [
         (">=", Some(EventKind::Introduced)),

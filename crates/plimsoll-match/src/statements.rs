@@ -135,7 +135,7 @@ impl<'a> Statements<'a> {
         if !names.iter().any(|name| is_cve(name)) {
             names.extend(self.records.cve_of(&names)?);
         }
-        let mut entries: Vec<Entry<'_>> = one.claimed.iter().map(|affected| Entry::claim(affected)).collect();
+        let mut entries: Vec<Entry<'_>> = one.claimed.iter().map(Entry::claim).collect();
         let own = one.denied.iter().map(|affected| {
             let strength = if is_narrow(affected) { Strength::Always } else { Strength::UnlessNarrow };
             Entry { affected, denied: Some(strength) }
@@ -200,10 +200,10 @@ fn denying<'s>(one: &Said, names: &BTreeSet<String>, said: &'s [Said]) -> Vec<&'
                 && other.position <= one.position
         });
         let name = name.clone();
-        let named =
+        let speaking =
             near.filter(move |other| other.record.flaws.names.iter().any(|names| names.contains(&name)));
         // Its word on all versions yields to a narrower claim of its own.
-        named.flat_map(|other| {
+        speaking.flat_map(|other| {
             let yields = other.claimed.iter().any(is_narrow);
             other.denied.iter().filter(move |denied| !yields || is_narrow(denied))
         })

@@ -1,6 +1,6 @@
 //! Small files into sorted ones, and rows that are to go.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{BooleanArray, RecordBatch};
@@ -299,7 +299,7 @@ impl<'c> Change<'c> {
 ///
 /// # Errors
 /// [`Error`]; what was removed until then stays removed.
-pub async fn remove_scans(store: &Store, scan_ids: &HashSet<String>) -> Result<usize> {
+pub async fn remove_scans(store: &Store, scan_ids: &BTreeSet<String>) -> Result<usize> {
     remove(store, &[Table::Scans, Table::Findings, Table::Waivers], scan_ids).await
 }
 
@@ -307,11 +307,11 @@ pub async fn remove_scans(store: &Store, scan_ids: &HashSet<String>) -> Result<u
 ///
 /// # Errors
 /// As [`remove_scans`].
-pub async fn remove_inventories(store: &Store, digests: &HashSet<String>) -> Result<usize> {
+pub async fn remove_inventories(store: &Store, digests: &BTreeSet<String>) -> Result<usize> {
     remove(store, &[Table::Images, Table::Layers, Table::Packages], digests).await
 }
 
-async fn remove(store: &Store, tables: &[Table], ids: &HashSet<String>) -> Result<usize> {
+async fn remove(store: &Store, tables: &[Table], ids: &BTreeSet<String>) -> Result<usize> {
     let mut removed = 0;
     for &table in tables.iter().filter(|_| !ids.is_empty()) {
         for (day, partition) in partitions(store, table, None).await? {
@@ -326,7 +326,7 @@ async fn remove_of_day(
     table: Table,
     day: &str,
     mut partition: Partition,
-    ids: &HashSet<String>,
+    ids: &BTreeSet<String>,
 ) -> Result<usize> {
     let objects = Objects(store);
     for _ in 0..MAX_TRIES {
@@ -348,9 +348,7 @@ async fn remove_of_day(
         if hit.is_empty() {
             return Ok(0);
         }
-        let mut of_ids: Vec<&String> = ids.iter().collect();
-        of_ids.sort();
-        let inputs: Vec<String> = hit.iter().chain(of_ids).cloned().collect();
+        let inputs: Vec<String> = hit.iter().chain(ids).cloned().collect();
         let mut change = Change::new(table, day, "remove", &inputs);
         change.entry.replaces.clone_from(&hit);
         for name in &hit {

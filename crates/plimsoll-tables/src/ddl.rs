@@ -10,7 +10,7 @@ use crate::schema::{Column, Kind, PARTITION_COLUMN, Table};
 pub enum Dialect {
     /// Amazon Athena, with partition projection: neither a crawler nor `MSCK REPAIR TABLE` is needed.
     Athena,
-    /// DuckDB: views over `read_parquet`.
+    /// `DuckDB`: views over `read_parquet`.
     DuckDb,
     /// Spark SQL.
     Spark,
@@ -42,10 +42,9 @@ impl Dialect {
     /// Source: Amazon Athena, "Data types in Amazon Athena"; Spark SQL, "Data Types"; Trino, "Data types".
     pub const fn type_of(self, kind: Kind) -> &'static str {
         match (self, kind) {
-            (Self::Athena, Kind::Text) => "string",
+            (Self::Athena | Self::Spark, Kind::Text) => "string",
             (Self::Athena | Self::Spark, Kind::Int) => "int",
             (Self::DuckDb | Self::Trino, Kind::Text) => "varchar",
-            (Self::Spark, Kind::Text) => "string",
             (Self::DuckDb | Self::Trino, Kind::Int) => "integer",
             (_, Kind::Long) => "bigint",
             (_, Kind::Double) => "double",
@@ -62,11 +61,11 @@ const FIRST_DAY: &str = "2020-01-01";
 
 /// The statement that makes a table known. `location` is that of the store: `s3://bucket/prefix`.
 ///
-/// Trino and Spark learn of new days by one more statement, which stands behind. DuckDB refuses to make a view of a table
+/// Trino and Spark learn of new days by one more statement, which stands behind. `DuckDB` refuses to make a view of a table
 /// that has no file yet.
 ///
 /// Source: Amazon Athena, "CREATE TABLE", "Supported types for partition projection"; Spark SQL, "CREATE DATASOURCE TABLE",
-/// "REPAIR TABLE"; Trino, "Hive connector"; DuckDB, "Hive Partitioning".
+/// "REPAIR TABLE"; Trino, "Hive connector"; `DuckDB`, "Hive Partitioning".
 pub fn ddl(dialect: Dialect, table: Table, location: &str) -> String {
     let name = table.name();
     let folder = format!("{}/{}", location.trim_end_matches('/'), table_key(table));

@@ -48,31 +48,31 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 pub(crate) struct Objects<'a>(pub(crate) &'a Store);
 
 impl Objects<'_> {
-    pub(crate) fn address(&self, key: &str) -> String {
+    pub(crate) fn address(self, key: &str) -> String {
         self.0.address(key)
     }
 
     /// The key of an object of the store; `None` for one outside of it.
-    pub(crate) fn key(&self, path: &Path) -> Option<String> {
+    pub(crate) fn key(self, path: &Path) -> Option<String> {
         let rest = path.prefix_match(self.0.prefix())?;
         Some(rest.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
     }
 
     /// All objects in a folder and below, in no order.
-    pub(crate) async fn list(&self, key: &str) -> Result<Vec<ObjectMeta>> {
+    pub(crate) async fn list(self, key: &str) -> Result<Vec<ObjectMeta>> {
         Ok(self.0.list_objects(key).await?)
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<Bytes> {
+    pub(crate) async fn get(self, key: &str) -> Result<Bytes> {
         Ok(self.0.get(key, MAX_FILE_BYTES).await?)
     }
 
-    pub(crate) async fn put(&self, key: &str, bytes: impl Into<Bytes>) -> Result<()> {
+    pub(crate) async fn put(self, key: &str, bytes: impl Into<Bytes>) -> Result<()> {
         Ok(self.0.put(key, bytes, Put::Overwrite).await?)
     }
 
     /// Whether it was not there before, and was written.
-    pub(crate) async fn create(&self, key: &str, bytes: impl Into<Bytes>) -> Result<bool> {
+    pub(crate) async fn create(self, key: &str, bytes: impl Into<Bytes>) -> Result<bool> {
         match self.0.put(key, bytes, Put::IfAbsent).await {
             Ok(()) => Ok(true),
             Err(error) if error.is_conflict() => Ok(false),
@@ -81,7 +81,7 @@ impl Objects<'_> {
     }
 
     /// Deletes what may be gone already.
-    pub(crate) async fn delete(&self, key: &str) -> Result<()> {
+    pub(crate) async fn delete(self, key: &str) -> Result<()> {
         Ok(self.0.delete(key).await?)
     }
 }

@@ -153,13 +153,16 @@ fn text<'a>(batch: &'a RecordBatch, name: &str, row: usize) -> Option<&'a str> {
     column.is_valid(row).then(|| column.value(row))
 }
 
+/// Flaw, ranges and advisory, under namespace and name.
+type Advisories = BTreeMap<(String, String), Vec<(String, String, String)>>;
+
 type Found = BTreeSet<(String, String, String)>;
 
 #[test]
 fn packages_joined_with_advisories_are_what_a_scan_finds() {
     let folder = Folder::new();
     let database = database(&folder);
-    let mut advisories: BTreeMap<(String, String), Vec<(String, String, String)>> = BTreeMap::new();
+    let mut advisories = Advisories::new();
     let mut count = 0;
     advisory_rows(&database, None, &mut |batch| {
         for row in 0..batch.num_rows() {
@@ -258,8 +261,8 @@ fn advisories_are_written_beside_packages_and_only_the_newest_count() {
             assert_eq!(text(&batch, "severity", 0), Some("high"));
             assert!(text(&batch, "summary", 0).unwrap().starts_with("line "));
             assert!(!text(&batch, "summary", 0).unwrap().contains('\n'));
-            let score = batch.column_by_name("cvss_score").unwrap().as_primitive::<Float64Type>();
-            assert!((score.value(0) - 7.5).abs() < 1e-9);
+            let cvss = batch.column_by_name("cvss_score").unwrap().as_primitive::<Float64Type>();
+            assert!((cvss.value(0) - 7.5).abs() < 1e-9);
             exploited += batch.column_by_name("is_exploited").unwrap().as_boolean().true_count();
         }
         assert_eq!(exploited, 2, "CVE-2023-1000 has two advisories");

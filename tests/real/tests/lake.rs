@@ -8,11 +8,14 @@ use plimsoll_real::{Plimsoll, Scratch, ask_lake};
 use serde_json::{Value, json};
 
 /// Reports of ours, and one of Trivy's.
-const REPORTS: [&str; 2] =
-    ["crates/plimsoll-report/testdata/golden/report.json", "crates/plimsoll-report/testdata/report/trivy.json"];
+const REPORTS: [&str; 2] = [
+    "crates/plimsoll-report/testdata/golden/report.json",
+    "crates/plimsoll-report/testdata/report/trivy.json",
+];
 
 /// When each report is said to be written: the day, and milliseconds.
-const DAYS: [(&str, &str); 2] = [("2026-11-01T10:00:00Z", "2026-11-01"), ("2026-11-02T23:59:59Z", "2026-11-02")];
+const DAYS: [(&str, &str); 2] =
+    [("2026-11-01T10:00:00Z", "2026-11-01"), ("2026-11-02T23:59:59Z", "2026-11-02")];
 
 /// Milliseconds of the last of these.
 const NEWEST: u64 = 1_793_663_999_000;
@@ -29,7 +32,8 @@ fn severities(report: &Value) -> BTreeMap<String, u64> {
     let results = report["Results"].as_array().into_iter().flatten();
     let mut counts = BTreeMap::new();
     for found in results.flat_map(|result| result["Vulnerabilities"].as_array().into_iter().flatten()) {
-        let exact = found["Plimsoll"]["Severity"].as_str().or(found["Severity"].as_str()).expect("a severity");
+        let exact =
+            found["Plimsoll"]["Severity"].as_str().or(found["Severity"].as_str()).expect("a severity");
         *counts.entry(exact.to_lowercase()).or_default() += 1;
     }
     counts
@@ -66,7 +70,8 @@ fn three_readers_agree_with_each_other_and_with_the_reports() {
     for (severity, count) in of_trivy {
         *expected.entry(severity).or_default() += count;
     }
-    let expected: Vec<Value> = expected.into_iter().map(|(severity, count)| json!([severity, count])).collect();
+    let expected: Vec<Value> =
+        expected.into_iter().map(|(severity, count)| json!([severity, count])).collect();
     assert_eq!(answers["severities"], json!(expected));
 
     Plimsoll::bare(&["store", "compact", "--store", place]).bytes();

@@ -219,7 +219,7 @@ fn rows_of_scans_and_inventories_can_go() {
         }
         compact(&store, Table::Findings, &options()).await.unwrap();
         add(&store, 4, AT + DAY_MS).await;
-        let gone = HashSet::from([id(1), id(4), id(99)]);
+        let gone = BTreeSet::from([id(1), id(4), id(99)]);
         assert_eq!(remove_scans(&store, &gone).await.unwrap(), 2 + 4);
         assert_eq!(remove_scans(&store, &gone).await.unwrap(), 0);
         let left = read(&store, Table::Findings).await;
@@ -228,7 +228,7 @@ fn rows_of_scans_and_inventories_can_go() {
         assert_eq!(read(&store, Table::Scans).await.len(), 3);
         let of_one = scan(2);
         let facts = ScanFacts::new(&of_one, AT, "", "", "");
-        let inventory = HashSet::from([facts.inventory_digest().to_owned()]);
+        let inventory = BTreeSet::from([facts.inventory_digest().to_owned()]);
         assert_eq!(remove_inventories(&store, &inventory).await.unwrap(), 1 + 3);
         assert_eq!(read(&store, Table::Packages).await.len(), 12);
     });

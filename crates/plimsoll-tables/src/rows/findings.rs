@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 
 use plimsoll_match::Asking;
-use plimsoll_model::{Finding, FixState, OsRelease, Package, Ruling, Scan, SeveritySource, Suppressed};
+use plimsoll_model::{
+    Ecosystem, Finding, FixState, Newness, OsRelease, Package, Ruling, Scan, SeveritySource, Suppressed,
+};
 
 use super::packages::layer;
 use super::{Columns, Scores, severity, severity_word};
@@ -64,7 +66,7 @@ pub(super) fn findings(facts: &ScanFacts<'_>, columns: &mut Columns, scores: &mu
     let (names, asking) = (facts.names(), Asking::new(&scan.inventory));
     let is_judged = facts.tool != "trivy";
     let highest: OnceCell<Vec<_>> = OnceCell::new();
-    let mut scored = || all.iter().map(|said| scores.highest(&said.finding.ratings)).collect();
+    let mut best_of_all = || all.iter().map(|said| scores.highest(&said.finding.ratings)).collect();
     let each = || all.iter();
     for (column, out) in columns {
         match column.name {
@@ -80,11 +82,11 @@ pub(super) fn findings(facts: &ScanFacts<'_>, columns: &mut Columns, scores: &mu
             "severity" => out.texts(each().map(|said| Some(severity_word(severity(said.finding))))),
             "severity_source" => out.texts(each().map(|said| severity_source(said.finding))),
             "cvss_score" => {
-                let highest: &Vec<_> = highest.get_or_init(&mut scored);
+                let highest: &Vec<_> = highest.get_or_init(&mut best_of_all);
                 out.doubles(highest.iter().map(|best| best.map(|(tenths, _)| f64::from(tenths) / 10.0)));
             }
             "cvss_vector" => {
-                let highest: &Vec<_> = highest.get_or_init(&mut scored);
+                let highest: &Vec<_> = highest.get_or_init(&mut best_of_all);
                 out.texts(highest.iter().map(|best| best.and_then(|(_, vector)| vector)));
             }
             "epss" => out
@@ -106,9 +108,11 @@ pub(super) fn findings(facts: &ScanFacts<'_>, columns: &mut Columns, scores: &mu
                     each().map(|said| Some(said.package.map_or("", |package| package.kind.purl_type()))),
                 );
             }
-            "ecosystem" => out.texts(each().map(|said| {
-                said.package.and_then(|package| asking.ecosystem(package)).map(|ecosystem| ecosystem.name())
-            })),
+            "ecosystem" => {
+                out.texts(each().map(|said| {
+                    said.package.and_then(|package| asking.ecosystem(package)).map(Ecosystem::name)
+                }));
+            }
             "package_name" => out.texts(each().map(|said| Some(said.name()))),
             "package_version" => out.texts(each().map(|said| Some(said.version()))),
             "purl" => out.texts(each().map(|said| Some(said.purl(os)))),
@@ -132,7 +136,7 @@ pub(super) fn findings(facts: &ScanFacts<'_>, columns: &mut Columns, scores: &mu
             "fixed_since" => out.filled(each().map(|said| &said.finding.fixed_since)),
             "title" => out.filled(each().map(|said| &said.finding.title)),
             "published_at" => out.instants(each().map(|said| instant(&said.finding.published))),
-            "newness" => out.texts(each().map(|said| said.finding.new.map(|new| new.as_str()))),
+            "newness" => out.texts(each().map(|said| said.finding.new.map(Newness::as_str))),
             "status" => {
                 out.texts(each().map(|said| Some(said.suppressed.map_or("open", |why| why.kind.as_str()))));
             }

@@ -1,7 +1,7 @@
 //! Rows of `packages`.
 
 use plimsoll_match::Asking;
-use plimsoll_model::{Layer, Package};
+use plimsoll_model::{Ecosystem, Layer, Package};
 
 use super::Columns;
 use crate::facts::{ScanFacts, place};
@@ -28,7 +28,7 @@ pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
             "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), count),
             "package_type" => out.texts(each().map(|package| Some(package.kind.purl_type()))),
             "ecosystem" => {
-                out.texts(each().map(|package| asking.ecosystem(package).map(|ecosystem| ecosystem.name())));
+                out.texts(each().map(|package| asking.ecosystem(package).map(Ecosystem::name)));
             }
             "package_name" => out.texts(each().map(|package| Some(&package.name))),
             "package_version" => out.texts(each().map(|package| Some(&package.version))),
@@ -50,7 +50,7 @@ pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
             "first_seen_at" => out.instant(facts.scanned_at, count),
             "second_name" => out.texts(each().map(|package| asking.second(package).map(|(name, _)| name))),
             "second_version" => {
-                out.texts(each().map(|package| asking.second(package).map(|(_, version)| version)))
+                out.texts(each().map(|package| asking.second(package).map(|(_, version)| version)));
             }
             _ => unreachable!("all columns of `packages` are here"),
         }
