@@ -298,9 +298,11 @@ pub(crate) struct SbomArgs {
     /// How the bill is written.
     #[arg(long, short, value_name = "FORMAT", default_value = "cyclonedx")]
     pub(crate) format: SbomFormat,
-    /// Write the bill into this file instead of stdout.
+    /// Write the bill into this file instead of stdout; or to `s3://BUCKET/KEY`, as reports of a scan.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
 }
 
 #[derive(Debug, Args)]

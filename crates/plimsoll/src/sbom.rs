@@ -1,11 +1,14 @@
 //! `plimsoll sbom`.
 
+use plimsoll_store::KeyFields;
+
 use crate::args::{SbomArgs, SbomFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
+use crate::store::{ObjectPlace, image_subject};
 use crate::target::inventory;
 
 pub(crate) fn run(
@@ -14,6 +17,9 @@ pub(crate) fn run(
     environment: &Environment,
     bars: &Bars,
 ) -> Result<Exit, Failure> {
+    let certificates = &arguments.target.reading.ca_cert;
+    let place =
+        ObjectPlace::of_output(arguments.output.as_deref(), &arguments.objects, certificates, settings)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let mut bytes = Vec::new();
     match arguments.format {
@@ -22,6 +28,21 @@ pub(crate) fn run(
     }
     .map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
-    output::write(arguments.output.as_deref(), &bytes)?;
+    match place {
+        None => output::write(arguments.output.as_deref(), &bytes)?,
+        Some((place, options)) => {
+            let fields = KeyFields {
+                subject: &image_subject(&inventory),
+                time: environment.now,
+                format: match arguments.format {
+                    SbomFormat::Cyclonedx => "cyclonedx",
+                    SbomFormat::Spdx => "spdx",
+                },
+                extension: "json",
+                verdict: "",
+            };
+            place.send(&fields, bytes, false, &options)?;
+        }
+    }
     Ok(Exit::Passed)
 }

@@ -114,6 +114,11 @@ pub(crate) fn options(
                 !name.is_empty() && name.chars().count() <= 128 && value.chars().count() <= 256
             })
             .ok_or_else(|| usage(format!("cannot tag objects: expected `NAME=VALUE`, found `{tag}`")))?;
+        // Source: Amazon S3 User Guide, "Categorizing your objects using tags".
+        if let Some(c) = tag.chars().find(|&c| !c.is_alphanumeric() && !" +-=._:/@".contains(c)) {
+            let expected = "letters, digits, blanks and `+ - = . _ : / @`";
+            return Err(usage(format!("cannot tag objects with `{tag}`: expected {expected}, found `{c}`")));
+        }
         if options.tags.iter().any(|(known, _)| known == name) {
             return Err(usage(format!("cannot tag objects: expected each name once, found `{name}` twice")));
         }

@@ -120,7 +120,7 @@ fn a_report_is_uploaded_under_the_key_of_its_template() {
             "--s3-sse-kms-key",
             "key-1",
             "--s3-tag",
-            "team=web & co",
+            "team=web / co",
             "--s3-tag",
             "stage=test",
             "--if-absent",
@@ -138,7 +138,7 @@ fn a_report_is_uploaded_under_the_key_of_its_template() {
         for (name, value) in [
             ("x-amz-server-side-encryption", "aws:kms"),
             ("x-amz-server-side-encryption-aws-kms-key-id", "key-1"),
-            ("x-amz-tagging", "team=web+%26+co&stage=test"),
+            ("x-amz-tagging", "team=web+%2F+co&stage=test"),
             ("if-none-match", "*"),
             ("content-type", "application/json"),
         ] {
@@ -148,6 +148,10 @@ fn a_report_is_uploaded_under_the_key_of_its_template() {
         assert!(!format!("{:?}", asked.headers).contains("hunter2"));
     }
     let report: Value = serde_json::from_slice(&asked[0].body).unwrap();
+    let run = stage
+        .run_with(&["sbom", "oci-dir:layout", "--output", "s3://results/{name}.{format}.json"], &variables);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
+    assert_eq!(bucket.asked()[2].line, "PUT /results/layout.cyclonedx.json");
     assert_eq!(report["SchemaVersion"], 2);
     assert!(files(&stage.folder).iter().all(|file| !file.ends_with("_results.json")));
 }
@@ -228,6 +232,7 @@ fn what_is_wrong_is_told_before_the_scan() {
         (&["--output", "s3://"], "found no bucket"),
         (&["--store", "ftp://x"], "found the scheme `ftp`"),
         (&["--output", "s3://b/a", "--s3-tag", "a"], "expected `NAME=VALUE`, found `a`"),
+        (&["--output", "s3://b/a", "--s3-tag", "a=b&c"], "found `&`"),
         (&["--output", "s3://b/a", "--s3-sse", "AES256", "--s3-sse-kms-key", "k"], "expected `aws:kms`"),
         (&["--output", "s3://b/a", "--s3-sse", "rot13"], "rot13"),
     ] {

@@ -1,11 +1,14 @@
 //! A report's place in a bucket: `--output s3://bucket/{repository}/{tag}_results.json`.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use plimsoll_store::{Error, KeyFields, KeyTemplate, Location, Options, Put, Store};
 
-use super::{failure, keep_locally, runtime};
+use super::{failure, keep_locally, options, runtime};
+use crate::args::ObjectArgs;
 use crate::exit::{Exit, Failure};
+use crate::settings::Settings;
 
 /// Where a report goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,22 @@ impl ObjectPlace {
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, Error> {
         let Some((bucket, key)) = Location::of_object(text)? else { return Ok(None) };
         Ok(Some(Self { text: text.to_owned(), bucket, key: KeyTemplate::parse(&key)? }))
+    }
+
+    /// The place that `--output` names, where it names no file. Its bucket is opened once, so that what is wrong with settings is
+    /// told before anything is done.
+    pub(crate) fn of_output(
+        output: Option<&Path>,
+        objects: &ObjectArgs,
+        certificates: &[PathBuf],
+        settings: &Settings,
+    ) -> Result<Option<(Self, Options)>, Failure> {
+        let usage = |error| failure(error, Exit::Usage);
+        let Some(text) = output.and_then(Path::to_str) else { return Ok(None) };
+        let Some(place) = Self::parse(text).map_err(usage)? else { return Ok(None) };
+        let options = options(objects, certificates, settings)?;
+        place.open(&options).map_err(usage)?;
+        Ok(Some((place, options)))
     }
 
     /// Its bucket; nothing is asked of it yet.
