@@ -22,7 +22,8 @@ fuzz_target!(|data: &[u8]| {
     let input = match choice & 3 {
         0 => InputFormat::JsonDocument,
         1 => InputFormat::JsonLines,
-        _ => InputFormat::Csv(csv),
+        2 => InputFormat::Csv(csv),
+        _ => InputFormat::Parquet,
     };
     let output =
         if choice & 16 == 0 { OutputFormat::default() } else { OutputFormat::Csv(CsvOutput::default()) };

@@ -8,6 +8,7 @@
 mod base;
 mod browser;
 mod bucket;
+mod data;
 mod database;
 mod image;
 mod judges;
@@ -28,6 +29,7 @@ mod tool;
 
 pub use browser::{Opened, open_in_browser};
 pub use bucket::Bucket;
+pub use data::{jq, python};
 pub use database::{Database, database, database_store};
 pub use image::{IMAGE, Image, image};
 pub use judges::{

@@ -32,6 +32,7 @@ need openssl openssl
 need chromium chromium
 need npm npm
 need python3 python3
+need jq jq
 need dpkg-deb dpkg
 need java default-jre-headless
 # `venv` is a package of its own in Debian.
@@ -100,5 +101,5 @@ python_folder() {
 
 # Somebody else's S3, and who looks into it.
 python_folder objects 'moto[s3,server]==5.2.5 boto3==1.44.5'
-# Readers of tables: DuckDB, pyarrow, and Spark, which needs Java.
+# Who judges answers about CSV and Parquet, and reads the tables: DuckDB, pyarrow, and Spark, which needs Java.
 python_folder lake 'duckdb==2.0.0 pyarrow==26.0.1 pyspark==4.3.0'

@@ -12,6 +12,8 @@ use parquet::file::reader::{ChunkReader, Length};
 
 /// Bytes that are read at a time where the object does not say otherwise.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes that are read at a time to find where a record begins.
+const PIECE_BYTES: usize = 64 << 10;
 /// Most bytes of blocks that are kept.
 const KEPT_BYTES: usize = 64 << 20;
 
@@ -82,7 +84,30 @@ pub(crate) struct Sequential<'o> {
 
 impl<'o> Sequential<'o> {
     pub(crate) fn new(object: &'o dyn RandomAccess) -> Sequential<'o> {
-        Sequential { object, at: 0 }
+        Sequential::at(object, 0)
+    }
+
+    pub(crate) fn at(object: &'o dyn RandomAccess, at: u64) -> Sequential<'o> {
+        Sequential { object, at }
+    }
+}
+
+/// Where the first record begins that begins at `start` or behind it; the object's length where none does. Records end with
+/// this byte.
+pub(crate) fn record_from(object: &dyn RandomAccess, start: u64, delimiter: u8) -> io::Result<u64> {
+    let Some(mut at) = start.checked_sub(1) else { return Ok(0) };
+    let mut buffer = vec![0; PIECE_BYTES];
+    loop {
+        let left = object.length_bytes().saturating_sub(at);
+        let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if length == 0 {
+            return Ok(object.length_bytes());
+        }
+        object.read_at(at, &mut buffer[..length])?;
+        if let Some(place) = memchr::memchr(delimiter, &buffer[..length]) {
+            return Ok(at + place as u64 + 1);
+        }
+        at += length as u64;
     }
 }
 
@@ -110,12 +135,7 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     pub(crate) fn new(object: Arc<dyn RandomAccess>) -> Blocks {
-        Blocks {
-            object,
-            kept: Mutex::new(Vec::new()),
-            scanned: AtomicU64::new(0),
-            failed: Mutex::new(None),
-        }
+        Blocks { object, kept: Mutex::new(Vec::new()), scanned: AtomicU64::new(0), failed: Mutex::new(None) }
     }
 
     /// Bytes that were read of the object.
@@ -259,11 +279,21 @@ mod tests {
         assert!(blocks.get_bytes(99, 2).is_err());
         assert!(blocks.get_bytes(u64::MAX, 2).is_err());
         let mut read = Vec::new();
-        blocks.get_read(13).unwrap().take(1_000).read_to_end(&mut read).unwrap();
+        io::copy(&mut blocks.get_read(13).unwrap(), &mut read).unwrap();
         assert_eq!(read, bytes[13..]);
         let mut read = Vec::new();
-        Sequential::new(&bytes).take(1_000).read_to_end(&mut read).unwrap();
+        io::copy(&mut Sequential::new(&bytes), &mut read).unwrap();
         assert_eq!(read, bytes);
+    }
+
+    #[test]
+    fn records_are_found_from_the_middle() {
+        let text = b"ab\n\ncd\ne".to_vec();
+        for (start, expected) in [(0, 0), (1, 3), (2, 3), (3, 3), (4, 4), (5, 7), (7, 7), (8, 8), (99, 8)] {
+            assert_eq!(record_from(&text, start, b'\n').unwrap(), expected, "{start}");
+        }
+        let long = [vec![b'a'; 2 * PIECE_BYTES], b"\nb".to_vec()].concat();
+        assert_eq!(record_from(&long, 1, b'\n').unwrap(), 2 * PIECE_BYTES as u64 + 1);
     }
 
     #[test]

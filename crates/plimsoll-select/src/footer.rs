@@ -105,7 +105,8 @@ impl Look<'_> {
                 return Ok(());
             }
             let field = match head >> 4 {
-                0 => i16::try_from(self.number()?).map_err(|_| "numbers of fields of two bytes in the footer")?,
+                0 => i16::try_from(self.number()?)
+                    .map_err(|_| "numbers of fields of two bytes in the footer")?,
                 step => last.wrapping_add(i16::from(step)),
             };
             last = field;

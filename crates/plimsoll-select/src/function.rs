@@ -130,9 +130,14 @@ fn to_timestamp<'v>(
     if let Some(format) = format {
         return Ok(Value::Time(Pattern::parse(text("TO_TIMESTAMP", format)?)?.read(written)?));
     }
-    match written.trim().parse() {
+    // Without the marks between its parts too, as ISO 8601 has it: `19690720T201801Z`.
+    let basic = || Pattern::parse("yyyyMMdd'T'HHmmssX").ok()?.read(written.trim()).ok();
+    match written.trim().parse::<Timestamp>() {
         Ok(time) => Ok(Value::Time(time)),
         Err(error) => {
+            if let Some(time) = basic() {
+                return Ok(Value::Time(time));
+            }
             let message = format!("{error}, found {}", value.describe());
             Err(SelectError::evaluation(Code::ValueParseFailure, message))
         }

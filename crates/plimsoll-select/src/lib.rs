@@ -48,6 +48,7 @@ mod eval;
 mod footer;
 mod format;
 mod function;
+mod guess;
 mod json;
 mod keyword;
 mod lexer;
@@ -67,16 +68,20 @@ mod timestamp;
 mod value;
 
 #[cfg(test)]
+mod dialect_tests;
+#[cfg(test)]
 mod laws_tests;
 
 pub use access::{OpenFile, RandomAccess};
 pub use error::{Code, Place, SelectError};
 pub use format::{Compression, CsvInput, CsvOutput, Header, InputFormat, Options, OutputFormat, ScanRange};
+pub use guess::{Guess, SAMPLE_BYTES, guess};
 pub use limits::{
     DEFAULT_COLUMNS, DEFAULT_DEPTH, DEFAULT_DOCUMENT_BYTES, DEFAULT_RECORD_BYTES, Limits, MAX_DEPTH,
-    MAX_EXPRESSION_DEPTH, MAX_FOOTER_BYTES, MAX_ROW_GROUP_BYTES, MAX_STATEMENT_BYTES, MAX_THREADS, PROGRESS_BYTES,
-    RECORDS_EVENT_BYTES,
+    MAX_EXPRESSION_DEPTH, MAX_FOOTER_BYTES, MAX_ROW_GROUP_BYTES, MAX_STATEMENT_BYTES, MAX_THREADS,
+    PROGRESS_BYTES, RECORDS_EVENT_BYTES,
 };
 pub use query::Query;
 pub use run::{Event, Sink, Stats};
+pub use source::unpacked;
 pub use timestamp::{NotATime, Timestamp};

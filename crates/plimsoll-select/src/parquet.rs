@@ -141,8 +141,11 @@ impl Table {
         for place in &chosen {
             let field = &fields[*place];
             if !is_known(field.data_type()) {
-                let message =
-                    format!("expected columns of known types, found `{}` in `{}`", field.data_type(), field.name());
+                let message = format!(
+                    "expected columns of known types, found `{}` in `{}`",
+                    field.data_type(),
+                    field.name()
+                );
                 return Err(refused(Code::InvalidDataType, message));
             }
             self.nested |= is_nested(field.data_type());
@@ -176,8 +179,9 @@ impl Table {
                 bytes = bytes.saturating_add(check_chunk(number, chunk, self.object.len())?);
             }
             if bytes > MAX_ROW_GROUP_BYTES {
-                let message =
-                    format!("expected row groups of at most {MAX_ROW_GROUP_BYTES} bytes, found {bytes} in row group {number}");
+                let message = format!(
+                    "expected row groups of at most {MAX_ROW_GROUP_BYTES} bytes, found {bytes} in row group {number}"
+                );
                 return Err(refused(Code::OverMaxParquetBlockSize, message)
                     .hint("write the object with smaller row groups, or name fewer columns"));
             }
@@ -190,7 +194,12 @@ impl Table {
     /// The column chunks of a row group that are read.
     fn chunks<'g>(&self, group: &'g RowGroupMetaData) -> impl Iterator<Item = &'g ColumnChunkMetaData> {
         let mask = self.mask.clone();
-        group.columns().iter().enumerate().filter(move |(leaf, _)| mask.leaf_included(*leaf)).map(|(_, chunk)| chunk)
+        group
+            .columns()
+            .iter()
+            .enumerate()
+            .filter(move |(leaf, _)| mask.leaf_included(*leaf))
+            .map(|(_, chunk)| chunk)
     }
 
     /// The next rows; `None` after the last ones.
@@ -207,7 +216,7 @@ impl Table {
                     .map_err(|error| error.at(Place::Input { offset, record: 1 }))?;
                 if let Some(batch) = next {
                     self.reader = Some((reader, offset));
-                    self.rest = Some(self.rows(batch, offset));
+                    self.rest = Some(self.rows(&batch, offset));
                 }
                 continue;
             }
@@ -238,7 +247,7 @@ impl Table {
         Ok(())
     }
 
-    fn rows(&mut self, batch: RecordBatch, offset: u64) -> Rows {
+    fn rows(&mut self, batch: &RecordBatch, offset: u64) -> Rows {
         let count = batch.num_rows();
         let processed = std::mem::take(&mut self.processed);
         Rows { columns: batch.columns().to_vec(), count, offset, processed }
@@ -265,7 +274,8 @@ fn column(fields: &Fields, name: &crate::ast::Name) -> Result<usize, SelectError
         (None, _) => {}
     }
     let number = name.text.strip_prefix('_').and_then(|digits| digits.parse::<usize>().ok());
-    if let Some(place) = number.and_then(|number| number.checked_sub(1)).filter(|place| *place < fields.len()) {
+    if let Some(place) = number.and_then(|number| number.checked_sub(1)).filter(|place| *place < fields.len())
+    {
         return Ok(place);
     }
     let columns: Vec<&str> = fields.iter().take(20).map(|field| field.name().as_str()).collect();
@@ -286,7 +296,8 @@ fn guarded<T>(blocks: &Blocks, read: impl FnOnce() -> Result<T, ParquetError>) -
 /// The disk's or the network's fault, or the object's.
 fn blamed(blocks: &Blocks, error: ParquetError) -> SelectError {
     if let Some(failure) = blocks.take_failure() {
-        return SelectError::new(Code::InternalError, "cannot read object", "reading failed").caused_by(failure);
+        return SelectError::new(Code::InternalError, "cannot read object", "reading failed")
+            .caused_by(failure);
     }
     match error {
         // What was found before it was given to the reader.
@@ -304,7 +315,9 @@ fn check_footer(object: &Shared) -> Result<(), ParquetError> {
     let length = usize::try_from(object.len()).unwrap_or(usize::MAX);
     if length < MAGIC.len() + TAIL_BYTES {
         let message = format!("expected a Parquet object, found {length} bytes");
-        return Err(own(damaged(message).hint("see whether the format that the request names is the object's")));
+        return Err(own(
+            damaged(message).hint("see whether the format that the request names is the object's")
+        ));
     }
     let head = object.get_bytes(0, MAGIC.len())?;
     let tail = object.get_bytes((length - TAIL_BYTES) as u64, TAIL_BYTES)?;
@@ -315,7 +328,10 @@ fn check_footer(object: &Shared) -> Result<(), ParquetError> {
         let (what, hint) = if &head[..] == MAGIC {
             ("`PAR1` at the end, found other bytes", "the object was cut short")
         } else {
-            ("`PAR1` at the begin, found other bytes", "see whether the format that the request names is the object's")
+            (
+                "`PAR1` at the begin, found other bytes",
+                "see whether the format that the request names is the object's",
+            )
         };
         return Err(own(damaged(format!("expected {what}")).hint(hint)));
     }
@@ -333,7 +349,10 @@ fn metadata(object: &Shared) -> Result<ArrowReaderMetadata, ParquetError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(object, options.clone())?;
     let fields: Fields = metadata.schema().fields().iter().map(|field| Arc::new(viewed(field))).collect();
-    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options.with_schema(Arc::new(Schema::new(fields))))
+    ArrowReaderMetadata::try_new(
+        Arc::clone(metadata.metadata()),
+        options.with_schema(Arc::new(Schema::new(fields))),
+    )
 }
 
 /// Depth is bounded by the footer.
@@ -356,7 +375,9 @@ fn group_begin(group: &RowGroupMetaData) -> Option<i64> {
 }
 
 fn begin(chunk: &ColumnChunkMetaData) -> i64 {
-    chunk.dictionary_page_offset().map_or(chunk.data_page_offset(), |offset| offset.min(chunk.data_page_offset()))
+    chunk
+        .dictionary_page_offset()
+        .map_or(chunk.data_page_offset(), |offset| offset.min(chunk.data_page_offset()))
 }
 
 fn outside(group: usize) -> SelectError {
@@ -368,7 +389,10 @@ fn check_chunk(group: usize, chunk: &ColumnChunkMetaData, length: u64) -> Result
     let from = u64::try_from(begin(chunk)).map_err(|_| outside(group))?;
     let bytes = u64::try_from(chunk.compressed_size()).map_err(|_| outside(group))?;
     let dictionary = chunk.dictionary_page_offset().unwrap_or(0);
-    if from.checked_add(bytes).is_none_or(|end| end > length) || dictionary < 0 || chunk.data_page_offset() < 0 {
+    if from.checked_add(bytes).is_none_or(|end| end > length)
+        || dictionary < 0
+        || chunk.data_page_offset() < 0
+    {
         return Err(outside(group));
     }
     match chunk.compression_codec() {
@@ -379,14 +403,16 @@ fn check_chunk(group: usize, chunk: &ColumnChunkMetaData, length: u64) -> Result
         | CompressionCodec::LZ4
         | CompressionCodec::LZ4_RAW => {}
         codec => {
-            let message = format!("expected columns compressed with Snappy, gzip, zstd or LZ4, found {codec:?}");
+            let message =
+                format!("expected columns compressed with Snappy, gzip, zstd or LZ4, found {codec:?}");
             return Err(refused(Code::ParquetUnsupportedCompressionCodec, message));
         }
     }
     let values = chunk.num_values();
     if values < 0 || (chunk.column_descr().max_rep_level() > 0 && values > MAX_LIST_VALUES) {
-        let message =
-            format!("expected at most {MAX_LIST_VALUES} values in a column of lists, found {values} in row group {group}");
+        let message = format!(
+            "expected at most {MAX_LIST_VALUES} values in a column of lists, found {values} in row group {group}"
+        );
         return Err(refused(Code::OverMaxParquetBlockSize, message));
     }
     u64::try_from(chunk.uncompressed_size()).map_err(|_| outside(group))
@@ -394,11 +420,11 @@ fn check_chunk(group: usize, chunk: &ColumnChunkMetaData, length: u64) -> Result
 
 /// As many rows as have no more text than a batch may; at least one.
 fn cut(rows: Rows) -> (Rows, Option<Rows>) {
-    let texts: Vec<&ArrayRef> =
-        rows.columns
-            .iter()
-            .filter(|column| matches!(column.data_type(), DataType::Utf8View | DataType::BinaryView))
-            .collect();
+    let texts: Vec<&ArrayRef> = rows
+        .columns
+        .iter()
+        .filter(|column| matches!(column.data_type(), DataType::Utf8View | DataType::BinaryView))
+        .collect();
     let length = |column: &ArrayRef, row: usize| {
         // The lower four bytes of a view are its length.
         let view = match column.data_type() {
@@ -419,7 +445,8 @@ fn cut(rows: Rows) -> (Rows, Option<Rows>) {
     if count == rows.count {
         return (rows, None);
     }
-    let slice = |from: usize, length: usize| rows.columns.iter().map(|column| column.slice(from, length)).collect();
+    let slice =
+        |from: usize, length: usize| rows.columns.iter().map(|column| column.slice(from, length)).collect();
     let (now, later) = (slice(0, count), slice(count, rows.count - count));
     let Rows { offset, processed, count: all, .. } = rows;
     (

@@ -1,11 +1,11 @@
 use arrow_array::builder::{
-    ListBuilder, MapBuilder, StringBuilder, StringDictionaryBuilder, StructBuilder, Int64Builder,
+    Int64Builder, ListBuilder, MapBuilder, StringBuilder, StringDictionaryBuilder, StructBuilder,
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int32Array,
-    Int64Array, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    UInt64Array,
+    BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array,
+    Float64Array, Int32Array, Int64Array, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, UInt64Array,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression as Codec;
@@ -60,19 +60,19 @@ fn packages() -> Vec<(&'static str, ArrayRef)> {
         match row {
             None => versions.append_null(),
             Some(row) => {
-                row.iter().for_each(|version| versions.values().append_value(version));
+                for version in row {
+                    versions.values().append_value(version);
+                }
                 versions.append(true);
             }
         }
     }
-    let fields = vec![
-        Field::new("vendor", DataType::Utf8, true),
-        Field::new("score", DataType::Int64, true),
-    ];
+    let fields = vec![Field::new("vendor", DataType::Utf8, true), Field::new("score", DataType::Int64, true)];
     let builders: Vec<Box<dyn arrow_array::builder::ArrayBuilder>> =
         vec![Box::new(StringBuilder::new()), Box::new(Int64Builder::new())];
     let mut source = StructBuilder::new(fields, builders);
-    for (vendor, score) in [(Some("a"), Some(1)), (None, Some(2)), (Some("b\"c"), None), (Some("d"), Some(4))] {
+    for (vendor, score) in [(Some("a"), Some(1)), (None, Some(2)), (Some("b\"c"), None), (Some("d"), Some(4))]
+    {
         source.field_builder::<StringBuilder>(0).unwrap().append_option(vendor);
         source.field_builder::<Int64Builder>(1).unwrap().append_option(score);
         source.append(true);
@@ -107,19 +107,43 @@ fn columns_are_fields() {
     ] {
         let object = written(packages(), codec, 3);
         for (statement, expected) in [
-            ("SELECT s.name FROM S3Object s WHERE s.severity = 'HIGH'", "{\"name\":\"openssl\"}\n{\"name\":null}\n"),
-            ("SELECT name, bytes FROM S3Object WHERE bytes > 0 LIMIT 1", "{\"name\":\"openssl\",\"bytes\":10}\n"),
-            ("SELECT COUNT(*), COUNT(name), SUM(bytes), MIN(name) FROM S3Object", "{\"_1\":4,\"_2\":3,\"_3\":9223372036854775797,\"_4\":\"bash\"}\n"),
+            (
+                "SELECT s.name FROM S3Object s WHERE s.severity = 'HIGH'",
+                "{\"name\":\"openssl\"}\n{\"name\":null}\n",
+            ),
+            (
+                "SELECT name, bytes FROM S3Object WHERE bytes > 0 LIMIT 1",
+                "{\"name\":\"openssl\",\"bytes\":10}\n",
+            ),
+            (
+                "SELECT COUNT(*), COUNT(name), SUM(bytes), MIN(name) FROM S3Object",
+                "{\"_1\":4,\"_2\":3,\"_3\":9223372036854775797,\"_4\":\"bash\"}\n",
+            ),
             ("SELECT COUNT(*) FROM S3Object", "{\"_1\":4}\n"),
             ("SELECT COUNT(*) FROM S3Object[*] s WHERE s.name IS NULL", "{\"_1\":1}\n"),
             ("SELECT _1 n FROM S3Object LIMIT 1", "{\"n\":\"openssl\"}\n"),
-            ("SELECT s.versions[1] v, s.source.vendor, s.labels.k1 FROM S3Object s", "{\"v\":\"1.1\",\"vendor\":\"a\"}\n{\"vendor\":null}\n{\"vendor\":\"b\\\"c\",\"k1\":1}\n{\"vendor\":\"d\",\"k1\":1}\n"),
+            (
+                "SELECT s.versions[1] v, s.source.vendor, s.labels.k1 FROM S3Object s",
+                "{\"v\":\"1.1\",\"vendor\":\"a\"}\n{\"vendor\":null}\n{\"vendor\":\"b\\\"c\",\"k1\":1}\n{\"vendor\":\"d\",\"k1\":1}\n",
+            ),
             ("SELECT name FROM S3Object s WHERE '2' IN s.versions", "{\"name\":\"bash\"}\n"),
-            ("SELECT SIZE(s.versions) n FROM S3Object s WHERE s.versions IS NOT NULL", "{\"n\":2}\n{\"n\":0}\n{\"n\":1}\n"),
-            ("SELECT v FROM S3Object[*].versions[*] v WHERE v IS NOT MISSING", "{\"v\":\"1.0\"}\n{\"v\":\"1.1\"}\n{\"v\":\"2\"}\n"),
+            (
+                "SELECT SIZE(s.versions) n FROM S3Object s WHERE s.versions IS NOT NULL",
+                "{\"n\":2}\n{\"n\":0}\n{\"n\":1}\n",
+            ),
+            (
+                "SELECT v FROM S3Object[*].versions[*] v WHERE v IS NOT MISSING",
+                "{\"v\":\"1.0\"}\n{\"v\":\"1.1\"}\n{\"v\":\"2\"}\n",
+            ),
             ("SELECT SUM(s.score) t FROM S3Object[*].source s", "{\"t\":7}\n"),
-            ("SELECT s FROM S3Object s WHERE s.bytes < 0", "{\"s\":{\"name\":\"zlib\",\"Severity\":\"LOW\",\"bytes\":-20,\"versions\":[],\"source\":{\"vendor\":null,\"score\":2},\"labels\":{\"k0\":0}}}\n"),
-            ("SELECT * FROM S3Object s WHERE s.bytes < 0", "{\"name\":\"zlib\",\"Severity\":\"LOW\",\"bytes\":-20,\"versions\":[],\"source\":{\"vendor\":null,\"score\":2},\"labels\":{\"k0\":0}}\n"),
+            (
+                "SELECT s FROM S3Object s WHERE s.bytes < 0",
+                "{\"s\":{\"name\":\"zlib\",\"Severity\":\"LOW\",\"bytes\":-20,\"versions\":[],\"source\":{\"vendor\":null,\"score\":2},\"labels\":{\"k0\":0}}}\n",
+            ),
+            (
+                "SELECT * FROM S3Object s WHERE s.bytes < 0",
+                "{\"name\":\"zlib\",\"Severity\":\"LOW\",\"bytes\":-20,\"versions\":[],\"source\":{\"vendor\":null,\"score\":2},\"labels\":{\"k0\":0}}\n",
+            ),
             ("SELECT * FROM S3Object LIMIT 0", ""),
         ] {
             assert_eq!(run(statement, &object), expected, "{statement} {codec:?}");
@@ -173,10 +197,17 @@ fn types_are_what_they_are() {
         "raw LIKE 'te%' AND dict = 'word'",
         "CAST(day AS STRING) = '2024-01-01T'",
     ] {
-        assert_eq!(run(&format!("SELECT COUNT(*) FROM S3Object WHERE {condition}"), &object), "{\"_1\":1}\n", "{condition}");
+        assert_eq!(
+            run(&format!("SELECT COUNT(*) FROM S3Object WHERE {condition}"), &object),
+            "{\"_1\":1}\n",
+            "{condition}"
+        );
     }
     let csv = Options { output: OutputFormat::Csv(CsvOutput::default()), ..options() };
-    assert_eq!(try_run("SELECT b, dec, ms, nan FROM S3Object", &object, &csv).unwrap(), "true,12.345,2017-10-13T16:02:11.123Z,NaN\n");
+    assert_eq!(
+        try_run("SELECT b, dec, ms, nan FROM S3Object", &object, &csv).unwrap(),
+        "true,12.345,2017-10-13T16:02:11.123Z,NaN\n"
+    );
 }
 
 #[test]
@@ -203,7 +234,16 @@ fn names_are_found_or_refused() {
 #[test]
 fn only_what_is_named_is_read() {
     let texts: Vec<String> = (0..2_000_u32)
-        .map(|number| (0..200).map(|part| char::from(b'a' + u8::try_from(number.wrapping_mul(2_654_435_761).rotate_left(part) % 26).unwrap())).collect())
+        .map(|number| {
+            (0..200)
+                .map(|part| {
+                    char::from(
+                        b'a' + u8::try_from(number.wrapping_mul(2_654_435_761).rotate_left(part) % 26)
+                            .unwrap(),
+                    )
+                })
+                .collect()
+        })
         .collect();
     let object = written(
         vec![
@@ -237,22 +277,42 @@ fn only_what_is_named_is_read() {
 fn what_is_repeated_is_held_once_and_records_are_bounded() {
     let long = "x".repeat(100_000);
     let texts = StringArray::from_iter_values(std::iter::repeat_n(&long, 2_000));
-    let object = written(vec![("text", Arc::new(texts))], Codec::ZSTD(parquet::basic::ZstdLevel::default()), 10_000);
+    let object =
+        written(vec![("text", Arc::new(texts))], Codec::ZSTD(parquet::basic::ZstdLevel::default()), 10_000);
     assert!(object.len() < 10_000);
-    assert_eq!(run("SELECT COUNT(*), MAX(CHAR_LENGTH(text)) m FROM S3Object WHERE text LIKE 'x%'", &object), "{\"_1\":2000,\"m\":100000}\n");
+    assert_eq!(
+        run("SELECT COUNT(*), MAX(CHAR_LENGTH(text)) m FROM S3Object WHERE text LIKE 'x%'", &object),
+        "{\"_1\":2000,\"m\":100000}\n"
+    );
     let limits = Limits { record_bytes: 50_000, ..Limits::default() };
-    assert_eq!(code("SELECT * FROM S3Object", &object, &Options { limits, ..options() }), Code::OverMaxRecordSize);
+    assert_eq!(
+        code("SELECT * FROM S3Object", &object, &Options { limits, ..options() }),
+        Code::OverMaxRecordSize
+    );
     let object = written(packages(), Codec::SNAPPY, 10);
     let limits = Limits { record_bytes: 8, ..Limits::default() };
-    assert_eq!(code("SELECT source FROM S3Object", &object, &Options { limits, ..options() }), Code::OverMaxRecordSize);
+    assert_eq!(
+        code("SELECT source FROM S3Object", &object, &Options { limits, ..options() }),
+        Code::OverMaxRecordSize
+    );
     let limits = Limits { columns: 2, ..Limits::default() };
-    assert_eq!(code("SELECT name FROM S3Object", &object, &Options { limits, ..options() }), Code::OverMaxColumn);
+    assert_eq!(
+        code("SELECT name FROM S3Object", &object, &Options { limits, ..options() }),
+        Code::OverMaxColumn
+    );
 }
 
 #[test]
 fn foreign_and_cut_objects_are_refused() {
     let object = written(packages(), Codec::SNAPPY, 3);
-    for bytes in [&b""[..], b"PAR1", b"{\"a\": 1, \"b\": 2, \"c\": 3}", &object[..object.len() - 1], &object[8..], &[&b"PAR1\xff\xff\xff\xff"[..], b"PAR1"].concat()] {
+    for bytes in [
+        &b""[..],
+        b"PAR1",
+        b"{\"a\": 1, \"b\": 2, \"c\": 3}",
+        &object[..object.len() - 1],
+        &object[8..],
+        &[&b"PAR1\xff\xff\xff\xff"[..], b"PAR1"].concat(),
+    ] {
         let error = try_run("SELECT * FROM S3Object", bytes, &options()).unwrap_err();
         assert_eq!(error.code(), Code::ParquetParsingError, "{error}");
     }
@@ -261,10 +321,7 @@ fn foreign_and_cut_objects_are_refused() {
     let whole = Options { compression: Compression::Gzip, ..options() };
     assert_eq!(code("SELECT * FROM S3Object", &object, &whole), Code::InvalidRequestParameter);
     let error = try_run("SELECT * FROM S3Object", &object[..object.len() - 1], &options()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot read Parquet: expected `PAR1` at the end, found other bytes"
-    );
+    assert_eq!(error.to_string(), "cannot read Parquet: expected `PAR1` at the end, found other bytes");
 }
 
 /// A generator of numbers that are the same in every run.
@@ -284,7 +341,9 @@ fn damaged_objects_end_in_an_answer() {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for codec in [Codec::UNCOMPRESSED, Codec::SNAPPY] {
         let object = written(packages(), codec, 3);
-        let footer = object.len() - 8 - u32::from_le_bytes(object[object.len() - 8..][..4].try_into().unwrap()) as usize;
+        let footer = object.len()
+            - 8
+            - u32::from_le_bytes(object[object.len() - 8..][..4].try_into().unwrap()) as usize;
         for round in 0..1_500 {
             let mut bytes = object.clone();
             for _ in 0..=numbers.below(4) {
@@ -293,7 +352,11 @@ fn damaged_objects_end_in_an_answer() {
                 let at = from + numbers.below(bytes.len() - from);
                 bytes[at] = u8::try_from(numbers.below(256)).unwrap();
             }
-            let statement = ["SELECT * FROM S3Object", "SELECT COUNT(*) FROM S3Object", "SELECT v FROM S3Object[*].versions[*] v"][round % 3];
+            let statement = [
+                "SELECT * FROM S3Object",
+                "SELECT COUNT(*) FROM S3Object",
+                "SELECT v FROM S3Object[*].versions[*] v",
+            ][round % 3];
             let _ = try_run(statement, &bytes, &options());
         }
     }

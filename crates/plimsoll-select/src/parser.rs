@@ -695,17 +695,9 @@ impl Parser<'_> {
         let TokenKind::Word(word) = self.peek().clone() else {
             return Err(self.unexpected(Code::ParseExpectedTypeName, "a type"));
         };
-        let kind = match word.to_ascii_uppercase().as_str() {
-            "BOOL" | "BOOLEAN" => Type::Bool,
-            "INT" | "INTEGER" | "SMALLINT" | "BIGINT" => Type::Int,
-            "STRING" | "VARCHAR" | "CHAR" | "CHARACTER" => Type::Text,
-            "FLOAT" | "DOUBLE" | "REAL" => Type::Float,
-            "DECIMAL" | "NUMERIC" | "DEC" => Type::Decimal,
-            "TIMESTAMP" => Type::Time,
-            _ => {
-                let expected = "BOOL, INT, STRING, FLOAT, DECIMAL or TIMESTAMP";
-                return Err(self.unexpected(Code::ParseExpectedTypeName, expected));
-            }
+        let Some(kind) = type_named(&word) else {
+            let expected = "BOOL, INT, STRING, FLOAT, DECIMAL or TIMESTAMP";
+            return Err(self.unexpected(Code::ParseExpectedTypeName, expected));
         };
         self.advance();
         self.take_word("PRECISION");
@@ -734,6 +726,14 @@ impl Parser<'_> {
     /// A function of that name, of which the name and the parenthesis come next.
     fn call(&mut self, name: &str) -> Parsed<Kind> {
         let offset = self.offset();
+        // `INT(x)`, which other servers of this dialect have, is a cast.
+        if let Some(kind) = type_named(name) {
+            self.advance();
+            self.advance();
+            let value = Box::new(self.expr(0)?);
+            self.close()?;
+            return Ok(Kind::Cast(value, kind));
+        }
         if !is_function(name) {
             let error = self.unexpected(Code::UnsupportedFunction, "a function");
             return Err(error.hint("functions are listed in the SQL reference for Amazon S3 Select"));
@@ -870,6 +870,19 @@ impl Parser<'_> {
         self.advance();
         Ok(part)
     }
+}
+
+/// The type of a name, in any case.
+fn type_named(name: &str) -> Option<Type> {
+    Some(match name.to_ascii_uppercase().as_str() {
+        "BOOL" | "BOOLEAN" => Type::Bool,
+        "INT" | "INTEGER" | "SMALLINT" | "BIGINT" => Type::Int,
+        "STRING" | "VARCHAR" | "CHAR" | "CHARACTER" => Type::Text,
+        "FLOAT" | "DOUBLE" | "REAL" => Type::Float,
+        "DECIMAL" | "NUMERIC" | "DEC" => Type::Decimal,
+        "TIMESTAMP" => Type::Time,
+        _ => return None,
+    })
 }
 
 fn is_function(name: &str) -> bool {

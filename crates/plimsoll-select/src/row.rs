@@ -5,6 +5,7 @@
 //! map whose keys are text is an object, another one an array of objects with `key` and `value`.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
@@ -94,7 +95,7 @@ fn clock<'v>(parts: i64, digits: u8) -> Value<'v> {
     let (hours, minutes, seconds) = (seconds.div_euclid(3_600), seconds / 60 % 60, seconds % 60);
     let mut text = format!("{hours:02}:{minutes:02}:{seconds:02}");
     if digits > 0 {
-        text.push_str(&format!(".{fraction:0width$}", width = usize::from(digits)));
+        write!(text, ".{fraction:0width$}", width = usize::from(digits)).expect("a string takes every text");
     }
     Value::Text(Cow::Owned(text))
 }
@@ -192,9 +193,7 @@ pub(crate) fn write_document(
     match column.data_type() {
         DataType::List(_) => write_list(column.as_list::<i32>().value(row).as_ref(), out, most),
         DataType::LargeList(_) => write_list(column.as_list::<i64>().value(row).as_ref(), out, most),
-        DataType::FixedSizeList(..) => {
-            write_list(column.as_fixed_size_list().value(row).as_ref(), out, most)
-        }
+        DataType::FixedSizeList(..) => write_list(column.as_fixed_size_list().value(row).as_ref(), out, most),
         DataType::Struct(_) => write_struct(column.as_struct(), row, out, most),
         DataType::Map(..) => write_map(column.as_map(), row, out, most),
         _ => {

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use crate::access::{Blocks, RandomAccess, Sequential};
+use crate::access::{Blocks, RandomAccess, Sequential, record_from};
 use crate::aggregate::Gathered;
 use crate::ast::{List, Name};
 use crate::csv::Cutter;
@@ -85,7 +85,8 @@ impl Query {
         emitter.end(done, options)
     }
 
-    /// The same for an object that is read from any place in it: of Parquet, only what the statement needs is read.
+    /// The same for an object that is read from any place in it: of Parquet, only what the statement needs is read, and of
+    /// lines and CSV, only the range.
     ///
     /// # Errors
     ///
@@ -99,6 +100,19 @@ impl Query {
         options.check()?;
         if options.input == Some(InputFormat::Parquet) {
             return self.run_parquet(Arc::clone(object), options, sink);
+        }
+        let delimiter = match &options.input {
+            Some(InputFormat::JsonLines) => Some(b'\n'),
+            Some(InputFormat::Csv(csv)) => match csv.record_delimiter.as_bytes() {
+                [byte] => Some(*byte),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let (Some(range), Some(delimiter)) = (options.range, delimiter)
+            && range.start > CHUNK_BYTES as u64
+        {
+            return self.run_range(&**object, (range.start, delimiter), options, sink);
         }
         self.run(&mut Sequential::new(&**object), options, sink)
     }
@@ -122,7 +136,7 @@ impl Query {
                 scanned.set(blocks.scanned_bytes());
                 rows
             };
-            run_jobs(next, |rows| worker.rows(rows, &names, documents), options.threads, &mut emitter)
+            run_jobs(next, |rows| worker.rows(&rows, &names, documents), options.threads, &mut emitter)
         });
         emitter.end(done, options)
     }
@@ -187,9 +201,11 @@ impl Query {
     ) -> Result<(), SelectError> {
         let cutter = Cutter::lines();
         let chunks = Chunks::new(input, options.compression, &cutter, options.limits.record_bytes);
-        let worker = Worker { lines: true, ..Worker::new(self, options, &[], Vec::new()) };
-        let worker = Worker { cutter: Some(&cutter), ..worker };
-        run_chunks(&worker, chunks, None, options.threads, emitter)
+        run_chunks(&self.lines_worker(&cutter, options), chunks, None, options.threads, emitter)
+    }
+
+    fn lines_worker<'q>(&'q self, cutter: &'q Cutter, options: &'q Options) -> Worker<'q> {
+        Worker { lines: true, cutter: Some(cutter), ..Worker::new(self, options, &[], Vec::new()) }
     }
 
     fn run_csv(
@@ -202,10 +218,22 @@ impl Query {
         let cutter = Cutter::new(csv);
         let mut chunks = Chunks::new(input, options.compression, &cutter, options.limits.record_bytes);
         let first = chunks.next(Vec::new())?;
-        let (header, begin) = match (&first, csv.header) {
+        let worker = self.csv_worker(first.as_ref(), csv, &cutter, options)?;
+        run_chunks(&worker, chunks, first, options.threads, emitter)
+    }
+
+    /// Knows the columns, by the header in the object's first chunk.
+    fn csv_worker<'q>(
+        &'q self,
+        first: Option<&Chunk>,
+        csv: &CsvInput,
+        cutter: &'q Cutter,
+        options: &'q Options,
+    ) -> Result<Worker<'q>, SelectError> {
+        let (header, begin) = match (first, csv.header) {
             (Some(chunk), Header::Use | Header::Ignore) => {
-                let (text, no_text) = whole_text(chunk, &cutter);
-                match (header(text, &cutter, options.limits.columns)?, no_text) {
+                let (text, no_text) = whole_text(chunk, cutter);
+                match (header(text, cutter, options.limits.columns)?, no_text) {
                     ((_, begin), Some(byte)) if begin >= text.len() as u64 => return Err(byte.refused(1)),
                     (header, _) => header,
                 }
@@ -215,9 +243,50 @@ impl Query {
         let header = if csv.header == Header::Use { header } else { Vec::new() };
         let columns = if first.is_some() { self.columns_of(&header, csv.header)? } else { Vec::new() };
         let mut worker = Worker::new(self, options, &header, columns);
-        worker.cutter = Some(&cutter);
+        worker.cutter = Some(cutter);
         worker.first = worker.first.max(begin);
-        run_chunks(&worker, chunks, first, options.threads, emitter)
+        Ok(worker)
+    }
+
+    /// Lines or CSV from the first record of a range on, without what lies before but for a header.
+    fn run_range(
+        &self,
+        object: &dyn RandomAccess,
+        (start, delimiter): (u64, u8),
+        options: &Options,
+        sink: &mut Sink<'_>,
+    ) -> Result<Stats, SelectError> {
+        let scanned = Cell::new(0);
+        let mut emitter = Emitter::new(self, &scanned, sink);
+        let limit = options.limits.record_bytes;
+        let none = options.compression;
+        let run = |emitter: &mut Emitter<'_, '_>| {
+            let cutter = match &options.input {
+                Some(InputFormat::Csv(csv)) => Cutter::new(csv),
+                _ => Cutter::lines(),
+            };
+            let worker = match &options.input {
+                Some(InputFormat::Csv(csv)) if csv.header != Header::None => {
+                    let mut near = Sequential::new(object);
+                    let mut near = Counted { inner: &mut near, bytes: &scanned };
+                    let first = Chunks::new(&mut near, none, &cutter, limit).next(Vec::new())?;
+                    self.csv_worker(first.as_ref(), csv, &cutter, options)?
+                }
+                // Without a header all that counts is that there is something.
+                Some(InputFormat::Csv(csv)) => {
+                    let something = Chunk { buffer: Vec::new(), length: 0, offset: 0 };
+                    self.csv_worker(Some(&something), csv, &cutter, options)?
+                }
+                _ => self.lines_worker(&cutter, options),
+            };
+            let offset = record_from(object, start, delimiter).map_err(|error| unread(error, none))?;
+            let mut far = Sequential::at(object, offset);
+            let mut far = Counted { inner: &mut far, bytes: &scanned };
+            let chunks = Chunks::new(&mut far, none, &cutter, limit).beginning_at(offset);
+            run_chunks(&worker, chunks, None, options.threads, emitter)
+        };
+        let done = run(&mut emitter);
+        emitter.end(done, options)
     }
 
     /// Which column each of the statement's names is.
@@ -532,7 +601,7 @@ impl<'q> Worker<'q> {
     }
 
     /// Rows of columns with these names; as documents, or by their fields alone.
-    fn rows(&self, rows: Rows, names: &[String], documents: bool) -> Found {
+    fn rows(&self, rows: &Rows, names: &[String], documents: bool) -> Found {
         let mut found = Found::new(self.query);
         let mut texts = vec![String::new(); if documents { 1 } else { rows.columns.len() }];
         let mut spans = Vec::new();
@@ -540,9 +609,9 @@ impl<'q> Worker<'q> {
             found.records += 1;
             let before = found.out.len();
             let done = if documents {
-                self.document_row(&rows, number, names, &mut texts[0], &mut spans, &mut found)
+                self.document_row(rows, number, names, &mut texts[0], &mut spans, &mut found)
             } else {
-                self.row(&rows, number, &mut texts, &mut found)
+                self.row(rows, number, &mut texts, &mut found)
             };
             let longest = self.options.limits.record_bytes;
             let done = done.and_then(|()| {
@@ -763,7 +832,7 @@ fn run_jobs<J: Send>(
                     Ok(Some(job)) => {
                         let (results, receiver) = channel();
                         waiting.push_back(receiver);
-                        jobs.send((job, results)).ok().expect("workers wait for jobs as long as this end is open");
+                        jobs.send((job, results)).expect("workers wait for jobs as long as this end is open");
                         continue;
                     }
                     Ok(None) if waiting.is_empty() => break,

@@ -602,6 +602,35 @@ fn ranges_take_records_that_begin_in_them() {
 }
 
 #[test]
+fn a_range_is_all_that_is_read_of_an_object() {
+    let mut text = String::new();
+    for number in 0..40_000 {
+        writeln!(text, "{number},é{number}").unwrap();
+    }
+    let header = "id,name\n".to_owned() + &text;
+    let query = Query::parse("SELECT _1, _2 FROM S3Object").unwrap();
+    for (text, kind) in [(&text, Header::None), (&header, Header::Use), (&header, Header::Ignore)] {
+        let object: Arc<dyn RandomAccess> = Arc::new(text.clone().into_bytes());
+        for start in [300_000, 300_001, 300_002, 300_003, 300_004, 500_000, 700_000] {
+            let options =
+                Options { range: Some(ScanRange { start, end: start + 50_000 }), threads: 2, ..csv(kind) };
+            let mut found = Vec::new();
+            let stats = query
+                .run_at(&object, &options, &mut |event| {
+                    if let Event::Records(bytes) = event {
+                        found.extend_from_slice(bytes);
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            let whole = run_with("SELECT _1, _2 FROM S3Object", text, &options);
+            assert!(String::from_utf8(found).unwrap() == whole, "{start}");
+            assert!(stats.bytes_scanned < 200_000, "{}", stats.bytes_scanned);
+        }
+    }
+}
+
+#[test]
 fn compressed_objects_are_read() {
     let text = "{\"a\":1}\n".repeat(1_000);
     let (first, second) = text.split_at(4_000);

@@ -27,25 +27,31 @@ impl Read for Counted<'_, '_> {
     }
 }
 
+/// A stream without its compression, with any number of members or frames.
+///
+/// # Errors
+///
+/// What the decoder says before it has read anything.
+pub fn unpacked<'r>(reader: impl Read + 'r, compression: Compression) -> io::Result<Box<dyn Read + 'r>> {
+    let buffered = |reader| BufReader::with_capacity(COMPRESSED_BYTES, reader);
+    Ok(match compression {
+        Compression::None => Box::new(reader),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(reader))),
+        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(reader))),
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(reader))?;
+            decoder.window_log_max(MAX_WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+    })
+}
+
 /// The object without its compression.
 pub(crate) fn decompressed<'c>(
     input: Counted<'c, 'c>,
     compression: Compression,
 ) -> Result<Box<dyn Read + 'c>, SelectError> {
-    let buffered = |input| BufReader::with_capacity(COMPRESSED_BYTES, input);
-    Ok(match compression {
-        Compression::None => Box::new(input),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(input))),
-        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(input))),
-        Compression::Zstd => {
-            let open = || {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(input))?;
-                decoder.window_log_max(MAX_WINDOW_LOG)?;
-                Ok(decoder)
-            };
-            Box::new(open().map_err(|error: io::Error| unread(error, compression))?)
-        }
-    })
+    unpacked(input, compression).map_err(|error| unread(error, compression))
 }
 
 /// Reading failed: the disk's or the network's fault if it has a number, else the compression's.
@@ -118,6 +124,12 @@ impl<'s> Chunks<'s> {
         record_bytes: usize,
     ) -> Chunks<'s> {
         Chunks { input, compression, cutter, record_bytes, carry: Vec::new(), offset: 0, ended: false }
+    }
+
+    /// A stream that does not begin with the object.
+    pub(crate) fn beginning_at(mut self, offset: u64) -> Chunks<'s> {
+        self.offset = offset;
+        self
     }
 
     /// The next chunk, in the buffer given if it is large enough; `None` at the end.

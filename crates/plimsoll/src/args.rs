@@ -1,6 +1,7 @@
 //! The command line.
 
 mod db;
+mod select;
 mod store;
 mod tables;
 mod values;
@@ -10,6 +11,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use db::{DatabaseArgs, DbAction, DbArgs, DbPath, RegistryArgs, SigningKey, Trust, UpdateArgs};
+pub(crate) use select::{
+    ByteRange, CompressionWord, HeaderWord, InputArgs, InputWord, OutputArgs, OutputWord, QuoteWord,
+    SelectArgs, SummaryArgs, SummaryFormat,
+};
 pub(crate) use store::{ObjectArgs, Sse, StoreAction, StoreArgs, StorePath};
 pub(crate) use tables::TablesAction;
 use values::switch;
@@ -81,6 +86,19 @@ pub(crate) enum Action {
     Vex(VexArgs),
     /// Keep results: add reports to a store, list, read and remove them.
     Store(StoreArgs),
+    /// Ask one object, JSON, CSV or Parquet, in the SQL of Amazon S3 Select.
+    #[command(after_help = "\
+  plimsoll select report.json \\
+    \"SELECT v.VulnerabilityID FROM S3Object[*].Results[*].Vulnerabilities[*] v
+     WHERE v.Severity = 'CRITICAL'\"
+  plimsoll select s3://bucket/rows.csv.gz \"SELECT COUNT(*) FROM S3Object\"")]
+    Select(SelectArgs),
+    /// Count the findings of stored reports by severity.
+    #[command(after_help = "\
+  plimsoll summary s3://bucket/app_results.json
+  eval \"$(plimsoll summary report.json --format shell)\"
+  echo \"$PLIMSOLL_CRITICAL critical\"")]
+    Summary(SummaryArgs),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
 }

@@ -14,15 +14,18 @@ mod exit;
 mod explain;
 mod gate;
 mod kept;
+mod object;
 mod output;
 mod policy;
 mod progress;
 mod reports;
 mod sbom;
 mod scan;
+mod select;
 mod settings;
 mod store;
 mod stored;
+mod summary;
 mod target;
 mod update;
 mod updated;
@@ -66,6 +69,8 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),
         Action::Vex(arguments) => vex::run(arguments, environment),
         Action::Store(arguments) => store::run(arguments, &settings, environment, bars),
+        Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
+        Action::Summary(arguments) => summary::run(arguments, &settings),
         Action::Catalogers => catalogers::run(),
     }
 }
