@@ -10,6 +10,7 @@ mod browser;
 mod bucket;
 mod data;
 mod database;
+mod endpoint;
 mod image;
 mod judges;
 mod lake;
@@ -31,6 +32,7 @@ pub use browser::{Opened, open_in_browser};
 pub use bucket::Bucket;
 pub use data::{jq, python};
 pub use database::{Database, database, database_store};
+pub use endpoint::Endpoint;
 pub use image::{IMAGE, Image, image};
 pub use judges::{
     Package, debian_packages, node_packages, python_packages, syft_packages, validate_cyclonedx,

@@ -29,6 +29,7 @@ need podman podman
 need mmdebstrap mmdebstrap
 need htpasswd apache2-utils
 need openssl openssl
+need jq jq
 need chromium chromium
 need npm npm
 need python3 python3
@@ -100,6 +101,6 @@ python_folder() {
 }
 
 # Somebody else's S3, and who looks into it.
-python_folder objects 'moto[s3,server]==5.2.5 boto3==1.44.5'
+python_folder objects 'moto[s3,server]==5.2.5 boto3==1.44.5 awscli==1.46.2'
 # Who judges answers about CSV and Parquet, and reads the tables: DuckDB, pyarrow, and Spark, which needs Java.
 python_folder lake 'duckdb==2.0.0 pyarrow==26.0.1 pyspark==4.3.0'

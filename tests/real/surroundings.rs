@@ -27,12 +27,17 @@ pub(crate) fn work_folder() -> &'static Path {
 
 /// The program under test, built into the folder above the tests' own.
 pub(crate) fn program() -> PathBuf {
+    built("plimsoll")
+}
+
+/// Another program of ours, built beside it.
+pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     let folder = test.ancestors().nth(2).expect("tests lie in `deps` of their profile's folder");
-    let program = folder.join("plimsoll");
+    let program = folder.join(name);
     assert!(
         program.exists(),
-        "cannot find the program `{}`\nhint: `cargo build --package plimsoll`, or `make test-real`, which does it",
+        "cannot find the program `{}`\nhint: `cargo build --package {name}`, or `make test-real`, which does it",
         program.display()
     );
     program
