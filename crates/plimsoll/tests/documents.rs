@@ -19,7 +19,7 @@ fn read(path: &str) -> String {
 /// The package names of the workspace, from the manifests themselves.
 fn packages() -> BTreeSet<String> {
     let mut manifests: Vec<PathBuf> =
-        ["benches", "tests/real", "xtask"].iter().map(|folder| root().join(folder)).collect();
+        ["benches", "fleet", "tests/real", "xtask"].iter().map(|folder| root().join(folder)).collect();
     manifests.extend(fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()));
     manifests
         .iter()
