@@ -8,12 +8,17 @@
 //! is told that there are none. What lies in the objects is nothing to it, but for `SelectObjectContent`, which is
 //! [`plimsoll_select`]'s.
 
+mod access;
 mod attributes;
 mod chunked;
 mod digest;
+#[macro_use]
+mod fields;
 mod gate;
 mod key;
 mod list;
+#[macro_use]
+mod reading;
 mod protocol;
 mod question;
 mod refusal;

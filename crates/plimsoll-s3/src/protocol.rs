@@ -1,38 +1,34 @@
 //! S3 as the framework hands it over: each operation's input read, done by the [`Vault`], its output written. What knows the
-//! framework is here and in [`crate::server`].
+//! framework is here, in [`crate::access`], [`crate::fields`], [`crate::question`], [`crate::reading`] and [`crate::server`].
 
-use std::ops::Range;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use futures::{FutureExt as _, Stream, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _};
 use http::HeaderMap;
-use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::{S3Auth, SecretKey};
-use s3s::dto::{self, ETagCondition, StreamingBlob, Timestamp, TimestampFormat};
-use s3s::host::{S3Host, VirtualHost};
-use s3s::stream::{ByteStream, RemainingLength};
+use s3s::dto::{self, StreamingBlob, Timestamp, TimestampFormat};
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::sync::Semaphore;
 
 use crate::attributes::{Attributes, Headers, check_tags, parse_tags};
-use crate::digest::{Algorithm, parse_content_md5};
-use crate::gate::{Trailers, Unverified, header, host_name, subdomain};
+use crate::digest::Algorithm;
+use crate::fields::{
+    algorithm, body, checksum_type, condition, e_tag, expected, http_date, owner, refuse_version,
+    without_chunks,
+};
 use crate::key::Key;
 use crate::list::{Item, MAX_ITEMS, Page, Question};
+use crate::reading::{Preconditions, Sized, View, length, read_error, view};
 use crate::refusal::Refusal;
 use crate::select::Answer;
-use crate::settings::{Credential, Settings};
+use crate::settings::Settings;
 use crate::upload::{Completion, Wanted};
-use crate::vault::{Body, Condition, Expected, Found, MAX_PUT_BYTES, Vault};
+use crate::vault::{Condition, Expected, Found, MAX_PUT_BYTES, Vault};
 
 /// Who everything belongs to.
-const OWNER: &str = "plimsoll";
+pub(crate) const OWNER: &str = "plimsoll";
 /// Where everything is said to be.
 const REGION: &str = "us-east-1";
 /// Joining that is larger than this, in bytes, is told to go on.
@@ -46,357 +42,13 @@ impl From<Refusal> for S3Error {
             error.set_status_code(status);
         }
         if let Some(source) = refusal.source {
+            if refusal.status >= 500 {
+                crate::server::tell(&*source);
+            }
             error.set_source(source);
         }
         error
     }
-}
-
-/// What reading a body said. The framework's own errors have no names to tell them by but their text.
-fn body_refusal(error: s3s::StdError) -> Refusal {
-    match error.downcast::<Refusal>() {
-        Ok(refusal) => *refusal,
-        Err(error) => {
-            let text = error.to_string();
-            let has = |part: &str| text.contains(part);
-            let refusal = if has("SignatureMismatch") {
-                Refusal::new(
-                    "SignatureDoesNotMatch",
-                    403,
-                    "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-                )
-            } else if has("Sha256Mismatch") {
-                Refusal::other_content()
-            } else if has("RequestTimeout") {
-                Refusal::new("RequestTimeout", 400, "The request's body stood still for too long.")
-            } else if has("FormatError") || has("TooLarge") || has("TooMany") || has("InvalidRequest") {
-                Refusal::request("The body is not framed as aws-chunked")
-            } else {
-                Refusal::incomplete_body()
-            };
-            Refusal { source: Some(error), ..refusal }
-        }
-    }
-}
-
-fn body(blob: Option<StreamingBlob>) -> Body {
-    match blob {
-        Some(blob) => blob.map(|bytes| bytes.map_err(body_refusal)).boxed(),
-        None => futures::stream::empty().boxed(),
-    }
-}
-
-/// The checksums that an input has fields for.
-macro_rules! checksums {
-    ($input:expr) => {
-        [
-            (Algorithm::Crc32, $input.checksum_crc32.take()),
-            (Algorithm::Crc32c, $input.checksum_crc32c.take()),
-            (Algorithm::Crc64Nvme, $input.checksum_crc64nvme.take()),
-            (Algorithm::Sha1, $input.checksum_sha1.take()),
-            (Algorithm::Sha256, $input.checksum_sha256.take()),
-        ]
-        .into_iter()
-        .filter_map(|(algorithm, text)| Some((algorithm, text?)))
-        .collect::<Vec<_>>()
-    };
-}
-
-/// Fills the fields that an output has for checksums.
-macro_rules! set_checksums {
-    ($output:expr, $attributes:expr) => {{
-        let attributes = $attributes;
-        let of = |algorithm| attributes.checksum(algorithm).map(str::to_owned);
-        $output.checksum_crc32 = of(Algorithm::Crc32);
-        $output.checksum_crc32c = of(Algorithm::Crc32c);
-        $output.checksum_crc64nvme = of(Algorithm::Crc64Nvme);
-        $output.checksum_sha1 = of(Algorithm::Sha1);
-        $output.checksum_sha256 = of(Algorithm::Sha256);
-    }};
-}
-
-fn checksum_type(attributes: &Attributes) -> Option<dto::ChecksumType> {
-    let kind =
-        if attributes.composite { dto::ChecksumType::COMPOSITE } else { dto::ChecksumType::FULL_OBJECT };
-    (!attributes.checksums.is_empty()).then(|| dto::ChecksumType::from_static(kind))
-}
-
-fn e_tag(text: &str) -> dto::ETag {
-    dto::ETag::Strong(text.to_owned())
-}
-
-fn owner() -> dto::Owner {
-    dto::Owner { display_name: None, id: Some(OWNER.to_owned()) }
-}
-
-fn algorithm(name: Option<&dto::ChecksumAlgorithm>) -> Result<Option<Algorithm>, Refusal> {
-    let Some(name) = name else { return Ok(None) };
-    match Algorithm::named(name.as_str()) {
-        Some(algorithm) => Ok(Some(algorithm)),
-        None => Err(Refusal::request("Checksum algorithm provided is unsupported.")),
-    }
-}
-
-/// What a body must be, of what the headers say and what follows it.
-fn expected<T>(
-    request: &S3Request<T>,
-    bytes: Option<i64>,
-    content_md5: Option<&str>,
-    checksums: Vec<(Algorithm, String)>,
-    named: Option<&dto::ChecksumAlgorithm>,
-) -> Result<Expected, Refusal> {
-    if checksums.len() > 1 {
-        return Err(Refusal::request(
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-        ));
-    }
-    for (algorithm, text) in &checksums {
-        algorithm.decode(text)?;
-    }
-    let mut wanted: Vec<Algorithm> = algorithm(named)?.into_iter().collect();
-    let announced = header(&request.headers, "x-amz-trailer").unwrap_or_default();
-    wanted.extend(announced.split(',').filter_map(|name| Algorithm::of_header(name.trim())));
-    let unverified = request.extensions.get::<Unverified>().is_some();
-    let content_sha256 = header(&request.headers, "x-amz-content-sha256")
-        .filter(|value| unverified && value.len() == 64)
-        .map(str::to_owned);
-    let of_framework = request.trailing_headers.clone();
-    let of_gate = request.extensions.get::<Trailers>().cloned();
-    let trailing = move || -> Vec<(Algorithm, String)> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        if let Some(headers) = of_framework.and_then(|headers| headers.take()) {
-            pairs.extend(headers.iter().filter_map(|(name, value)| {
-                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-            }));
-        }
-        if let Some(trailers) = of_gate {
-            pairs.append(&mut trailers.0.lock().expect("nobody panics while holding it"));
-        }
-        pairs.into_iter().filter_map(|(name, value)| Some((Algorithm::of_header(&name)?, value))).collect()
-    };
-    Ok(Expected {
-        bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
-        md5: content_md5.map(parse_content_md5).transpose()?,
-        content_sha256,
-        checksums,
-        wanted,
-        trailing: Some(Box::new(trailing)),
-    })
-}
-
-/// The headers of an input that are given back later.
-macro_rules! headers {
-    ($input:expr) => {{
-        let headers = Headers {
-            content_type: $input.content_type.take(),
-            cache_control: $input.cache_control.take(),
-            content_disposition: $input.content_disposition.take(),
-            content_encoding: $input.content_encoding.take().and_then(|text| without_chunks(&text)),
-            content_language: $input.content_language.take(),
-            expires: $input.expires.take().as_ref().and_then(http_date),
-            metadata: $input.metadata.take().unwrap_or_default().into_iter().collect(),
-        };
-        headers.check().map(|()| headers)
-    }};
-}
-
-/// `aws-chunked` is how the body came, and nothing that is kept.
-fn without_chunks(encoding: &str) -> Option<String> {
-    let rest: Vec<&str> = encoding
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty() && *part != "aws-chunked")
-        .collect();
-    (!rest.is_empty()).then(|| rest.join(","))
-}
-
-fn http_date(time: &Timestamp) -> Option<String> {
-    let mut text = Vec::new();
-    time.format(TimestampFormat::HttpDate, &mut text).ok()?;
-    String::from_utf8(text).ok()
-}
-
-fn condition(
-    matches: Option<&ETagCondition>,
-    none_matches: Option<&ETagCondition>,
-) -> Result<Condition, Refusal> {
-    let is_new = match none_matches {
-        None => false,
-        Some(condition) if condition.is_any() => true,
-        Some(_) => {
-            return Err(Refusal::new(
-                "NotImplemented",
-                501,
-                "A header you provided implies functionality that is not implemented: If-None-Match with another value than *",
-            ));
-        }
-    };
-    let matches = matches.map(|condition| match condition.as_etag() {
-        Some(tag) => tag.value().to_owned(),
-        None => "*".to_owned(),
-    });
-    Ok(Condition { matches, is_new, size: None })
-}
-
-/// Features of S3 that a store cannot keep its word on.
-macro_rules! refuse_unkept {
-    ($input:expr, $($field:ident => $header:literal),+ $(,)?) => {
-        $(if $input.$field.is_some() {
-            return Err(Refusal::new(
-                "NotImplemented",
-                501,
-                concat!("A header you provided implies functionality that is not implemented: ", $header),
-            )
-            .into());
-        })+
-    };
-}
-
-fn refuse_version(version: Option<&String>) -> Result<(), Refusal> {
-    match version.map(String::as_str) {
-        None | Some("null") => Ok(()),
-        Some(_) => Err(Refusal::argument("Invalid version id specified")),
-    }
-}
-
-/// Seconds alone, as HTTP has times.
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-fn timestamp_seconds(time: &Timestamp) -> u64 {
-    let mut text = Vec::new();
-    let written = time.format(TimestampFormat::EpochSeconds, &mut text);
-    let text = String::from_utf8(text).ok().filter(|_| written.is_ok());
-    text.and_then(|text| text.split('.').next()?.parse().ok()).unwrap_or(0)
-}
-
-/// What a reader wants to hold of an object.
-#[derive(Clone, Copy, Default)]
-struct Preconditions<'c> {
-    matches: Option<&'c ETagCondition>,
-    none_matches: Option<&'c ETagCondition>,
-    modified_since: Option<&'c Timestamp>,
-    unmodified_since: Option<&'c Timestamp>,
-}
-
-impl Preconditions<'_> {
-    /// In the order of RFC 9110, 13.2.2. `unmodified` is what is said where the object is as it was.
-    fn check(self, found: &Found, unmodified: fn() -> Refusal) -> Result<(), Refusal> {
-        let fits = |condition: &ETagCondition| {
-            condition.as_etag().is_none_or(|tag| tag.value() == found.attributes.e_tag)
-        };
-        let modified = seconds(found.modified);
-        match (self.matches, self.unmodified_since) {
-            (Some(condition), _) if !fits(condition) => return Err(Refusal::precondition()),
-            (None, Some(time)) if modified > timestamp_seconds(time) => return Err(Refusal::precondition()),
-            _ => {}
-        }
-        match (self.none_matches, self.modified_since) {
-            (Some(condition), _) if fits(condition) => Err(unmodified()),
-            (None, Some(time)) if modified <= timestamp_seconds(time) => Err(unmodified()),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What of an object is asked for.
-struct View {
-    range: Option<Range<u64>>,
-    parts: Option<i32>,
-}
-
-fn view(found: &Found, range: Option<dto::Range>, part: Option<i32>) -> Result<View, Refusal> {
-    let bytes = found.bytes;
-    if range.is_some() && part.is_some() {
-        return Err(Refusal::request("Cannot specify both Range header and partNumber query parameter"));
-    }
-    if let Some(range) = range {
-        let (first, end) = match range {
-            dto::Range::Int { first, last } => {
-                (first, last.map_or(bytes, |last| bytes.min(last.saturating_add(1))))
-            }
-            dto::Range::Suffix { length } => (bytes - length.min(bytes), bytes),
-        };
-        if first >= end {
-            return Err(Refusal::bad_range());
-        }
-        return Ok(View { range: Some(first..end), parts: None });
-    }
-    let Some(part) = part else { return Ok(View { range: None, parts: None }) };
-    let parts = &found.attributes.parts;
-    let mut at = 0;
-    if parts.is_empty() && part == 1 {
-        return Ok(View { range: (bytes > 0).then_some(0..bytes), parts: None });
-    }
-    for (number, size) in parts.iter().enumerate() {
-        if usize::try_from(part).is_ok_and(|part| part == number + 1) {
-            let count = i32::try_from(parts.len()).ok();
-            return Ok(View { range: (size.bytes > 0).then_some(at..at + size.bytes), parts: count });
-        }
-        at += size.bytes;
-    }
-    Err(Refusal::new("InvalidPartNumber", 416, "The requested partnumber is not satisfiable"))
-}
-
-fn length(bytes: u64) -> Option<i64> {
-    i64::try_from(bytes).ok()
-}
-
-/// The fields that answers to GET and HEAD share.
-macro_rules! describe {
-    ($output:expr, $found:expr, $view:expr, $input:expr) => {{
-        let (output, found, view): (&mut _, &Found, &View) = (&mut $output, $found, $view);
-        let attributes = &found.attributes;
-        let headers = &attributes.headers;
-        output.accept_ranges = Some("bytes".to_owned());
-        output.content_length =
-            length(view.range.as_ref().map_or(found.bytes, |range| range.end - range.start));
-        output.content_range = view
-            .range
-            .as_ref()
-            .map(|range| format!("bytes {}-{}/{}", range.start, range.end - 1, found.bytes));
-        output.content_type =
-            Some(headers.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned()));
-        output.cache_control.clone_from(&headers.cache_control);
-        output.content_disposition.clone_from(&headers.content_disposition);
-        output.content_encoding.clone_from(&headers.content_encoding);
-        output.content_language.clone_from(&headers.content_language);
-        output.expires = headers
-            .expires
-            .as_deref()
-            .and_then(|text| Timestamp::parse(TimestampFormat::HttpDate, text).ok());
-        output.metadata = (!headers.metadata.is_empty())
-            .then(|| headers.metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
-        output.e_tag = Some(e_tag(&attributes.e_tag));
-        output.last_modified = Some(found.modified.into());
-        output.parts_count = view.parts;
-        let asks =
-            $input.checksum_mode.as_ref().is_some_and(|mode| mode.as_str().eq_ignore_ascii_case("enabled"));
-        if asks && view.range.as_ref().is_none_or(|range| *range == (0..found.bytes)) {
-            set_checksums!(output, attributes);
-            output.checksum_type = checksum_type(attributes);
-        }
-    }};
-}
-
-/// A refusal to a reader bears the entity tag where the object is as it was.
-fn read_error(refusal: Refusal, found: &Found) -> S3Error {
-    let is_unmodified = refusal.status == 304;
-    let out_of_range = refusal.status == 416;
-    let mut error = S3Error::from(refusal);
-    let mut headers = HeaderMap::new();
-    if is_unmodified && let Ok(value) = e_tag(&found.attributes.e_tag).to_http_header() {
-        headers.insert(http::header::ETAG, value);
-    }
-    if out_of_range && let Ok(value) = format!("bytes */{}", found.bytes).parse() {
-        headers.insert(http::header::CONTENT_RANGE, value);
-        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/xml"));
-    }
-    if !headers.is_empty() {
-        error.set_headers(headers);
-    }
-    error
 }
 
 /// S3 over a vault.
@@ -1151,11 +803,11 @@ impl S3 for Protocol {
             };
             set_checksums!(output, &attributes);
             output.checksum_type = checksum_type(&attributes);
-            Ok::<_, S3Error>(output)
+            Ok::<_, Refusal>(output)
         };
         // In a task of its own: what was begun ends even if the client goes away.
         let join = tokio::spawn(join).map(|done| match done {
-            Ok(done) => done,
+            Ok(done) => done.map_err(S3Error::from),
             Err(error) => Err(Refusal::internal(error).into()),
         });
         if bytes <= QUICK_BYTES {
@@ -1358,86 +1010,5 @@ fn event(answer: Answer) -> dto::SelectObjectContentEvent {
         }),
         Answer::Cont => dto::SelectObjectContentEvent::Cont(dto::ContinuationEvent::default()),
         Answer::End => dto::SelectObjectContentEvent::End(dto::EndEvent::default()),
-    }
-}
-
-/// Who may do what.
-#[derive(Clone)]
-pub(crate) struct Keys(pub(crate) Arc<Vec<Credential>>);
-
-#[async_trait::async_trait]
-impl S3Auth for Keys {
-    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let credential = self.0.iter().find(|credential| credential.access_key == access_key);
-        match credential {
-            Some(credential) => Ok(SecretKey::from(credential.secret_key.clone())),
-            None => Err(Refusal::new(
-                "InvalidAccessKeyId",
-                403,
-                "The AWS Access Key Id you provided does not exist in our records.",
-            )
-            .into()),
-        }
-    }
-}
-
-#[async_trait::async_trait]
-impl S3Access for Keys {
-    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(credentials) = context.credentials() else {
-            return Err(Refusal::denied("Access Denied").into());
-        };
-        let name = context.s3_op().name();
-        let reads = ["Get", "Head", "List", "Select"].iter().any(|prefix| name.starts_with(prefix));
-        let is_read_only = self
-            .0
-            .iter()
-            .find(|credential| credential.access_key == credentials.access_key)
-            .is_none_or(|credential| credential.read_only);
-        if is_read_only && !reads {
-            return Err(Refusal::denied("Access Denied: this key may only read").into());
-        }
-        Ok(())
-    }
-}
-
-/// Buckets as subdomains of names that are known; under any other name they are in the path.
-pub(crate) struct Domains(pub(crate) Vec<String>);
-
-impl S3Host for Domains {
-    fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
-        let name = host_name(host);
-        let bucket = std::iter::once("localhost")
-            .chain(self.0.iter().map(String::as_str))
-            .find_map(|domain| subdomain(name, domain));
-        let found = VirtualHost::new(name);
-        Ok(match bucket {
-            Some(bucket) => found.with_bucket(bucket),
-            None => found,
-        })
-    }
-}
-
-/// Bytes of a known length, which the framework wants to be sharable between threads, though one polls them at a time.
-struct Sized {
-    body: Mutex<Body>,
-    left: usize,
-}
-
-impl Stream for Sized {
-    type Item = Result<Bytes, s3s::StdError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.body.get_mut().expect("nobody panics while holding it").poll_next_unpin(context);
-        if let Poll::Ready(Some(Ok(bytes))) = &next {
-            self.left = self.left.saturating_sub(bytes.len());
-        }
-        next.map(|next| next.map(|bytes| bytes.map_err(Into::into)))
-    }
-}
-
-impl ByteStream for Sized {
-    fn remaining_length(&self) -> RemainingLength {
-        RemainingLength::new_exact(self.left)
     }
 }

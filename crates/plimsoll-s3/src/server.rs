@@ -1,5 +1,6 @@
 //! The server: connections, requests, and their end.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,8 +19,9 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::access::{Domains, Keys};
 use crate::gate::{Gate, header};
-use crate::protocol::{Domains, Keys, Protocol};
+use crate::protocol::Protocol;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::upload::random_name;
@@ -143,6 +145,23 @@ impl Endpoint {
     }
 }
 
+tokio::task_local! {
+    /// Why the request that is answered cannot be, where that is no fault of it.
+    static TROUBLE: RefCell<Option<String>>;
+}
+
+/// Keeps for the log why a request cannot be answered; the client is not told.
+pub(crate) fn tell(trouble: &(dyn std::error::Error + 'static)) {
+    let mut text = trouble.to_string();
+    let mut cause = trouble.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    // Outside of a request nobody waits for it.
+    let _ = TROUBLE.try_with(|place| place.replace(Some(text)));
+}
+
 async fn respond(
     service: &S3Service,
     gate: &Gate,
@@ -155,13 +174,20 @@ async fn respond(
     let what = format!("{} {}", request.method(), shown(request.uri()));
     let bytes = header(request.headers(), "content-length").unwrap_or("-").to_owned();
     let id = random_name().unwrap_or_default().to_ascii_uppercase();
-    let mut response = match gate.admit(request) {
-        Err(refusal) => refused(refusal),
-        Ok(request) => match service.call(request.map(s3s::Body::http_body)).await {
-            Ok(response) => response,
-            Err(error) => refused(Refusal::internal(s3s::StdError::from(error))),
-        },
+    let answer = async {
+        let response = match gate.admit(request) {
+            Err(refusal) => refused(refusal),
+            Ok(request) => match service.call(request.map(s3s::Body::http_body)).await {
+                Ok(response) => response,
+                Err(error) => refused(Refusal::internal(s3s::StdError::from(error))),
+            },
+        };
+        (response, TROUBLE.with(RefCell::take))
     };
+    let (mut response, trouble) = TROUBLE.scope(RefCell::default(), answer).await;
+    if let Some(trouble) = trouble {
+        log(&format!("error: {id}: {trouble}"));
+    }
     // The framework knows 206 for GET alone.
     if is_head && response.status() == http::StatusCode::OK && response.headers().contains_key(CONTENT_RANGE)
     {
