@@ -2,8 +2,11 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use support::{Run, Stage};
 
@@ -174,4 +177,75 @@ hint: S3 Select has no `ORDER BY`
         assert_eq!(run.status, status, "{run:?}");
         assert!(run.stderr.contains(expected), "{arguments:?}: {run:?}");
     }
+}
+
+/// A bucket on loopback that gives this object whole or in part, whatever its key; counts the bytes it gave.
+fn bucket(object: Vec<u8>) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let given = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&given);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut line, mut range) = (String::new(), None);
+            reader.read_line(&mut line).unwrap();
+            loop {
+                let mut header = String::new();
+                reader.read_line(&mut header).unwrap();
+                let Some((name, value)) = header.trim_end().split_once(": ") else { break };
+                if name.eq_ignore_ascii_case("range") {
+                    let (first, last) = value.trim_start_matches("bytes=").split_once('-').unwrap();
+                    range = Some((first.parse::<usize>().unwrap(), last.parse::<usize>().unwrap()));
+                }
+            }
+            let head = line.starts_with("HEAD");
+            let length = object.len();
+            let (status, part, more) = match range {
+                Some((first, last)) => {
+                    let last = last.min(length - 1);
+                    (206, &object[first..=last], format!("Content-Range: bytes {first}-{last}/{length}\r\n"))
+                }
+                None => (200, &object[..], String::new()),
+            };
+            // Who has seen enough goes.
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nETag: \"e\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n{more}Connection: close\r\n\r\n",
+                part.len()
+            );
+            if !head && stream.write_all(part).is_ok() {
+                counted.fetch_add(part.len() as u64, Ordering::Relaxed);
+            }
+        }
+    });
+    (address, given)
+}
+
+#[test]
+fn an_object_in_a_bucket_is_asked() {
+    let stage = Stage::empty("select-bucket");
+    let lines: Vec<String> = (0..400_000).map(|number| format!("{{\"n\":{number}}}\n")).collect();
+    let text = lines.concat();
+    let length = text.len() as u64;
+    let (address, given) = bucket(text.into_bytes());
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ENDPOINT_URL_S3", address.as_str()),
+    ];
+    let statement = "SELECT COUNT(*) c, MAX(n) m FROM S3Object";
+    let run = stage.run_with(&["select", "s3://bucket/a/rows", statement], &variables);
+    assert_eq!(run.stdout, "{\"c\":400000,\"m\":399999}\n", "{run:?}");
+    assert_eq!(run.stderr, "note: `s3://bucket/a/rows` is read as JSON lines\n");
+    assert_eq!(given.swap(0, Ordering::Relaxed), length);
+    // Of a range, only that is read once it is known what the object is.
+    let range = format!("{}-", length - 100);
+    let run =
+        stage.run_with(&["select", "s3://bucket/a/rows", statement, "--scan-range", &range], &variables);
+    assert!(run.stdout.ends_with("\"m\":399999}\n") && run.stdout.starts_with("{\"c\":7,"), "{run:?}");
+    let run = stage.run_with(&["select", "s3://bucket/", statement], &variables);
+    assert!(run.status == 2 && run.stderr.contains("expected a key"), "{run:?}");
 }
