@@ -61,8 +61,8 @@ const FIRST_DAY: &str = "2020-01-01";
 
 /// The statement that makes a table known. `location` is that of the store: `s3://bucket/prefix`.
 ///
-/// Trino and Spark learn of new days by one more statement, which stands behind. `DuckDB` refuses to make a view of a table
-/// that has no file yet.
+/// Trino and Spark learn of new days by one more statement, which stands behind. All but Athena refuse
+/// a table that has no file yet.
 ///
 /// Source: Amazon Athena, "CREATE TABLE", "Supported types for partition projection"; Spark SQL, "CREATE DATASOURCE TABLE",
 /// "REPAIR TABLE"; Trino, "Hive connector"; `DuckDB`, "Hive Partitioning".

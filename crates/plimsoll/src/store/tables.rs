@@ -193,8 +193,8 @@ fn statements(dialect: Dialect, store: &Store) -> Result<Exit, Failure> {
         if !text.is_empty() {
             text.push('\n');
         }
-        // A view of no files is an error there.
-        let has_none = dialect == Dialect::DuckDb
+        // To all but Athena a table without a folder is an error.
+        let has_none = dialect != Dialect::Athena
             && runtime.block_on(live_files(store, table)).map_err(cannot)?.is_empty();
         if has_none {
             let _ = writeln!(text, "-- `{}`: no file in `{}` yet", table.name(), table_key(table));
