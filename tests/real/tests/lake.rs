@@ -27,15 +27,17 @@ fn report(path: &str) -> Value {
     serde_json::from_slice(&bytes).expect(path)
 }
 
-/// Severities of what counts, as the reports have them. Trivy lists a flaw once for each file of a package; here it is one.
+/// Severities of what counts, as the reports have them. Trivy lists a flaw once for each file of a package, whose versions it
+/// may write in two ways; here it is one. Packages of a kind that is not known are a gap.
 fn severities(report: &Value) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for result in report["Results"].as_array().into_iter().flatten() {
         for found in result["Vulnerabilities"].as_array().into_iter().flatten() {
-            let flaw = ["VulnerabilityID", "PkgName", "InstalledVersion"].map(|key| found[key].to_string());
+            let text = |key: &str| found[key].as_str().unwrap_or_default().trim_start_matches('v').to_owned();
+            let flaw = ["VulnerabilityID", "PkgName", "InstalledVersion"].map(text);
             let exact = found["Plimsoll"]["Severity"].as_str().or(found["Severity"].as_str());
-            if seen.insert((result["Type"].to_string(), flaw)) {
+            if result["Type"] != "conan" && seen.insert((result["Type"].to_string(), flaw)) {
                 *counts.entry(exact.expect("a severity").to_lowercase()).or_default() += 1;
             }
         }
