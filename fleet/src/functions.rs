@@ -5,7 +5,6 @@
 //! them can be sent to another machine that has them.
 
 mod purls;
-mod ranges;
 mod severities;
 mod texts;
 mod versions;

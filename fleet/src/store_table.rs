@@ -24,9 +24,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectMeta;
 use plimsoll_store::{Location, Store};
-use plimsoll_tables::{PARTITION_COLUMN, Table};
-
-use crate::live::{LiveFile, live_files};
+use plimsoll_tables::{LiveFile, PARTITION_COLUMN, Table, live_files};
 
 /// The most files whose footers are read to plan a query; of more, only the number of rows is estimated.
 const MAX_FOOTERS: usize = 512;
@@ -91,7 +89,7 @@ impl StoreTable {
     fn prune(&self, state: &dyn Session, files: Vec<LiveFile>, filters: &[Expr]) -> Result<Vec<LiveFile>> {
         let of_days: Vec<Expr> = filters.iter().filter(|filter| is_of_day(filter)).cloned().collect();
         let Some(condition) = conjunction(of_days) else { return Ok(files) };
-        let days: BTreeSet<&str> = files.iter().map(|file| file.date.as_str()).collect();
+        let days: BTreeSet<&str> = files.iter().map(|file| file.day.as_str()).collect();
         let schema = Arc::new(Schema::new(vec![Field::new(PARTITION_COLUMN, DataType::Utf8View, false)]));
         let array: StringViewArray = days.iter().map(|day| Some(*day)).collect();
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(array)])?;
@@ -105,7 +103,7 @@ impl StoreTable {
             .filter(|(at, _)| holds.is_valid(*at) && holds.value(*at))
             .map(|(_, day)| (*day).to_owned())
             .collect();
-        Ok(files.into_iter().filter(|file| left.contains(&file.date)).collect())
+        Ok(files.into_iter().filter(|file| left.contains(&file.day)).collect())
     }
 
     /// What all files hold: counted where their footers were read, else estimated by size, so that joins begin with the
@@ -135,12 +133,12 @@ impl StoreTable {
     ) -> Result<Vec<PartitionedFile>> {
         let with_footers = files.len() <= MAX_FOOTERS;
         let objects = state.runtime_env().object_store(url)?;
-        futures::stream::iter(files.into_iter().map(|LiveFile { meta, date }| {
+        futures::stream::iter(files.into_iter().map(|LiveFile { meta, day, .. }| {
             let location = prefix.parts().chain(meta.location.parts()).collect();
             let meta = ObjectMeta { location, ..meta };
             let objects = Arc::clone(&objects);
             async move {
-                let day = ScalarValue::Utf8View(Some(date));
+                let day = ScalarValue::Utf8View(Some(day));
                 let mut file = PartitionedFile::new_from_meta(meta).with_partition_values(vec![day]);
                 if with_footers {
                     let schema = Arc::clone(&self.file_schema);
@@ -209,7 +207,9 @@ impl TableProvider for StoreTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = live_files(&self.store, self.table).await?;
+        let files = live_files(&self.store, self.table)
+            .await
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
         let files = self.prune(state, files, filters)?;
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int32Array};
 use arrow_schema::DataType;
+use plimsoll_match::Ranges;
 use plimsoll_model::Ecosystem;
 
 use super::Entry;
-use super::ranges::Ranges;
 use super::texts::Texts;
 
 const ECOSYSTEM: (&str, &str) =
