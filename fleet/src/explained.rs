@@ -9,6 +9,9 @@ use crate::reports::ReportsError;
 /// Most characters of a line that are shown around a place.
 const MAX_LINE_CHARS: usize = 200;
 
+/// Ends of names that are meant as files.
+const FILE_ENDS: [&str; 4] = [".parquet", ".csv", ".json", ".gz"];
+
 /// A place in SQL, both from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Position {
@@ -23,9 +26,16 @@ pub(crate) fn failure(error: &DataFusionError, sql: &str, names: &[&str]) -> Fai
     let root = error.find_root();
     match root {
         DataFusionError::ResourcesExhausted(text) => return too_much(text),
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => {
-            return failed(root);
+        DataFusionError::ObjectStore(error) => {
+            let failure = failed(root);
+            return match **error {
+                object_store::Error::NotFound { .. } => {
+                    failure.hint("the tables may have been compacted meanwhile: ask again")
+                }
+                _ => failure,
+            };
         }
+        DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => return failed(root),
         DataFusionError::External(source) => {
             if let Some(report) = source.downcast_ref::<ReportsError>() {
                 return Failure::new(Exit::Failed, anyhow!("{report}"));
@@ -182,9 +192,10 @@ fn find(sql: &str, word: &str) -> Option<Position> {
     }
     let (text, word) = (sql.to_ascii_lowercase(), word.to_ascii_lowercase());
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let at = text.match_indices(&word).map(|(at, _)| at).find(|at| {
-        !text[..*at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word)
-    })?;
+    let at = text
+        .match_indices(&word)
+        .map(|(at, _)| at)
+        .find(|at| !text[..*at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word))?;
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     Some(Position {
@@ -198,12 +209,8 @@ fn find(sql: &str, word: &str) -> Option<Position> {
 fn marked(sql: &str, position: Position) -> String {
     let Some(line) = sql.lines().nth(position.line - 1) else { return String::new() };
     let skipped = (position.column - 1).saturating_sub(MAX_LINE_CHARS / 2);
-    let shown: String = line
-        .chars()
-        .skip(skipped)
-        .take(MAX_LINE_CHARS)
-        .map(|c| if c == '\t' { ' ' } else { c })
-        .collect();
+    let shown: String =
+        line.chars().skip(skipped).take(MAX_LINE_CHARS).map(|c| if c == '\t' { ' ' } else { c }).collect();
     let indent = " ".repeat(position.column - 1 - skipped);
     let room = shown.chars().count().saturating_sub(position.column - 1 - skipped).max(1);
     format!("\n  {shown}\n  {indent}{}", "^".repeat(position.length.min(room)))
@@ -218,16 +225,18 @@ fn hint(root: &DataFusionError, text: &str, names: &[&str]) -> Option<String> {
         ));
     }
     if text.starts_with("table ") && text.contains("not found") {
-        let name = missing_name(root, text)?;
-        if name.contains('/') || name.contains(".parquet") || name.contains(".json") {
+        let whole = text.split('\'').nth(1)?;
+        if whole.contains('/') || FILE_ENDS.iter().any(|end| whole.ends_with(end)) {
             return Some("`--from PATH` asks reports, `--allow-files` lets SQL read files".to_owned());
         }
+        let name = missing_name(root, text)?;
         return Some(nearest(&name, names).map_or_else(
             || format!("there are {}", names.join(", ")),
             |near| format!("did you mean `{near}`?"),
         ));
     }
     // The engine has looked for near names itself.
+    let text = root.strip_backtrace();
     let (_, near) = text.split_once("Did you mean '")?;
     let (near, _) = near.split_once('\'')?;
     Some(format!("did you mean `{near}`?"))
@@ -282,7 +291,10 @@ mod tests {
         assert_eq!(find(sql, "x"), None);
         let marked = marked(sql, Position { line: 3, column: 7, length: 5 });
         assert_eq!(marked, "\n  WHERE total = 1\n        ^^^^^");
-        assert_eq!(said_in("Expected: x at Line: 2, Column: 14"), Some(Position { line: 2, column: 14, length: 1 }));
+        assert_eq!(
+            said_in("Expected: x at Line: 2, Column: 14"),
+            Some(Position { line: 2, column: 14, length: 1 })
+        );
         assert_eq!(said_in("nothing"), None);
     }
 

@@ -4,12 +4,17 @@
 //! [`Limits`]. What versions mean is `plimsoll-version`'s, which columns there are is `plimsoll-tables`'.
 
 mod args;
+mod database_table;
 mod environment;
 mod error;
 mod explained;
 mod functions;
 mod limits;
+#[cfg(test)]
+mod made;
 mod output;
+#[cfg(test)]
+mod questions;
 mod reports;
 mod run;
 mod session;

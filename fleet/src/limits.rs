@@ -22,6 +22,9 @@ pub const DEFAULT_SPILL_BYTES: u64 = 16 << 30;
 /// Footers of Parquet files that are kept, in bytes of memory.
 const METADATA_CACHE_BYTES: usize = 64 << 20;
 
+/// The part of memory that a sort keeps free to merge what it has spilled: one in so many.
+const RESERVED_PART: u64 = 32;
+
 /// Operators that an error about memory names.
 const NAMED_CONSUMERS: usize = 3;
 
@@ -90,6 +93,10 @@ impl Limits {
         // Conditions are applied while columns are decoded: the others of rows that do not hold are never decoded.
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
+        // Kept free for merging what was spilled: a part of what there is.
+        let reserved = usize::try_from(self.memory_bytes / RESERVED_PART).unwrap_or(usize::MAX);
+        options.execution.sort_spill_reservation_bytes =
+            options.execution.sort_spill_reservation_bytes.min(reserved);
         // What people name, `date` say, is text as the tables have it.
         options.execution.parquet.schema_force_view_types = true;
         config

@@ -12,8 +12,8 @@ use arrow_schema::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::FormatOptions;
 
-pub use place::Place;
 pub(crate) use place::Destination;
+pub use place::Place;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -145,8 +145,7 @@ impl PartitionStream for Part {
                 };
                 let done = tokio::task::spawn_blocking(work).await;
                 drop(permit);
-                let (back, file, read) =
-                    done.map_err(|error| DataFusionError::External(Box::new(error)))?;
+                let (back, file, read) = done.map_err(|error| DataFusionError::External(Box::new(error)))?;
                 reader = back;
                 if let Err(reason) = read {
                     warnings.add(&file.name, reason)?;

@@ -165,3 +165,7 @@ impl Runner {
 fn has_rows(statement: &Statement) -> bool {
     !matches!(statement, Statement::CreateExternalTable(_))
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

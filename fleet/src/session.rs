@@ -1,6 +1,6 @@
 //! A session: the tables, the functions, the limits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 use plimsoll_store::{Location, Store};
 use plimsoll_tables::Table;
 
+use crate::database_table::DatabaseTable;
 use crate::error::{Exit, Failure};
 use crate::functions::functions;
 use crate::limits::Limits;
@@ -70,6 +71,12 @@ impl Source {
     pub fn store(location: Location) -> Self {
         Self::Store { location, database: None }
     }
+
+    fn database(&self) -> Option<&Path> {
+        match self {
+            Self::Store { database, .. } | Self::Reports { database, .. } => database.as_deref(),
+        }
+    }
 }
 
 /// What plans and runs queries here, with the functions and limits, and without tables.
@@ -99,7 +106,12 @@ pub fn state(limits: &Limits) -> Result<SessionState, Failure> {
 /// Where the store cannot be opened.
 pub async fn register(context: &SessionContext, source: &Source) -> Result<Warnings, Failure> {
     let wrong = |error: datafusion::common::DataFusionError| Failure::new(Exit::Failed, error);
-    let (tables, warnings) = tables(source).await?;
+    let (mut tables, warnings) = tables(source).await?;
+    if let Some(path) = source.database() {
+        let advisories = Arc::new(DatabaseTable::open(path)?) as Arc<dyn TableProvider>;
+        tables.retain(|(table, _)| *table != Table::Advisories);
+        tables.push((Table::Advisories, advisories));
+    }
     for (table, provider) in tables {
         context.register_table(table.name(), provider).map_err(wrong)?;
     }
@@ -114,7 +126,8 @@ pub async fn register(context: &SessionContext, source: &Source) -> Result<Warni
 async fn tables(source: &Source) -> Result<(Tables, Warnings), Failure> {
     let of_store = |location: &Location| -> Result<Tables, Failure> {
         let store = Store::open(location).map_err(|error| Failure::new(Exit::Failed, error))?;
-        let table = |&table| (table, Arc::new(StoreTable::new(store.clone(), table)) as Arc<dyn TableProvider>);
+        let table =
+            |&table| (table, Arc::new(StoreTable::new(store.clone(), table)) as Arc<dyn TableProvider>);
         Ok(Table::ALL.iter().map(table).collect())
     };
     match source {

@@ -69,7 +69,8 @@ fn limits(args: &SqlArgs) -> Result<Limits, Failure> {
     let memory_bytes = args.limits.memory_limit.0;
     if memory_bytes < MIN_MEMORY_BYTES {
         let least = MIN_MEMORY_BYTES >> 20;
-        let what = anyhow!("cannot use `--memory-limit`: expected {least} MiB or more, found {memory_bytes} B");
+        let what =
+            anyhow!("cannot use `--memory-limit`: expected {least} MiB or more, found {memory_bytes} B");
         return Err(Failure::new(Exit::Usage, what));
     }
     Ok(Limits {
@@ -86,9 +87,10 @@ fn limits(args: &SqlArgs) -> Result<Limits, Failure> {
 async fn context(tables: &TableArgs, limits: &Limits) -> Result<SessionContext, Failure> {
     let state = state(limits)?;
     match &tables.cluster {
-        Some(_) => {
-            Err(Failure::new(Exit::Usage, anyhow!("cannot use `--cluster`: this program was built without it")))
-        }
+        Some(_) => Err(Failure::new(
+            Exit::Usage,
+            anyhow!("cannot use `--cluster`: this program was built without it"),
+        )),
         None => {
             let context = SessionContext::new_with_state(state);
             Ok(if tables.allow_files { context.enable_url_table() } else { context })

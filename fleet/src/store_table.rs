@@ -106,6 +106,16 @@ impl StoreTable {
         Ok(files.into_iter().filter(|file| left.contains(&file.day)).collect())
     }
 
+    /// An error with the name of the file that it is about.
+    fn named(&self, error: DataFusionError, meta: &ObjectMeta) -> DataFusionError {
+        let DataFusionError::ParquetError(source) = error else { return error };
+        DataFusionError::External(Box::new(plimsoll_tables::Error::Damaged {
+            object: meta.location.to_string(),
+            table: self.table.name(),
+            source: *source,
+        }))
+    }
+
     /// What all files hold: counted where their footers were read, else estimated by size, so that joins begin with the
     /// smaller side.
     fn estimate(&self, files: &[PartitionedFile]) -> Result<Statistics> {
@@ -142,8 +152,10 @@ impl StoreTable {
                 let mut file = PartitionedFile::new_from_meta(meta).with_partition_values(vec![day]);
                 if with_footers {
                     let schema = Arc::clone(&self.file_schema);
-                    let known =
-                        format.infer_stats_and_ordering(state, &objects, schema, &file.object_meta).await?;
+                    let known = format
+                        .infer_stats_and_ordering(state, &objects, schema, &file.object_meta)
+                        .await
+                        .map_err(|error| self.named(error, &file.object_meta))?;
                     file = file.with_statistics(Arc::new(known.statistics));
                 }
                 Ok::<_, DataFusionError>(file)

@@ -20,6 +20,7 @@ pub(crate) use tables::TablesAction;
 use values::switch;
 pub(crate) use values::{Age, AsOf, DiffFormat, Format, Level, SbomFormat, TextOrJson};
 
+use crate::handover::{HandedOver, Program};
 use crate::vex::{VexArgs, VexSources};
 
 /// Columns of the help: a terminal's, or a page's.
@@ -99,8 +100,31 @@ pub(crate) enum Action {
   eval \"$(plimsoll summary report.json --format shell)\"
   echo \"$PLIMSOLL_CRITICAL critical\"")]
     Summary(SummaryArgs),
+    /// Ask stored results in SQL.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Sql(HandedOver),
+    /// Hand out queries of a cluster to its executors.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Scheduler(HandedOver),
+    /// Run parts of queries for a scheduler.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Executor(HandedOver),
+    /// Serve what is in a store.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Serve(HandedOver),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
+}
+
+impl Action {
+    /// The program that does it, where that is another.
+    pub(crate) fn program(&self) -> Option<Program> {
+        match self {
+            Self::Sql(_) | Self::Scheduler(_) | Self::Executor(_) => Some(Program::Fleet),
+            Self::Serve(_) | Self::Worker(_) => Some(Program::Daemon),
+            _ => None,
+        }
+    }
 }
 
 /// What is read, and how it is reached.

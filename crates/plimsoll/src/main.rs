@@ -13,6 +13,7 @@ mod environment;
 mod exit;
 mod explain;
 mod gate;
+mod handover;
 mod kept;
 mod object;
 mod output;
@@ -38,6 +39,7 @@ use clap::Parser as _;
 use args::{Action, Command};
 use environment::Environment;
 use exit::{Exit, Failure};
+use handover::Program;
 use progress::Bars;
 use settings::Settings;
 
@@ -58,6 +60,10 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit, Failure> {
+    // Another program reads its own settings.
+    if let Some(program) = command.action.program() {
+        return program.call();
+    }
     let settings = Settings::read(command.common.config.as_deref())?;
     match &command.action {
         Action::Scan(arguments) => scan::run(arguments, &settings, environment, bars),
@@ -72,5 +78,10 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),
         Action::Catalogers => catalogers::run(),
+        Action::Sql(_)
+        | Action::Scheduler(_)
+        | Action::Executor(_)
+        | Action::Serve(_)
+        | Action::Worker(_) => unreachable!("other programs were called above"),
     }
 }

@@ -32,7 +32,8 @@ impl FromStr for Bytes {
                 .unwrap_or((&lower, 1));
             digits.trim().parse::<u64>().ok()?.checked_mul(unit).map(Self)
         };
-        read().ok_or_else(|| format!("expected a number and B, KiB, MiB or GiB, as in `1GiB`, found `{text}`"))
+        read()
+            .ok_or_else(|| format!("expected a number and B, KiB, MiB or GiB, as in `1GiB`, found `{text}`"))
     }
 }
 

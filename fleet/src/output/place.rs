@@ -121,9 +121,7 @@ impl Destination {
                 }
                 renamed
             }
-            Self::Object { writer, name } => {
-                writer.shutdown().await.map_err(|error| not_stored(name, error))
-            }
+            Self::Object { writer, name } => writer.shutdown().await.map_err(|error| not_stored(name, error)),
         }
     }
 }

@@ -11,11 +11,57 @@ use rustyline::{Context, Helper};
 
 /// Words of SQL that are completed.
 const KEYWORDS: &[&str] = &[
-    "AND", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COALESCE", "DESC", "DESCRIBE", "DISTINCT", "ELSE", "END",
-    "EXCEPT", "EXISTS", "EXPLAIN", "FALSE", "FILTER", "FROM", "FULL", "GROUP", "HAVING", "ILIKE", "IN", "INNER",
-    "INTERSECT", "INTERVAL", "IS", "JOIN", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER",
-    "OVER", "PARTITION", "RIGHT", "SELECT", "SHOW", "TABLES", "THEN", "TRUE", "UNION", "USING", "VALUES", "WHEN",
-    "WHERE", "WITH",
+    "AND",
+    "ASC",
+    "BETWEEN",
+    "BY",
+    "CASE",
+    "CAST",
+    "COALESCE",
+    "DESC",
+    "DESCRIBE",
+    "DISTINCT",
+    "ELSE",
+    "END",
+    "EXCEPT",
+    "EXISTS",
+    "EXPLAIN",
+    "FALSE",
+    "FILTER",
+    "FROM",
+    "FULL",
+    "GROUP",
+    "HAVING",
+    "ILIKE",
+    "IN",
+    "INNER",
+    "INTERSECT",
+    "INTERVAL",
+    "IS",
+    "JOIN",
+    "LEFT",
+    "LIKE",
+    "LIMIT",
+    "NOT",
+    "NULL",
+    "OFFSET",
+    "ON",
+    "OR",
+    "ORDER",
+    "OVER",
+    "PARTITION",
+    "RIGHT",
+    "SELECT",
+    "SHOW",
+    "TABLES",
+    "THEN",
+    "TRUE",
+    "UNION",
+    "USING",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+    "WITH",
 ];
 
 /// Most words that are offered at once.
@@ -52,9 +98,9 @@ impl Assistant {
     fn offers(&self, line: &str, at: usize) -> (usize, Vec<String>) {
         let before = &line[..at];
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let start = before.rfind(|c| !is_word(c)).map_or(0, |found| {
-            found + before[found..].chars().next().map_or(0, char::len_utf8)
-        });
+        let start = before
+            .rfind(|c| !is_word(c))
+            .map_or(0, |found| found + before[found..].chars().next().map_or(0, char::len_utf8));
         let begun = before[start..].to_lowercase();
         if begun.is_empty() {
             return (start, Vec::new());
@@ -67,12 +113,7 @@ impl Assistant {
 impl Completer for Assistant {
     type Candidate = String;
 
-    fn complete(
-        &self,
-        line: &str,
-        at: usize,
-        _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
+    fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
         Ok(self.offers(line, at))
     }
 }
@@ -85,7 +126,11 @@ impl Highlighter for Assistant {}
 
 impl Validator for Assistant {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_whole(context.input()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        Ok(if is_whole(context.input()) {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
     }
 }
 
