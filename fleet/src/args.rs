@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use values::{Bytes, Span};
 
+use crate::cluster::{ExecutorArgs, SchedulerAddress, SchedulerArgs};
 use crate::output::{Format, Place};
 
 /// Columns of the help: a terminal's, or a page's.
@@ -61,6 +62,10 @@ Exit status:
   2  usage, or SQL that is wrong     6  the result could not be uploaded
   3  store, disk, network, cluster   7  a limit on memory, disk or time")]
     Sql(SqlArgs),
+    /// Plan queries for a cluster and hand their tasks to executors.
+    Scheduler(SchedulerArgs),
+    /// Run tasks of a cluster's queries.
+    Executor(ExecutorArgs),
 }
 
 /// A query: of what, how much, and where to.
@@ -104,7 +109,7 @@ pub struct TableArgs {
     pub allow_files: bool,
     /// Run queries on a cluster, whose scheduler is here: `df://HOST:PORT`.
     #[arg(long, value_name = "URL", env = "PLIMSOLL_CLUSTER")]
-    pub cluster: Option<String>,
+    pub cluster: Option<SchedulerAddress>,
 }
 
 /// How the result is written, and where.

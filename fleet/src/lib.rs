@@ -4,6 +4,7 @@
 //! [`Limits`]. What versions mean is `plimsoll-version`'s, which columns there are is `plimsoll-tables`'.
 
 mod args;
+pub mod cluster;
 mod database_table;
 mod environment;
 mod error;

@@ -31,5 +31,7 @@ fn main() -> ExitCode {
 async fn run(command: &Command, environment: &Environment) -> Result<Exit, Failure> {
     match &command.action {
         Action::Sql(arguments) => plimsoll_fleet::sql(arguments, &command.common, environment).await,
+        Action::Scheduler(arguments) => arguments.run().await.map(|()| Exit::Answered).map_err(Failure::from),
+        Action::Executor(arguments) => arguments.run().await.map(|()| Exit::Answered).map_err(Failure::from),
     }
 }

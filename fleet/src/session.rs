@@ -106,7 +106,9 @@ pub fn state(limits: &Limits) -> Result<SessionState, Failure> {
 /// Where the store cannot be opened.
 pub async fn register(context: &SessionContext, source: &Source) -> Result<Warnings, Failure> {
     let wrong = |error: datafusion::common::DataFusionError| Failure::new(Exit::Failed, error);
-    let (mut tables, warnings) = tables(source).await?;
+    // Without views of texts where plans are sent to other machines: see [`StoreTable::plain`].
+    let has_views = context.copied_config().options().execution.parquet.schema_force_view_types;
+    let (mut tables, warnings) = tables(source, has_views).await?;
     if let Some(path) = source.database() {
         let advisories = Arc::new(DatabaseTable::open(path)?) as Arc<dyn TableProvider>;
         tables.retain(|(table, _)| *table != Table::Advisories);
@@ -123,11 +125,11 @@ pub async fn register(context: &SessionContext, source: &Source) -> Result<Warni
 }
 
 /// The tables of a source, and what will be said of files that are left out.
-async fn tables(source: &Source) -> Result<(Tables, Warnings), Failure> {
+async fn tables(source: &Source, has_views: bool) -> Result<(Tables, Warnings), Failure> {
     let of_store = |location: &Location| -> Result<Tables, Failure> {
         let store = Store::open(location).map_err(|error| Failure::new(Exit::Failed, error))?;
-        let table =
-            |&table| (table, Arc::new(StoreTable::new(store.clone(), table)) as Arc<dyn TableProvider>);
+        let made = if has_views { StoreTable::new } else { StoreTable::plain };
+        let table = |&table| (table, Arc::new(made(store.clone(), table)) as Arc<dyn TableProvider>);
         Ok(Table::ALL.iter().map(table).collect())
     };
     match source {

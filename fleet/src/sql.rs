@@ -9,6 +9,7 @@ use datafusion::prelude::SessionContext;
 use plimsoll_store::Location;
 
 use crate::args::{Common, SqlArgs, TableArgs};
+use crate::cluster::Cluster;
 use crate::environment::Environment;
 use crate::error::{Exit, Failure};
 use crate::limits::{Limits, MIN_MEMORY_BYTES};
@@ -39,7 +40,7 @@ pub async fn run(args: &SqlArgs, common: &Common, environment: &Environment) -> 
         (None, None) if is_shell => String::new(),
         (None, None) => read(&mut io::stdin().lock(), "stdin")?,
     };
-    let context = context(&args.tables, &limits).await?;
+    let (context, cluster) = context(&args.tables, &limits).await?;
     let warnings = register(&context, &source).await?;
     let runner = Runner {
         context,
@@ -54,6 +55,9 @@ pub async fn run(args: &SqlArgs, common: &Common, environment: &Environment) -> 
         runner.run(&text, &place).await
     };
     warnings.tell(common.quiet);
+    if let Some(cluster) = cluster {
+        cluster.settle().await;
+    }
     Ok(match result? {
         Answer::Cut => {
             if !common.quiet {
@@ -84,18 +88,21 @@ fn limits(args: &SqlArgs) -> Result<Limits, Failure> {
 }
 
 /// A session without tables, here or on a cluster.
-async fn context(tables: &TableArgs, limits: &Limits) -> Result<SessionContext, Failure> {
+async fn context(tables: &TableArgs, limits: &Limits) -> Result<(SessionContext, Option<Cluster>), Failure> {
     let state = state(limits)?;
-    match &tables.cluster {
-        Some(_) => Err(Failure::new(
-            Exit::Usage,
-            anyhow!("cannot use `--cluster`: this program was built without it"),
-        )),
-        None => {
-            let context = SessionContext::new_with_state(state);
-            Ok(if tables.allow_files { context.enable_url_table() } else { context })
-        }
+    let Some(address) = &tables.cluster else {
+        let context = SessionContext::new_with_state(state);
+        return Ok((if tables.allow_files { context.enable_url_table() } else { context }, None));
+    };
+    if !tables.from.is_empty() || tables.db.is_some() || tables.allow_files {
+        let what =
+            anyhow!("cannot use `--cluster` with `--from`, `--db` or `--allow-files`: executors read stores");
+        let hint = "`plimsoll store add` brings reports into a store, `plimsoll store advisories` a database";
+        return Err(Failure::new(Exit::Usage, what).hint(hint));
     }
+    let cluster = Cluster::connect(address.clone()).await?;
+    let context = cluster.session(state).map_err(|error| Failure::new(Exit::Failed, error))?;
+    Ok((context, Some(cluster)))
 }
 
 /// Where tables come from: reports, or the store that a flag, a variable or the settings name.

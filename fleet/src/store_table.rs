@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_array::{Array as _, RecordBatch, StringViewArray};
+use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray, StringViewArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -49,11 +49,24 @@ pub struct StoreTable {
 impl StoreTable {
     /// A table of an open store.
     pub fn new(store: Store, table: Table) -> Self {
-        let file_schema = Arc::new(transform_schema_to_view(&table.schema()));
-        let day = Arc::new(Field::new(PARTITION_COLUMN, DataType::Utf8View, false));
+        Self::of(store, table, Arc::new(transform_schema_to_view(&table.schema())), DataType::Utf8View)
+    }
+
+    /// The same with texts that are whole, not views: between machines a view takes all of its buffers along.
+    pub fn plain(store: Store, table: Table) -> Self {
+        Self::of(store, table, table.schema(), DataType::Utf8)
+    }
+
+    fn of(store: Store, table: Table, file_schema: SchemaRef, text: DataType) -> Self {
+        let day = Arc::new(Field::new(PARTITION_COLUMN, text, false));
         let schema =
             TableSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(vec![day]).build();
         Self { store, table, file_schema, schema }
+    }
+
+    /// The type of texts.
+    fn text(&self) -> &DataType {
+        self.schema.table_partition_cols().last().map_or(&DataType::Utf8View, |day| day.data_type())
     }
 
     /// The store.
@@ -89,10 +102,14 @@ impl StoreTable {
     fn prune(&self, state: &dyn Session, files: Vec<LiveFile>, filters: &[Expr]) -> Result<Vec<LiveFile>> {
         let of_days: Vec<Expr> = filters.iter().filter(|filter| is_of_day(filter)).cloned().collect();
         let Some(condition) = conjunction(of_days) else { return Ok(files) };
-        let days: BTreeSet<&str> = files.iter().map(|file| file.day.as_str()).collect();
-        let schema = Arc::new(Schema::new(vec![Field::new(PARTITION_COLUMN, DataType::Utf8View, false)]));
-        let array: StringViewArray = days.iter().map(|day| Some(*day)).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(array)])?;
+        let days: BTreeSet<&str> = files.iter().map(|file| file.date.as_str()).collect();
+        let schema = Arc::new(Schema::new(vec![Field::new(PARTITION_COLUMN, self.text().clone(), false)]));
+        let values = days.iter().map(|day| Some(*day));
+        let array: ArrayRef = match self.text() {
+            DataType::Utf8 => Arc::new(values.collect::<StringArray>()),
+            _ => Arc::new(values.collect::<StringViewArray>()),
+        };
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array])?;
         let condition =
             state.create_physical_expr(strip(condition)?, &DFSchema::try_from(Arc::clone(&schema))?)?;
         let holds = condition.evaluate(&batch)?.into_array(batch.num_rows())?;
@@ -103,7 +120,7 @@ impl StoreTable {
             .filter(|(at, _)| holds.is_valid(*at) && holds.value(*at))
             .map(|(_, day)| (*day).to_owned())
             .collect();
-        Ok(files.into_iter().filter(|file| left.contains(&file.day)).collect())
+        Ok(files.into_iter().filter(|file| left.contains(&file.date)).collect())
     }
 
     /// An error with the name of the file that it is about.
@@ -143,12 +160,15 @@ impl StoreTable {
     ) -> Result<Vec<PartitionedFile>> {
         let with_footers = files.len() <= MAX_FOOTERS;
         let objects = state.runtime_env().object_store(url)?;
-        futures::stream::iter(files.into_iter().map(|LiveFile { meta, day, .. }| {
+        futures::stream::iter(files.into_iter().map(|LiveFile { meta, date, .. }| {
             let location = prefix.parts().chain(meta.location.parts()).collect();
             let meta = ObjectMeta { location, ..meta };
             let objects = Arc::clone(&objects);
             async move {
-                let day = ScalarValue::Utf8View(Some(day));
+                let day = match self.text() {
+                    DataType::Utf8 => ScalarValue::Utf8(Some(date)),
+                    _ => ScalarValue::Utf8View(Some(date)),
+                };
                 let mut file = PartitionedFile::new_from_meta(meta).with_partition_values(vec![day]);
                 if with_footers {
                     let schema = Arc::clone(&self.file_schema);

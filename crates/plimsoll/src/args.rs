@@ -121,7 +121,7 @@ impl Action {
     pub(crate) fn program(&self) -> Option<Program> {
         match self {
             Self::Sql(_) | Self::Scheduler(_) | Self::Executor(_) => Some(Program::Fleet),
-            Self::Serve(_) | Self::Worker(_) => Some(Program::Daemon),
+            Self::Serve(_) => Some(Program::Daemon),
             _ => None,
         }
     }

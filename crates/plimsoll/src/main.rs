@@ -39,7 +39,6 @@ use clap::Parser as _;
 use args::{Action, Command};
 use environment::Environment;
 use exit::{Exit, Failure};
-use handover::Program;
 use progress::Bars;
 use settings::Settings;
 
@@ -78,10 +77,8 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),
         Action::Catalogers => catalogers::run(),
-        Action::Sql(_)
-        | Action::Scheduler(_)
-        | Action::Executor(_)
-        | Action::Serve(_)
-        | Action::Worker(_) => unreachable!("other programs were called above"),
+        Action::Sql(_) | Action::Scheduler(_) | Action::Executor(_) | Action::Serve(_) => {
+            unreachable!("other programs were called above")
+        }
     }
 }

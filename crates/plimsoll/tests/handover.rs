@@ -61,7 +61,7 @@ fn arguments_pass_unchanged_to_the_program_beside_or_on_the_path() {
         assert_eq!(text(&output.stdout), format!("from \n{action}\n--version\n"));
     }
     installed.program("path", "plimsolld");
-    for action in ["serve", "worker"] {
+    for action in ["serve"] {
         let output = installed.run(&[action, "--listen", "127.0.0.1:0"]);
         assert_eq!(text(&output.stdout), format!("from path\n{action}\n--listen\n127.0.0.1:0\n"));
     }
@@ -83,7 +83,7 @@ fn a_program_that_is_missing_is_named_and_how_it_is_made() {
 fn the_help_lists_them() {
     let installed = Installed::new("help");
     let help = text(&installed.run(&["--help"]).stdout);
-    for action in ["sql", "scheduler", "executor", "serve", "worker"] {
+    for action in ["sql", "scheduler", "executor", "serve"] {
         assert!(help.contains(&format!("  {action} ")), "{help}");
     }
 }

@@ -72,7 +72,10 @@ fn jq_gives_the_same_of_json() {
             "SELECT UPPER(s.tags[0]) u FROM S3Object s WHERE s.exploited IS NULL",
             "select(.exploited == null) | {u: (.tags[0] | ascii_upcase)}",
         ),
-        ("SELECT s.id, s.title FROM S3Object s WHERE CHAR_LENGTH(s.title) = 9", "select((.title | length) == 9) | {id, title}"),
+        (
+            "SELECT s.id, s.title FROM S3Object s WHERE CHAR_LENGTH(s.title) = 9",
+            "select((.title | length) == 9) | {id, title}",
+        ),
         ("SELECT t FROM S3Object[*].tags[*] t", ".tags[] | {t: .}"),
     ] {
         let ours = lines(&select(&folder, "rows.jsonl", statement, &[]));
