@@ -44,9 +44,9 @@ pub(crate) fn read(file: &Path) -> String {
 
 /// Advisories of the made database, as lines of JSON.
 const ADVISORIES: &str = r#"
-{"database_digest":"sha256:d1","advisory_id":"GHSA-jfh8-c2jp-5v3q","vulnerability_id":"CVE-2021-44228","source":"ghsa","namespace":"Maven","ecosystem":"Maven","advisory_name":"org.apache.logging.log4j:log4j-core","ranges":">=2.0,<2.15.0","status":"affected","fixed_version":"2.15.0","severity":"critical","cvss_score":10.0,"is_exploited":true,"published_at":"2021-12-10T00:00:00Z","summary":"remote code execution"}
-{"database_digest":"sha256:d1","advisory_id":"DSA-9000-1","vulnerability_id":"CVE-2026-0001","source":"debian","namespace":"Debian:12","ecosystem":"Debian","advisory_name":"openssl","ranges":">=0,<3.0.15-1~deb12u1","status":"affected","fixed_version":"3.0.15-1~deb12u1","severity":"high","is_exploited":true,"published_at":"2026-11-18T00:00:00Z"}
-{"database_digest":"sha256:d1","advisory_id":"PYSEC-2023-74","vulnerability_id":"CVE-2023-32681","source":"pypi","namespace":"PyPI","ecosystem":"PyPI","advisory_name":"requests","ranges":">=2.3.0,<2.31.0","status":"affected","fixed_version":"2.31.0","severity":"medium","is_exploited":false,"published_at":"2023-05-22T00:00:00Z"}
+{"database_digest":"sha256:d1","advisory_id":"GHSA-jfh8-c2jp-5v3q","vulnerability_id":"CVE-2021-44228","source":"ghsa","namespace":"Maven","ecosystem":"Maven","advisory_name":"org.apache.logging.log4j:log4j-core","ranges":">=2.0,<2.15.0","status":"affected","published_in":"Maven","fixed_version":"2.15.0","severity":"critical","cvss_score":10.0,"is_exploited":true,"published_at":"2021-12-10T00:00:00Z","summary":"remote code execution"}
+{"database_digest":"sha256:d1","advisory_id":"DSA-9000-1","vulnerability_id":"CVE-2026-0001","source":"debian","namespace":"Debian:12","ecosystem":"Debian","advisory_name":"openssl","ranges":">=0,<3.0.15-1~deb12u1","status":"affected","published_in":"Debian:12","fixed_version":"3.0.15-1~deb12u1","severity":"high","is_exploited":true,"published_at":"2026-11-18T00:00:00Z"}
+{"database_digest":"sha256:d1","advisory_id":"PYSEC-2023-74","vulnerability_id":"CVE-2023-32681","source":"pypi","namespace":"PyPI","ecosystem":"PyPI","advisory_name":"requests","ranges":">=2.3.0,<2.31.0","status":"affected","published_in":"PyPI","fixed_version":"2.31.0","severity":"medium","is_exploited":false,"published_at":"2023-05-22T00:00:00Z"}
 "#;
 
 /// The scans: time, and what was found.
@@ -263,8 +263,8 @@ pub(crate) fn store(folder: &Path) {
 /// Writes the reports of the scans, as a store names them.
 pub(crate) fn reports(folder: &Path) {
     for (number, (time, scan)) in scans().iter().enumerate() {
-        let time = plimsoll_tables::day(*time).replace('-', "")
-            + if number % 2 == 0 { "T060000Z" } else { "T070000Z" };
+        let (day, hour) = (plimsoll_tables::day(*time).replace('-', ""), time / 3_600_000 % 24);
+        let time = format!("{day}T{hour:02}0000Z");
         let mut file = fs::File::create(folder.join(format!("{time}-{number:032x}.json"))).unwrap();
         plimsoll_report::write_json(scan, &mut file).unwrap();
     }

@@ -1,9 +1,13 @@
 //! Statements run, one after the other, and their results written.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use anyhow::anyhow;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use futures::StreamExt as _;
@@ -80,9 +84,9 @@ impl Runner {
             self.write(stream, sql, place).await
         };
         match self.limits.timeout {
-            Some(timeout) => match tokio::time::timeout(timeout, work).await {
-                Ok(result) => result,
-                Err(_) => Err(explained::too_slow(timeout)),
+            Some(timeout) => tokio::select! {
+                result = work => result,
+                () = elapsed(timeout) => Err(explained::too_slow(timeout)),
             },
             None => work.await,
         }
@@ -99,7 +103,7 @@ impl Runner {
         permit_plan(&plan, self.allow_files)?;
         let is_definition = matches!(plan, LogicalPlan::Ddl(_));
         let rows = async { self.context.execute_logical_plan(plan).await?.execute_stream().await };
-        Ok((rows.await.map_err(|error| self.explain(&error, sql))?, is_definition))
+        Ok((apart(rows.await.map_err(|error| self.explain(&error, sql))?), is_definition))
     }
 
     async fn write(
@@ -159,6 +163,39 @@ impl Runner {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         explained::failure(error, sql, &names)
     }
+}
+
+/// Ends after a time, by a thread of its own: timers of the runtime go off where one of its threads has nothing to do, and
+/// a query may keep all of them busy.
+async fn elapsed(time: Duration) {
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    let (_given_up, is_given_up) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        // The other side is dropped where nobody waits any more.
+        if is_given_up.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = ended.send(());
+        }
+    });
+    if end.await.is_err() {
+        // The thread never ends without a word while the other side is here.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The same rows, computed by a task of their own: one that computes for long without a pause shall keep neither the time
+/// limit waiting, nor a person who gives up.
+fn apart(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let mut builder = RecordBatchReceiverStreamBuilder::new(rows.schema(), 1);
+    let sender = builder.tx();
+    builder.spawn(async move {
+        while let Some(batch) = rows.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    builder.build()
 }
 
 /// Whether a statement gives rows.

@@ -70,14 +70,14 @@ fn package_urls_come_apart() {
         "SELECT purl_type(p) AS t, purl_namespace(p) AS s, purl_name(p) AS n, purl_version(p) AS v FROM (VALUES \
          ('pkg:deb/debian/openssl@1.1.1n-0%2Bdeb11u3?arch=amd64'), ('pkg:npm/%40babel/core'), ('x'), (NULL)) AS t(p)",
         &expect![[r#"
-            +-----+--------+---------+-----------------+
-            | t   | s      | n       | v               |
-            +-----+--------+---------+-----------------+
+            +-----+--------+---------+------------------+
+            | t   | s      | n       | v                |
+            +-----+--------+---------+------------------+
             | deb | debian | openssl | 1.1.1n-0+deb11u3 |
-            | npm | @babel | core    |                 |
-            |     |        |         |                 |
-            |     |        |         |                 |
-            +-----+--------+---------+-----------------+"#]],
+            | npm | @babel | core    |                  |
+            |     |        |         |                  |
+            |     |        |         |                  |
+            +-----+--------+---------+------------------+"#]],
     );
 }
 
