@@ -359,7 +359,7 @@ fn lines(program: &str, folder: &Path) -> Result<()> {
         .status();
     match status {
         Ok(status) if status.success() => {
-            println!("jq, few lines of many: {}", rate(bytes, started.elapsed()))
+            println!("jq, few lines of many: {}", rate(bytes, started.elapsed()));
         }
         _ => println!("jq is not installed: it is left out"),
     }

@@ -1,5 +1,7 @@
 //! What `DataFusion` says of a query that it cannot run, as a person wants to read it: where, what, and what may help.
 
+use std::fmt::Write as _;
+
 use anyhow::anyhow;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 
@@ -60,7 +62,7 @@ pub(crate) fn failure(error: &DataFusionError, sql: &str, names: &[&str]) -> Fai
         .or_else(|| missing_name(root, &text).and_then(|name| find(sql, &name)));
     let mut what = String::from("cannot run the query");
     if let Some(position) = position {
-        what += &format!(", line {}, column {}", position.line, position.column);
+        let _ = write!(what, ", line {}, column {}", position.line, position.column);
     }
     what += ": ";
     what += &without_place(first_line(&text));
@@ -105,7 +107,7 @@ fn below(error: &dyn std::error::Error) -> Failure {
     }
     let mut texts = texts.into_iter().rev();
     let innermost = anyhow!(texts.next().unwrap_or_default());
-    Failure::new(Exit::Failed, texts.fold(innermost, |error, text| error.context(text)))
+    Failure::new(Exit::Failed, texts.fold(innermost, anyhow::Error::context))
 }
 
 /// The innermost text, without the engine's own words in front.
@@ -130,8 +132,8 @@ fn plain(error: &DataFusionError) -> String {
         "Optimizer rule ",
         "This feature is not implemented: ",
     ] {
-        if let Some(rest) = text.strip_prefix(prefix) {
-            text = rest.to_owned();
+        if text.starts_with(prefix) {
+            text.drain(..prefix.len());
         }
     }
     text.strip_suffix("\")").map(str::to_owned).unwrap_or(text)

@@ -90,12 +90,7 @@ fn image(name: &str, os: (&str, &str), base: Option<&str>, layers: &[(&str, u64)
                 ..Artifact::default()
             },
             os: Some(OsRelease { id: os.0.to_owned(), version_id: os.1.to_owned(), ..OsRelease::default() }),
-            base: base.map(|name| BaseImage {
-                name: name.to_owned(),
-                digest: hex(name),
-                layers: 1,
-                ..BaseImage::default()
-            }),
+            base: base.map(|name| BaseImage { name: name.to_owned(), digest: hex(name), layers: 1 }),
             ..Inventory::default()
         },
         database: DatabaseInfo {
@@ -256,7 +251,9 @@ pub(crate) fn store(folder: &Path) {
     let file = folder.join(file_key(Table::Advisories, "2026-11-01", time, &format!("{:032x}", 99)));
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     let mut writer = ArrowWriter::try_new(fs::File::create(file).unwrap(), schema, None).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
     writer.close().unwrap();
 }
 

@@ -61,10 +61,8 @@ fn arguments_pass_unchanged_to_the_program_beside_or_on_the_path() {
         assert_eq!(text(&output.stdout), format!("from \n{action}\n--version\n"));
     }
     installed.program("path", "plimsolld");
-    for action in ["serve"] {
-        let output = installed.run(&[action, "--listen", "127.0.0.1:0"]);
-        assert_eq!(text(&output.stdout), format!("from path\n{action}\n--listen\n127.0.0.1:0\n"));
-    }
+    let output = installed.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(text(&output.stdout), "from path\nserve\n--listen\n127.0.0.1:0\n");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! `plimsoll select`.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

@@ -72,7 +72,7 @@ mod tests {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
         assert_eq!("500ms".parse(), Ok(Span(Duration::from_millis(500))));
-        assert_eq!("5m".parse(), Ok(Span(Duration::from_secs(300))));
+        assert_eq!("5m".parse(), Ok(Span(Duration::from_mins(5))));
         for text in ["", "5", "0s", "m", "1d", "99999999999999999999s"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }

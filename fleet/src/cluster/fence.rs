@@ -122,10 +122,10 @@ impl ObjectStoreRegistry for Fence {
     }
 
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
-        match self.open.get(&key(url)) {
-            Some(store) => Ok(Arc::<Fenced>::clone(store)),
-            None => exec_err!("cannot open `{url}`: this part of the cluster reads {} alone", self.names),
-        }
+        let Some(store) = self.open.get(&key(url)) else {
+            return exec_err!("cannot open `{url}`: this part of the cluster reads {} alone", self.names);
+        };
+        Ok(Arc::<Fenced>::clone(store))
     }
 }
 

@@ -92,8 +92,8 @@ pub async fn run_scheduler(options: SchedulerOptions, parts: Parts) -> Result<()
     announce(&format!("plimsoll scheduler: listening on http://{host}:{}", address.port()));
 
     let ended = tokio::select! {
-        served = start_grpc_service_with_listener(listener, server.clone()) => {
-            served.map_err(|error| broken(Box::new(error)))
+        ended = start_grpc_service_with_listener(listener, server.clone()) => {
+            ended.map_err(|error| broken(Box::new(error)))
         }
         asked = jobs_ended(&server) => asked.map_err(|error| broken(error.into())),
     };

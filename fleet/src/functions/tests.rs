@@ -22,7 +22,7 @@ fn versions_are_ordered_by_their_ecosystem_and_what_does_not_parse_by_none() {
         "SELECT e, a, b, version_cmp(e, a, b) AS c FROM (VALUES \
          ('Debian', '1.0~rc1', '1.0'), ('Debian:12', '1:1.0', '2.0'), ('npm', '1.2.0', '1.2.0'), \
          ('npm', 'x', '1'), ('Plan 9', '1', '2'), (NULL, '1', '2'), ('PyPI', NULL, '2')) AS t(e, a, b)",
-        &expect![[r#"
+        &expect![[r"
             +-----------+---------+-------+----+
             | e         | a       | b     | c  |
             +-----------+---------+-------+----+
@@ -33,7 +33,7 @@ fn versions_are_ordered_by_their_ecosystem_and_what_does_not_parse_by_none() {
             | Plan 9    | 1       | 2     |    |
             |           | 1       | 2     |    |
             | PyPI      |         | 2     |    |
-            +-----------+---------+-------+----+"#]],
+            +-----------+---------+-------+----+"]],
     );
 }
 
@@ -42,7 +42,7 @@ fn ranges_hold_versions_or_nobody_knows() {
     check(
         "SELECT v, affected('npm', v, '>=1.0.0,<1.2.3 | =3.0.1') AS a FROM \
          (VALUES ('1.0.0'), ('1.2.3'), ('3.0.1'), ('?'), (NULL)) AS t(v)",
-        &expect![[r#"
+        &expect![[r"
             +-------+-------+
             | v     | a     |
             +-------+-------+
@@ -51,16 +51,16 @@ fn ranges_hold_versions_or_nobody_knows() {
             | 3.0.1 | true  |
             | ?     |       |
             |       |       |
-            +-------+-------+"#]],
+            +-------+-------+"]],
     );
     check(
         "SELECT affected('npm', '1.0.0', 'nonsense') AS a, affected('npm', NULL, '>=0') AS b, affected('npm', '1.0.0', '>=0') AS c",
-        &expect![[r#"
+        &expect![[r"
             +---+---+------+
             | a | b | c    |
             +---+---+------+
             |   |   | true |
-            +---+---+------+"#]],
+            +---+---+------+"]],
     );
 }
 
@@ -69,7 +69,7 @@ fn package_urls_come_apart() {
     check(
         "SELECT purl_type(p) AS t, purl_namespace(p) AS s, purl_name(p) AS n, purl_version(p) AS v FROM (VALUES \
          ('pkg:deb/debian/openssl@1.1.1n-0%2Bdeb11u3?arch=amd64'), ('pkg:npm/%40babel/core'), ('x'), (NULL)) AS t(p)",
-        &expect![[r#"
+        &expect![[r"
             +-----+--------+---------+------------------+
             | t   | s      | n       | v                |
             +-----+--------+---------+------------------+
@@ -77,7 +77,7 @@ fn package_urls_come_apart() {
             | npm | @babel | core    |                  |
             |     |        |         |                  |
             |     |        |         |                  |
-            +-----+--------+---------+------------------+"#]],
+            +-----+--------+---------+------------------+"]],
     );
 }
 
@@ -85,7 +85,7 @@ fn package_urls_come_apart() {
 fn severities_are_ranked_in_upper_and_lower_case() {
     check(
         "SELECT s, severity_rank(s) AS r FROM (VALUES ('CRITICAL'), ('high'), ('unknown'), ('x'), (NULL)) AS t(s)",
-        &expect![[r#"
+        &expect![[r"
             +----------+---+
             | s        | r |
             +----------+---+
@@ -94,7 +94,7 @@ fn severities_are_ranked_in_upper_and_lower_case() {
             | unknown  | 0 |
             | x        |   |
             |          |   |
-            +----------+---+"#]],
+            +----------+---+"]],
     );
 }
 

@@ -28,13 +28,13 @@ fn check(width: Option<usize>, expected: &Expect) {
 fn a_table_is_as_wide_as_it_has_to_be() {
     check(
         None,
-        &expect![[r#"
+        &expect![[r"
         reference                      title                                    count
         ─────────────────────────────  ───────────────────────────────────────  ─────
         registry.example/shop/web:1.4  a title that is far too long for a line      7
         registry.example/ü             NULL                                      1234
         (2 rows)
-    "#]],
+    "]],
     );
 }
 
@@ -42,13 +42,13 @@ fn a_table_is_as_wide_as_it_has_to_be() {
 fn on_a_terminal_the_widest_columns_give_first() {
     check(
         Some(60),
-        &expect![[r#"
+        &expect![[r"
         reference                  title                      count
         ─────────────────────────  ─────────────────────────  ─────
         registry.example/shop/we…  a title that is far too …      7
         registry.example/ü         NULL                        1234
         (2 rows)
-    "#]],
+    "]],
     );
 }
 
@@ -56,7 +56,7 @@ fn on_a_terminal_the_widest_columns_give_first() {
 fn where_not_even_narrow_columns_fit_each_row_is_a_block() {
     check(
         Some(20),
-        &expect![[r#"
+        &expect![[r"
         ─── row 1
         reference  registry.example/shop/web:1.4
         title      a title that is far too long for a line
@@ -66,6 +66,6 @@ fn where_not_even_narrow_columns_fit_each_row_is_a_block() {
         title      NULL
         count      1234
         (2 rows)
-    "#]],
+    "]],
     );
 }

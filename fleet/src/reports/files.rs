@@ -125,18 +125,17 @@ impl Reports {
         for root in &self.roots {
             let cannot = |error| DataFusionError::ObjectStore(Box::new(error));
             let objects = root.store.objects();
-            let metas: Vec<ObjectMeta> = match &root.only {
-                Some(name) => vec![objects.head(&root.store.path(name)).await.map_err(cannot)?],
-                None => {
-                    let prefix = Some(root.store.prefix()).filter(|prefix| prefix.parts().next().is_some());
-                    let listed = objects.list(prefix).try_filter(|meta| {
-                        let path = meta.location.as_ref();
-                        let is_hidden = path.split('/').any(|part| part.starts_with('.'));
-                        let is_report = ENDS.iter().any(|end| path.ends_with(end));
-                        std::future::ready(is_report && !is_hidden)
-                    });
-                    listed.try_collect().await.map_err(cannot)?
-                }
+            let metas: Vec<ObjectMeta> = if let Some(name) = &root.only {
+                vec![objects.head(&root.store.path(name)).await.map_err(cannot)?]
+            } else {
+                let prefix = Some(root.store.prefix()).filter(|prefix| prefix.parts().next().is_some());
+                let listed = objects.list(prefix).try_filter(|meta| {
+                    let path = meta.location.as_ref();
+                    let is_hidden = path.split('/').any(|part| part.starts_with('.'));
+                    let is_report = ENDS.iter().any(|end| path.ends_with(end));
+                    std::future::ready(is_report && !is_hidden)
+                });
+                listed.try_collect().await.map_err(cannot)?
             };
             files.extend(metas.into_iter().map(|meta| ReportFile {
                 name: name(root.store.location(), &meta.location),
@@ -171,7 +170,7 @@ impl ReportFile {
 
     /// Whether it is compressed.
     pub(super) fn is_compressed(&self) -> bool {
-        self.name.ends_with(".gz")
+        std::path::Path::new(&self.name).extension().is_some_and(|end| end == "gz")
     }
 
     /// Its bytes; or why not.

@@ -45,13 +45,13 @@ impl Reader {
         };
         let stored = read.map_err(|error| cause(&error))?;
         // What a store has named says when it was; of another file it is when it was written.
-        let (time, scan_id) = match layout::scan_of(file.meta.location.filename().unwrap_or_default()) {
-            Some((time, id)) => (time, id.to_owned()),
-            None => {
-                let modified = file.meta.last_modified.timestamp_millis();
-                let time = Timestamp::from_millisecond(modified).unwrap_or(Timestamp::UNIX_EPOCH);
-                (time, layout::scan_id(time, &layout::hex_digest(bytes)))
-            }
+        let named = layout::scan_of(file.meta.location.filename().unwrap_or_default());
+        let (time, scan_id) = if let Some((time, id)) = named {
+            (time, id.to_owned())
+        } else {
+            let modified = file.meta.last_modified.timestamp_millis();
+            let time = Timestamp::from_millisecond(modified).unwrap_or(Timestamp::UNIX_EPOCH);
+            (time, layout::scan_id(time, &layout::hex_digest(bytes)))
         };
         let facts = ScanFacts::of_report(&stored, time.as_millisecond(), &scan_id, &file.name);
         let before = self.rows.count();
