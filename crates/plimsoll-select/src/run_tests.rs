@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::*;
-use crate::format::{Compression, CsvOutput, ScanRange};
-use crate::limits::Limits;
+use crate::format::{Compression, CsvOutput, OutputFormat, ScanRange};
+use crate::limits::{Limits, RECORDS_EVENT_BYTES};
 use crate::timestamp::Timestamp;
 
 fn options(input: InputFormat) -> Options {
