@@ -20,7 +20,7 @@ use plimsoll_fleet::{Limits, Source, register, session, state};
 use plimsoll_store::Location;
 
 /// What takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Clusters do not run side by side: a machine of two processors would be busy with what nobody measures.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

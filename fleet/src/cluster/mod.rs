@@ -23,6 +23,7 @@ mod query;
 mod readiness;
 mod scheduler;
 mod session;
+mod slots;
 mod version;
 mod watch;
 mod workspace;

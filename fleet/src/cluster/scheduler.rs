@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use super::slots::CountedSlots;
 use super::watch::{Sight, watch};
 use super::{Error, Listen, MAX_MESSAGE_BYTES, Parts, announce, asked_to_end, session};
 
@@ -87,6 +88,7 @@ pub async fn run_scheduler(options: SchedulerOptions, parts: Parts) -> Result<()
         source,
     };
     let cluster = BallistaCluster::new_from_config(&config).await.map_err(|error| broken(Box::new(error)))?;
+    let cluster = BallistaCluster::new(Arc::new(CountedSlots::default()), cluster.job_state());
     let server: Server = create_scheduler(cluster, config).await.map_err(|error| broken(Box::new(error)))?;
     let watching = tokio::spawn(watch_executors(server.clone(), address));
     announce(&format!("plimsoll scheduler: listening on http://{host}:{}", address.port()));
