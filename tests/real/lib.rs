@@ -37,7 +37,7 @@ pub use image::{IMAGE, Image, image};
 pub use judges::{
     Package, debian_packages, node_packages, python_packages, syft_packages, validate_cyclonedx,
 };
-pub use lake::ask_lake;
+pub use lake::{ask_duckdb, ask_lake};
 pub use nginx::{Hit, Manner, Nginx};
 pub use objects::Objects;
 pub use pair::{ADDED, LEARNT, Pair, pair};
