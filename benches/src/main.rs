@@ -1,6 +1,7 @@
 //! Benchmarks, side by side in one run: the program against the work it cannot avoid, and against Syft where it is
 //! installed. Figures are for reading, never for asserting.
 
+mod cluster;
 mod database;
 mod results;
 

@@ -14,7 +14,8 @@ use plimsoll_store::{Location, Store};
 use plimsoll_tables::{Appender, CompactOptions, ScanFacts, Table, compact};
 use plimsoll_testkit::fleet;
 
-use crate::{contender, print, read, time};
+use crate::cluster::Cluster;
+use crate::{Contender, contender, print, read, time};
 
 /// Packages of each image.
 const PACKAGES: usize = 300;
@@ -24,6 +25,8 @@ const IMAGES: u64 = 100_000;
 const DAYS: i64 = 30;
 /// Reports that are brought into a store as files.
 const REPORTS: u64 = 2_000;
+/// Executors of the cluster.
+const EXECUTORS: usize = 3;
 /// Advisories that packages are joined with.
 const ADVISORIES: u64 = 200;
 /// The first scan, in milliseconds: 2026-10-01, UTC.
@@ -178,25 +181,13 @@ fn questions(target_folder: &Path, lake: &Path) -> Result<()> {
         .is_ok_and(|status| status.success());
     println!("\nSQL over {IMAGES} images of {PACKAGES} packages; whole processes, the warm-up aside");
     for question in asked() {
-        let ours = vec![
-            program.display().to_string(),
-            "sql".to_owned(),
-            "--store".to_owned(),
-            lake.display().to_string(),
-            "--format".to_owned(),
-            "csv".to_owned(),
-            question.ours,
-        ];
+        let ours = sql(&program, lake, &[], &question.ours);
         let answer = first_line(&ours)?;
         println!("\n{}: {answer}", question.name);
         let mut contenders = vec![contender("plimsoll sql", ours)];
         if has_duckdb {
             let theirs = duckdb(&python, lake, &question.theirs);
-            let other = first_line(&theirs)?;
-            if other != answer {
-                println!("DuckDB answers {other}");
-            }
-            contenders.push(contender("DuckDB (in Python)", theirs));
+            contenders.push(answering("DuckDB (in Python)", theirs, &answer)?);
             contenders.push(contender("Python and DuckDB alone", duckdb(&python, lake, "SELECT 1")));
         }
         time(&mut contenders)?;
@@ -205,7 +196,42 @@ fn questions(target_folder: &Path, lake: &Path) -> Result<()> {
     if !has_duckdb {
         println!("DuckDB is not installed: it is left out");
     }
+    distributed(&program, lake)
+}
+
+/// The dearest question, asked of a cluster on this machine: what handing it out costs.
+fn distributed(program: &Path, lake: &Path) -> Result<()> {
+    let cluster = Cluster::start(program, lake, EXECUTORS)?;
+    let asked = asked();
+    let question = asked.last().context("there are questions")?;
+    let alone = sql(program, lake, &[], &question.ours);
+    let answer = first_line(&alone)?;
+    let shared = sql(program, lake, &["--cluster", &cluster.address], &question.ours);
+    println!("\n{}, alone and on {EXECUTORS} executors of this machine: {answer}", question.name);
+    let mut contenders =
+        vec![contender("plimsoll sql", alone), answering("plimsoll sql --cluster", shared, &answer)?];
+    time(&mut contenders)?;
+    print(&contenders);
     Ok(())
+}
+
+/// A query of the tables of a store.
+fn sql(program: &Path, lake: &Path, more: &[&str], query: &str) -> Vec<String> {
+    let mut command = vec![program.display().to_string(), "sql".to_owned()];
+    command.extend(["--store".to_owned(), lake.display().to_string()]);
+    command.extend(["--format".to_owned(), "csv".to_owned()]);
+    command.extend(more.iter().map(|word| (*word).to_owned()));
+    command.push(query.to_owned());
+    command
+}
+
+/// A contender whose answer is looked at first.
+fn answering(name: &'static str, command: Vec<String>, answer: &str) -> Result<Contender> {
+    let other = first_line(&command)?;
+    if other != answer {
+        println!("{name} answers {other}");
+    }
+    Ok(contender(name, command))
 }
 
 fn asked() -> Vec<Question> {
