@@ -93,6 +93,8 @@ impl Limits {
         // Conditions are applied while columns are decoded: the others of rows that do not hold are never decoded.
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
+        // Columns of conditions are not kept for the answer: where few rows hold, keeping costs more than decoding those again.
+        options.execution.parquet.max_predicate_cache_size = Some(0);
         // Kept free for merging what was spilled: a part of what there is.
         let reserved = usize::try_from(self.memory_bytes / RESERVED_PART).unwrap_or(usize::MAX);
         options.execution.sort_spill_reservation_bytes =
