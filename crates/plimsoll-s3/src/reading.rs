@@ -101,6 +101,23 @@ pub(crate) fn length(bytes: u64) -> Option<i64> {
     i64::try_from(bytes).ok()
 }
 
+/// What a reader is shown of an object that is there: the fields of a request that GET and HEAD share.
+macro_rules! viewed {
+    ($found:expr, $input:expr) => {{
+        let found: &Found = $found;
+        let preconditions = Preconditions {
+            matches: $input.if_match.as_ref(),
+            none_matches: $input.if_none_match.as_ref(),
+            modified_since: $input.if_modified_since.as_ref(),
+            unmodified_since: $input.if_unmodified_since.as_ref(),
+        };
+        preconditions
+            .check(found, Refusal::not_modified)
+            .and_then(|()| view(found, $input.range, $input.part_number))
+            .map_err(|refusal| read_error(refusal, found))
+    }};
+}
+
 /// The fields that answers to GET and HEAD share.
 macro_rules! describe {
     ($output:expr, $found:expr, $view:expr, $input:expr) => {{

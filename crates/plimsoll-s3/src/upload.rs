@@ -13,7 +13,7 @@ use crate::attributes::{Attributes, PartSize};
 use crate::digest::{Algorithm, hex, parse_md5_hex};
 use crate::key::Key;
 use crate::refusal::{Refusal, is_missing};
-use crate::vault::{Body, Condition, Expected, MAX_PUT_BYTES, Vault, discard};
+use crate::vault::{Body, Condition, Content, Expected, MAX_PUT_BYTES, Vault, discard};
 
 /// Smallest part but the last, in bytes.
 ///
@@ -61,6 +61,12 @@ pub(crate) struct Part {
     pub(crate) checksums: BTreeMap<String, String>,
     #[serde(skip)]
     pub(crate) modified: Option<SystemTime>,
+}
+
+impl Part {
+    pub(crate) fn checksum(&self, algorithm: Algorithm) -> Option<&str> {
+        self.checksums.get(algorithm.name()).map(String::as_str)
+    }
 }
 
 /// A part that a request wants in the object.
@@ -264,7 +270,7 @@ impl Vault {
         for wanted in wanted {
             let part = there.remove(&wanted.number).ok_or_else(Refusal::bad_part)?;
             let differs = |(algorithm, text): &(Algorithm, String)| {
-                part.checksums.get(algorithm.name()).is_some_and(|found| found != text)
+                part.checksum(*algorithm).is_some_and(|found| found != text)
             };
             if part.e_tag != wanted.e_tag || wanted.checksums.iter().any(differs) {
                 return Err(Refusal::bad_part());
@@ -316,7 +322,7 @@ impl Vault {
         if let (Some(algorithm), true) = (algorithm, upload.composite) {
             let mut of_parts = Vec::new();
             for part in &parts {
-                let text = part.checksums.get(algorithm.name()).ok_or_else(Refusal::bad_part)?;
+                let text = part.checksum(algorithm).ok_or_else(Refusal::bad_part)?;
                 of_parts.extend(algorithm.decode(text)?);
             }
             attributes.composite = true;
@@ -352,17 +358,7 @@ impl Vault {
                 let objects = std::sync::Arc::clone(&objects);
                 async move {
                     match objects.get(&path).await {
-                        Ok(result) => {
-                            let range = result.range.clone();
-                            match result.payload {
-                                object_store::GetResultPayload::File(file, _) => {
-                                    crate::vault::Content::File(file, range).into_body()
-                                }
-                                object_store::GetResultPayload::Stream(stream) => {
-                                    crate::vault::Content::Stream(stream).into_body()
-                                }
-                            }
-                        }
+                        Ok(result) => Content::of(result).into_body(),
                         Err(error) => stream::iter([Err(Refusal::from(error))]).boxed(),
                     }
                 }
