@@ -76,9 +76,15 @@ impl Key {
     }
 
     /// The path that is the key itself, where that is another one and can be a path at all: under it others may have put a
-    /// file.
+    /// file. Never a path that another key has: `README%` is where `README` lies.
     pub(crate) fn plain(&self) -> Option<Path> {
         if self.text == self.path || self.text.split('/').any(|part| part.is_empty() || part.contains('\\')) {
+            return None;
+        }
+        let (folders, file) = self.text.rsplit_once('/').unwrap_or(("", &self.text));
+        let means_itself = file_name(file) == file
+            && folders.split_terminator('/').all(|folder| folder_name(folder) == folder);
+        if !means_itself {
             return None;
         }
         Path::parse(&self.text).ok().filter(|path| path.as_ref() == self.text)
@@ -269,6 +275,42 @@ mod tests {
         {
             assert_eq!(Key::new(key).unwrap().plain().as_ref().map(AsRef::as_ref), plain, "{key}");
         }
+    }
+
+    #[test]
+    fn no_key_is_found_under_the_path_of_another() {
+        let keys = [
+            "a",
+            "a%",
+            "a%%",
+            "a%25",
+            "../b.txt",
+            "%2E%2E/b.txt",
+            "x.json/y",
+            "x%2Ejson/y",
+            "x%2Ejson/y%",
+            "a\\b.txt",
+            "a%5Cb.txt",
+            "/z.txt",
+            "%%/z.txt",
+            "50%.txt",
+            "50%25.txt",
+            "#",
+            "%23",
+            "%23%",
+        ];
+        let keys = keys.map(|key| Key::new(key).unwrap());
+        for key in &keys {
+            for other in &keys {
+                let is_other = key.text() != other.text();
+                assert!(!is_other || key.path() != other.path(), "{key:?} and {other:?}");
+                let plain = key.plain();
+                let found = plain.as_ref().map(AsRef::as_ref);
+                assert!(!is_other || found != Some(other.path()), "{key:?} is found where {other:?} lies");
+            }
+        }
+        // What others put there under such a name is still found.
+        assert_eq!(Key::new("50%.txt").unwrap().plain().map(String::from), Some("50%.txt".to_owned()));
     }
 
     #[test]
