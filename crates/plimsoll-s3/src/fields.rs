@@ -6,8 +6,10 @@ use s3s::dto::{self, ETagCondition, StreamingBlob, Timestamp, TimestampFormat};
 
 use crate::attributes::Attributes;
 use crate::digest::{Algorithm, parse_content_md5};
-use crate::gate::{Trailers, Unverified, header};
+use crate::gate::{Unverified, header};
+use crate::intake::Trailers;
 use crate::refusal::Refusal;
+use crate::signed::{is_streaming, says_chunks};
 use crate::vault::{Body, Condition, Expected};
 
 /// What reading a body said. The framework's own errors have no names to tell them by but their text.
@@ -113,7 +115,16 @@ pub(crate) fn expected<T>(
     }
     let mut wanted: Vec<Algorithm> = algorithm(named)?.into_iter().collect();
     let announced = header(&request.headers, "x-amz-trailer").unwrap_or_default();
-    wanted.extend(announced.split(',').filter_map(|name| Algorithm::of_header(name.trim())));
+    let announced: Vec<Algorithm> =
+        announced.split(',').filter_map(|name| Algorithm::of_header(name.trim())).collect();
+    wanted.extend(&announced);
+    let is_chunked = is_streaming(&request.headers) || says_chunks(&request.headers);
+    let decoded = header(&request.headers, "x-amz-decoded-content-length").filter(|_| is_chunked);
+    // Without a length nobody could tell a body that was cut off from a whole one.
+    let bytes =
+        bytes.and_then(|bytes| u64::try_from(bytes).ok()).or_else(|| decoded?.parse().ok()).ok_or_else(
+            || Refusal::new("MissingContentLength", 411, "You must provide the Content-Length HTTP header."),
+        )?;
     let unverified = request.extensions.get::<Unverified>().is_some();
     let content_sha256 = header(&request.headers, "x-amz-content-sha256")
         .filter(|value| unverified && value.len() == 64)
@@ -133,11 +144,12 @@ pub(crate) fn expected<T>(
         pairs.into_iter().filter_map(|(name, value)| Some((Algorithm::of_header(&name)?, value))).collect()
     };
     Ok(Expected {
-        bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
+        bytes: Some(bytes),
         md5: content_md5.map(parse_content_md5).transpose()?,
         content_sha256,
         checksums,
         wanted,
+        announced,
         trailing: Some(Box::new(trailing)),
     })
 }

@@ -4,45 +4,20 @@
 //! has a secret to check, so a signature is taken off, whatever it is, and browsers are kept out: a page of some site must
 //! not write into a store on the machine of who reads it.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use http_body::{Body, Frame, SizeHint};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request};
 
 use crate::chunked::Chunked;
+use crate::intake::{Intake, Mode, Trailers};
 use crate::refusal::Refusal;
+use crate::signed::{is_streaming, require_signed_headers, says_chunks, without_signature};
 use crate::vault::MAX_PUT_BYTES;
 
 /// Largest signed chunk, in bytes: it is held until its signature is checked.
 const MAX_SIGNED_CHUNK_BYTES: u64 = 16 << 20;
-/// Parts of a query that sign it.
-const SIGNING: &[&str] = &[
-    "x-amz-algorithm",
-    "x-amz-credential",
-    "x-amz-date",
-    "x-amz-expires",
-    "x-amz-signedheaders",
-    "x-amz-signature",
-    "x-amz-security-token",
-    "x-amz-content-sha256",
-];
-
-/// The same of version 2.
-const SIGNING_V2: &[&str] = &["AWSAccessKeyId", "Expires", "Signature"];
-
-/// Checksums that came behind a body, once it is read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Trailers(pub(crate) Arc<Mutex<Vec<(String, String)>>>);
-
 /// That nobody has compared the body with `x-amz-content-sha256`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unverified;
@@ -68,8 +43,12 @@ impl Gate {
             self.admit_unsigned(request)
         } else {
             require_signed_headers(request.uri(), request.headers())?;
-            let is_chunked = header(request.headers(), "x-amz-content-sha256")
-                .is_some_and(|value| value.starts_with("STREAMING-"));
+            let is_chunked = is_streaming(request.headers());
+            if says_chunks(request.headers()) && !is_chunked {
+                return Err(Refusal::request(
+                    "The body is aws-chunked, but x-amz-content-sha256 is not one of STREAMING-",
+                ));
+            }
             let mode =
                 if is_chunked { Mode::Watch(Chunked::new(MAX_SIGNED_CHUNK_BYTES)) } else { Mode::Pass };
             Ok(request.map(|body| Intake::new(body, mode, self.idle)))
@@ -108,10 +87,7 @@ impl Gate {
         let (mut parts, body) = request.into_parts();
         parts.headers.remove(AUTHORIZATION);
         parts.uri = without_signature(&parts.uri)?;
-        let is_chunked = header(&parts.headers, "x-amz-content-sha256")
-            .is_some_and(|value| value.starts_with("STREAMING-"))
-            || header(&parts.headers, CONTENT_ENCODING.as_str())
-                .is_some_and(|value| value.split(',').any(|coding| coding.trim() == "aws-chunked"));
+        let is_chunked = is_streaming(&parts.headers) || says_chunks(&parts.headers);
         let mode = if is_chunked {
             let length = header(&parts.headers, "x-amz-decoded-content-length")
                 .and_then(|text| text.parse::<u64>().ok())
@@ -170,222 +146,6 @@ fn refuse_other_schemes<B>(request: &Request<B>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn query_pairs(uri: &Uri) -> Vec<(&str, &str)> {
-    uri.query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .collect()
-}
-
-/// The same address without what signs it.
-fn without_signature(uri: &Uri) -> Result<Uri, Refusal> {
-    let Some(query) = uri.query() else { return Ok(uri.clone()) };
-    let pairs = query_pairs(uri);
-    let is_v2 = SIGNING_V2.iter().all(|signing| pairs.iter().any(|(name, _)| name == signing));
-    let is_signing = |pair: &str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        SIGNING.iter().any(|signing| name.eq_ignore_ascii_case(signing))
-            || (is_v2 && SIGNING_V2.contains(&name))
-    };
-    let rest: Vec<&str> = query.split('&').filter(|pair| !is_signing(pair)).collect();
-    let address =
-        if rest.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), rest.join("&")) };
-    address.parse().map_err(|_| Refusal::new("InvalidURI", 400, "Couldn't parse the specified URI."))
-}
-
-/// A signature covers the host and every header of Amazon's, or somebody could add one to a request that was seen.
-///
-/// Source: AWS General Reference, "Create a signed AWS API request", canonical headers.
-fn require_signed_headers(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-    let pairs = query_pairs(uri);
-    let of_query = |name: &str| {
-        pairs
-            .iter()
-            .find(|(other, _)| *other == name)
-            .and_then(|(_, value)| crate::attributes::percent_decoded(value))
-    };
-    let (signed, scope) = match header(headers, AUTHORIZATION.as_str()) {
-        Some(authorization) => {
-            let field = |name: &str| {
-                authorization
-                    .split([',', ' '])
-                    .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
-                    .map(str::to_owned)
-            };
-            if !authorization.starts_with("AWS4-HMAC-SHA256") {
-                return Err(Refusal::request(
-                    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-                ));
-            }
-            (field("SignedHeaders"), field("Credential"))
-        }
-        None if pairs.iter().any(|(name, _)| *name == "X-Amz-Signature") => {
-            (of_query("X-Amz-SignedHeaders"), of_query("X-Amz-Credential"))
-        }
-        None => return Ok(()),
-    };
-    let malformed = || {
-        Refusal::new(
-            "AuthorizationHeaderMalformed",
-            400,
-            "The authorization header that you provided is not valid.",
-        )
-    };
-    if !scope.ok_or_else(malformed)?.ends_with("/s3/aws4_request") {
-        return Err(malformed());
-    }
-    let signed = signed.ok_or_else(malformed)?.to_ascii_lowercase();
-    let signed: Vec<&str> = signed.split(';').collect();
-    let needed = |name: &str| name == "host" || name.starts_with("x-amz-");
-    let missing: Vec<&str> = std::iter::once("host")
-        .chain(headers.keys().map(http::HeaderName::as_str))
-        .filter(|name| needed(name) && !signed.contains(name))
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::denied(format!(
-            "There were headers present in the request which were not signed: {}",
-            missing.join(", ")
-        )))
-    }
-}
-
-/// What is done with a body.
-enum Mode {
-    Pass,
-    /// Its chunks are watched, and passed on as they are.
-    Watch(Chunked),
-    /// Its chunks are taken out.
-    Decode {
-        chunked: Chunked,
-        length: u64,
-        trailers: Trailers,
-    },
-}
-
-/// A request's body, which must not stand still.
-pub(crate) struct Intake<B> {
-    body: B,
-    mode: Mode,
-    ready: VecDeque<Bytes>,
-    has_ended: bool,
-    idle: Duration,
-    timer: Option<Pin<Box<tokio::time::Sleep>>>,
-}
-
-impl<B> Intake<B> {
-    fn new(body: B, mode: Mode, idle: Duration) -> Intake<B> {
-        Intake { body, mode, ready: VecDeque::new(), has_ended: false, idle, timer: None }
-    }
-}
-
-impl<B> Intake<B> {
-    fn take(&mut self, bytes: Bytes) -> Result<(), Refusal> {
-        let malformed = |error: crate::chunked::Malformed| Refusal::request(error.to_string());
-        match &mut self.mode {
-            Mode::Pass => self.ready.push_back(bytes),
-            Mode::Watch(chunked) => {
-                chunked.feed(bytes.clone(), &mut |_| {}).map_err(malformed)?;
-                self.ready.push_back(bytes);
-            }
-            Mode::Decode { chunked, .. } => {
-                let ready = &mut self.ready;
-                chunked.feed(bytes, &mut |bytes| ready.push_back(bytes)).map_err(malformed)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Refusal> {
-        self.has_ended = true;
-        if let Mode::Decode { chunked, trailers, .. } = &mut self.mode {
-            chunked.end().map_err(|_| Refusal::incomplete_body())?;
-            let found = std::mem::take(&mut chunked.trailers);
-            *trailers.0.lock().expect("nobody panics while holding it") = found;
-        }
-        Ok(())
-    }
-}
-
-impl<B> Body for Intake<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Data = Bytes;
-    type Error = Refusal;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Refusal>>> {
-        let this = &mut *self;
-        loop {
-            if let Some(bytes) = this.ready.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(bytes))));
-            }
-            if this.has_ended {
-                return Poll::Ready(None);
-            }
-            match Pin::new(&mut this.body).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    this.timer = None;
-                    if let Ok(bytes) = frame.into_data()
-                        && let Err(refusal) = this.take(bytes)
-                    {
-                        this.has_ended = true;
-                        return Poll::Ready(Some(Err(refusal)));
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    this.has_ended = true;
-                    let refusal = Refusal { source: Some(error.into()), ..Refusal::incomplete_body() };
-                    return Poll::Ready(Some(Err(refusal)));
-                }
-                Poll::Ready(None) => {
-                    if let Err(refusal) = this.end() {
-                        return Poll::Ready(Some(Err(refusal)));
-                    }
-                }
-                Poll::Pending => {
-                    let idle = this.idle;
-                    let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
-                    if std::future::Future::poll(timer.as_mut(), context).is_pending() {
-                        return Poll::Pending;
-                    }
-                    this.has_ended = true;
-                    return Poll::Ready(Some(Err(Refusal::new(
-                        "RequestTimeout",
-                        400,
-                        "Your socket connection to the server was not read from or written to within the timeout period.",
-                    ))));
-                }
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.mode {
-            Mode::Decode { .. } => self.has_ended && self.ready.is_empty(),
-            _ => self.ready.is_empty() && (self.has_ended || self.body.is_end_stream()),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.mode {
-            Mode::Decode { length, .. } if self.ready.is_empty() && !self.has_ended => {
-                SizeHint::with_exact(*length)
-            }
-            Mode::Decode { .. } => SizeHint::default(),
-            _ if self.ready.is_empty() => self.body.size_hint(),
-            _ => SizeHint::default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,7 +198,7 @@ mod tests {
     fn without_keys_signatures_are_taken_off() {
         let request = admit(
             true,
-            "/box/a%20b?partNumber=1&X-Amz-Signature=abc&X-Amz-Credential=x%2Fy&uploadId=7",
+            "/box/a%20b?partNumber=1&X-Amz-Signatur%65=abc&X-Amz-Credential=x%2Fy&uploadId=7",
             &[("host", "localhost"), ("authorization", "AWS4-HMAC-SHA256 Credential=any")],
         )
         .unwrap();
@@ -472,10 +232,59 @@ mod tests {
             let headers = [("host", "s3.example"), ("x-amz-date", "1"), ("authorization", authorization)];
             assert_eq!(admit(false, "/box/a", &headers).err(), expected, "{authorization}");
         }
-        let uri = "/a?X-Amz-Credential=AK%2F20261122%2Fr%2Fs3%2Faws4_request&X-Amz-SignedHeaders=host&X-Amz-Signature=0";
-        assert!(admit(false, uri, &[("host", "h")]).is_ok());
-        let copy = [("host", "h"), ("x-amz-copy-source", "/other/secret")];
-        assert_eq!(admit(false, uri, &copy).err(), Some("AccessDenied"));
+    }
+
+    #[test]
+    fn nothing_is_added_to_an_address_that_was_handed_out() {
+        let scope = "X-Amz-Credential=AK%2F20261122%2Fr%2Fs3%2Faws4_request";
+        let uri = format!("/a?{scope}&X-Amz-SignedHeaders=host&X-Amz-Expires=60&X-Amz-Signature=0");
+        let host = ("host", "h");
+        let copy = ("x-amz-copy-source", "/other/secret");
+        assert!(admit(false, &uri, &[host]).is_ok());
+        assert_eq!(admit(false, &uri, &[host, copy]).err(), Some("AccessDenied"));
+        // Neither where its parts have their names in another spelling,
+        let spelled = uri.replace("X-Amz-Signature", "X-Amz-Signatur%65").replace("Headers", "H%65aders");
+        assert!(admit(false, &spelled, &[host]).is_ok());
+        assert_eq!(admit(false, &spelled, &[host, copy]).err(), Some("AccessDenied"));
+        // nor beside a header that says to cover it,
+        let covers = "AWS4-HMAC-SHA256 Credential=AK/20261122/r/s3/aws4_request, SignedHeaders=host;x-amz-copy-source, Signature=0";
+        let header = ("authorization", covers);
+        assert_eq!(admit(false, &uri, &[host, copy, header]).err(), Some("InvalidArgument"));
+        assert_eq!(admit(false, &spelled, &[host, copy, header]).err(), Some("InvalidArgument"));
+        // nor twice.
+        for double in ["&X-Amz-SignedHeaders=host%3Bx-amz-copy-source", "&X-Amz-Signed%48eaders=host"] {
+            let found = admit(false, &format!("{uri}{double}"), &[host, copy]).err();
+            assert_eq!(found, Some("AuthorizationHeaderMalformed"), "{double}");
+        }
+        for (uri, expected) in [
+            (uri.replace("=60", "=604801"), "AuthorizationQueryParametersError"),
+            (uri.replace("=60", "=soon"), "AuthorizationQueryParametersError"),
+            (format!("{uri}&Signature=0"), "InvalidArgument"),
+            (format!("{uri}&%zz"), "InvalidURI"),
+            ("/a?AWSAccessKeyId=a&Expires=1&Signature=b&tagging&tagging".to_owned(), "InvalidArgument"),
+        ] {
+            assert_eq!(admit(false, &uri, &[host]).err(), Some(expected), "{uri}");
+        }
+        let chunks = ("content-encoding", "aws-chunked");
+        assert_eq!(admit(false, &uri, &[host, chunks]).err(), Some("InvalidRequest"));
+        let old = "/a?AWSAccessKeyId=a&Expires=1&Signature=b";
+        assert!(admit(false, old, &[host]).is_ok());
+        assert_eq!(admit(false, old, &[host, chunks]).err(), Some("NotImplemented"));
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_covered() {
+        let request = Request::builder()
+            .method("PUT")
+            .uri("/box/a")
+            .header("host", "h")
+            .header("x-amz-copy-source", HeaderValue::from_bytes(b"/other/\xff").unwrap())
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AK/20261122/r/s3/aws4_request, SignedHeaders=host;x-amz-copy-source, Signature=0",
+            );
+        let found = gate(false).admit(request.body(()).unwrap()).err().map(|refusal| refusal.code);
+        assert_eq!(found, Some("AccessDenied"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod digest;
 #[macro_use]
 mod fields;
 mod gate;
+mod intake;
 mod key;
 mod list;
 #[macro_use]
@@ -25,6 +26,8 @@ mod refusal;
 mod select;
 mod server;
 mod settings;
+mod signed;
+mod steady;
 mod upload;
 mod vault;
 

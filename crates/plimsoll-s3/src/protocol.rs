@@ -17,6 +17,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, dto};
 use tokio::sync::Semaphore;
 
 use crate::refusal::Refusal;
+use crate::server::to_end;
 use crate::settings::Settings;
 use crate::vault::Vault;
 
@@ -61,6 +62,11 @@ impl Protocol {
             now: settings.now,
         }))
     }
+
+    /// Removes what a server that was killed has left behind.
+    pub(crate) async fn tidy(&self) -> Result<(), Refusal> {
+        self.0.vault.remove_lost_parts().await
+    }
 }
 
 /// Percent-encodes all but what stands for itself, and slashes.
@@ -81,45 +87,62 @@ fn url_encoded(text: &str) -> String {
 }
 
 /// Every operation there is; the framework refuses all others.
+///
+/// What writes is done in a task of its own: what was begun ends, or is undone, even if the client goes away; else bytes
+/// would be left without what is kept beside them.
 macro_rules! operations {
-    ($($operation:ident: $input:ident => $output:ident;)+) => {
+    (
+        reads { $($read:ident: $read_input:ident => $read_output:ident;)+ }
+        writes { $($write:ident: $write_input:ident => $write_output:ident;)+ }
+    ) => {
         #[async_trait::async_trait]
         impl S3 for Protocol {
-            $(async fn $operation(
+            $(async fn $read(
                 &self,
-                request: S3Request<dto::$input>,
-            ) -> S3Result<S3Response<dto::$output>> {
-                self.0.$operation(request).await
+                request: S3Request<dto::$read_input>,
+            ) -> S3Result<S3Response<dto::$read_output>> {
+                self.0.$read(request).await
+            })+
+            $(async fn $write(
+                &self,
+                request: S3Request<dto::$write_input>,
+            ) -> S3Result<S3Response<dto::$write_output>> {
+                let operations = Arc::clone(&self.0);
+                to_end(async move { operations.$write(request).await }).await.map_err(Refusal::internal)?
             })+
         }
     };
 }
 
 operations! {
-    list_buckets: ListBucketsInput => ListBucketsOutput;
-    create_bucket: CreateBucketInput => CreateBucketOutput;
-    delete_bucket: DeleteBucketInput => DeleteBucketOutput;
-    head_bucket: HeadBucketInput => HeadBucketOutput;
-    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput;
-    get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput;
-    list_objects: ListObjectsInput => ListObjectsOutput;
-    list_objects_v2: ListObjectsV2Input => ListObjectsV2Output;
-    put_object: PutObjectInput => PutObjectOutput;
-    get_object: GetObjectInput => GetObjectOutput;
-    head_object: HeadObjectInput => HeadObjectOutput;
-    get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput;
-    delete_object: DeleteObjectInput => DeleteObjectOutput;
-    delete_objects: DeleteObjectsInput => DeleteObjectsOutput;
-    copy_object: CopyObjectInput => CopyObjectOutput;
-    put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput;
-    get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput;
-    delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
-    create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput;
-    upload_part: UploadPartInput => UploadPartOutput;
-    upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput;
-    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput;
-    abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput;
-    list_parts: ListPartsInput => ListPartsOutput;
-    list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput;
-    select_object_content: SelectObjectContentInput => SelectObjectContentOutput;
+    reads {
+        list_buckets: ListBucketsInput => ListBucketsOutput;
+        head_bucket: HeadBucketInput => HeadBucketOutput;
+        get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput;
+        get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput;
+        list_objects: ListObjectsInput => ListObjectsOutput;
+        list_objects_v2: ListObjectsV2Input => ListObjectsV2Output;
+        get_object: GetObjectInput => GetObjectOutput;
+        head_object: HeadObjectInput => HeadObjectOutput;
+        get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput;
+        get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput;
+        list_parts: ListPartsInput => ListPartsOutput;
+        list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput;
+        select_object_content: SelectObjectContentInput => SelectObjectContentOutput;
+    }
+    writes {
+        create_bucket: CreateBucketInput => CreateBucketOutput;
+        delete_bucket: DeleteBucketInput => DeleteBucketOutput;
+        put_object: PutObjectInput => PutObjectOutput;
+        delete_object: DeleteObjectInput => DeleteObjectOutput;
+        delete_objects: DeleteObjectsInput => DeleteObjectsOutput;
+        copy_object: CopyObjectInput => CopyObjectOutput;
+        put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput;
+        delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
+        create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput;
+        upload_part: UploadPartInput => UploadPartOutput;
+        upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput;
+        complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput;
+        abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput;
+    }
 }

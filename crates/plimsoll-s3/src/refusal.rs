@@ -54,6 +54,8 @@ refusals! {
         "You did not provide the number of bytes specified by the Content-Length HTTP header";
     other_content = "XAmzContentSHA256Mismatch" 400
         "The provided 'x-amz-content-sha256' header does not match what was computed.";
+    malformed_trailer = "MalformedTrailerError" 400
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.";
     metadata_too_large = "MetadataTooLarge" 400
         "Your metadata headers exceed the maximum allowed metadata size";
     slow_down = "SlowDown" 503 "Please reduce your request rate.";

@@ -1,10 +1,9 @@
 //! The server: connections, requests, and their end.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::header::CONTENT_RANGE;
@@ -24,6 +23,7 @@ use crate::gate::{Gate, header};
 use crate::protocol::Protocol;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
+use crate::steady::Steady;
 use crate::upload::random_name;
 use crate::vault::Vault;
 
@@ -55,6 +55,7 @@ pub struct Endpoint {
     listener: TcpListener,
     address: SocketAddr,
     service: S3Service,
+    protocol: Protocol,
     gate: Arc<Gate>,
     settings: Settings,
 }
@@ -73,7 +74,8 @@ impl Endpoint {
             TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
         let vault = Vault::new(store, settings.create_buckets);
-        let mut builder = S3ServiceBuilder::new(Protocol::new(vault, &settings));
+        let protocol = Protocol::new(vault, &settings);
+        let mut builder = S3ServiceBuilder::new(protocol.clone());
         let mut config = S3Config::default();
         config.xml_max_body_size = MAX_XML_BYTES;
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
@@ -84,7 +86,7 @@ impl Endpoint {
             builder.set_access(keys);
         }
         let gate = Arc::new(Gate { is_open, domains: settings.domains.clone(), idle: settings.idle });
-        Ok(Endpoint { listener, address, service: builder.build(), gate, settings })
+        Ok(Endpoint { listener, address, service: builder.build(), protocol, gate, settings })
     }
 
     /// Where it listens.
@@ -101,6 +103,12 @@ impl Endpoint {
     ///
     /// Each request is told to `log` in one line, without secrets.
     pub async fn serve(self, stop: impl Future<Output = ()>, log: fn(&str)) {
+        let protocol = self.protocol;
+        tokio::spawn(async move {
+            if let Err(refusal) = protocol.tidy().await {
+                log(&format!("error: cannot remove what uploads have left: {}", told(&refusal)));
+            }
+        });
         let connections = Arc::new(Semaphore::new(self.settings.connections.max(1)));
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
@@ -132,7 +140,7 @@ impl Endpoint {
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.settings.idle)
                 .max_buf_size(MAX_HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), handle);
+                .serve_connection(TokioIo::new(Steady::new(stream, self.settings.idle)), handle);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 // A connection that breaks is the client's matter.
@@ -147,19 +155,38 @@ impl Endpoint {
 
 tokio::task_local! {
     /// Why the request that is answered cannot be, where that is no fault of it.
-    static TROUBLE: RefCell<Option<String>>;
+    static TROUBLE: Arc<Mutex<Option<String>>>;
 }
 
 /// Keeps for the log why a request cannot be answered; the client is not told.
 pub(crate) fn tell(trouble: &(dyn std::error::Error + 'static)) {
+    let text = told(trouble);
+    // Outside of a request nobody waits for it.
+    let _ = TROUBLE.try_with(|place| place.lock().expect("nobody panics while holding it").replace(text));
+}
+
+/// An error with its causes.
+fn told(trouble: &(dyn std::error::Error + 'static)) -> String {
     let mut text = trouble.to_string();
     let mut cause = trouble.source();
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    // Outside of a request nobody waits for it.
-    let _ = TROUBLE.try_with(|place| place.replace(Some(text)));
+    text
+}
+
+/// Does something to its end, also if nobody waits for it any more.
+///
+/// # Errors
+/// If it panics.
+pub(crate) async fn to_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    match TROUBLE.try_with(Arc::clone) {
+        Ok(place) => tokio::spawn(TROUBLE.scope(place, work)).await,
+        Err(_) => tokio::spawn(work).await,
+    }
 }
 
 async fn respond(
@@ -174,18 +201,18 @@ async fn respond(
     let what = format!("{} {}", request.method(), shown(request.uri()));
     let bytes = header(request.headers(), "content-length").unwrap_or("-").to_owned();
     let id = random_name().unwrap_or_default().to_ascii_uppercase();
+    let trouble: Arc<Mutex<Option<String>>> = Arc::default();
     let answer = async {
-        let response = match gate.admit(request) {
+        match gate.admit(request) {
             Err(refusal) => refused(refusal),
             Ok(request) => match service.call(request.map(s3s::Body::http_body)).await {
                 Ok(response) => response,
                 Err(error) => refused(Refusal::internal(s3s::StdError::from(error))),
             },
-        };
-        (response, TROUBLE.with(RefCell::take))
+        }
     };
-    let (mut response, trouble) = TROUBLE.scope(RefCell::default(), answer).await;
-    if let Some(trouble) = trouble {
+    let mut response = TROUBLE.scope(Arc::clone(&trouble), answer).await;
+    if let Some(trouble) = trouble.lock().expect("nobody panics while holding it").take() {
         log(&format!("error: {id}: {trouble}"));
     }
     // The framework knows 206 for GET alone.
@@ -221,7 +248,7 @@ fn shown(uri: &http::Uri) -> String {
         .unwrap_or_default()
         .split('&')
         .filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+            let name = crate::signed::query_name(pair).to_ascii_lowercase();
             !name.is_empty()
                 && !name.starts_with("x-amz-")
                 && !matches!(name.as_str(), "signature" | "awsaccesskeyid")
@@ -240,5 +267,6 @@ mod tests {
         assert_eq!(shown(&uri), "/box/a%20b?list-type=2");
         assert_eq!(shown(&"/box?Signature=a&AWSAccessKeyId=b".parse().unwrap()), "/box");
         assert_eq!(shown(&"/box?X-Amz-Credential=a".parse().unwrap()), "/box");
+        assert_eq!(shown(&"/box?%58-amz-signature=a&%53ignature=b".parse().unwrap()), "/box");
     }
 }

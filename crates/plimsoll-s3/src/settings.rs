@@ -91,7 +91,7 @@ pub struct Settings {
     pub selects: usize,
     /// Threads of one statement.
     pub select_threads: usize,
-    /// Longest time that a request's body may stand still, and that its head may take.
+    /// Longest time that a request's body and an answer may stand still, and that a request's head may take.
     pub idle: Duration,
     /// Longest time that requests may still take once the server is told to stop.
     pub grace: Duration,

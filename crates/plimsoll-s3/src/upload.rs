@@ -237,8 +237,37 @@ impl Vault {
     async fn remove_upload(&self, bucket: &str, id: &str) -> Result<(), Refusal> {
         // First what makes it an upload.
         self.remove(&self.upload_path(bucket, &format!("{id}/upload.json"))).await?;
-        for meta in self.objects().list_with_delimiter(Some(&self.upload_path(bucket, id))).await?.objects {
+        let folder = self.upload_path(bucket, id);
+        for meta in self.objects().list_with_delimiter(Some(&folder)).await?.objects {
             self.remove(&meta.location).await?;
+        }
+        // What a server that was killed had not yet made a part is in no list.
+        if let Some(root) = &self.folder {
+            match tokio::fs::remove_dir_all(root.join(folder.as_ref())).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Refusal::internal(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the parts of uploads that are none any more: whoever removed them did not come to the end.
+    pub(crate) async fn remove_lost_parts(&self) -> Result<(), Refusal> {
+        let uploads = self.upload_path("", "");
+        let buckets = match self.objects().list_with_delimiter(Some(&uploads)).await {
+            Err(error) if is_missing(&error) => return Ok(()),
+            other => other?.common_prefixes,
+        };
+        for bucket in buckets {
+            for folder in self.objects().list_with_delimiter(Some(&bucket)).await?.common_prefixes {
+                let (Some(bucket), Some(id)) = (bucket.filename(), folder.filename()) else { continue };
+                match self.objects().head(&self.upload_path(bucket, &format!("{id}/upload.json"))).await {
+                    Err(error) if is_missing(&error) => self.remove_upload(bucket, id).await?,
+                    other => drop(other?),
+                }
+            }
         }
         Ok(())
     }
@@ -304,6 +333,11 @@ impl Vault {
         let _guard = self.uploads.write(id).await;
         let upload = self.upload(bucket, key, id).await?;
         let parts = self.wanted_parts(bucket, id, &completion).await?;
+        // So that nothing is joined in vain; what counts is found out again when it takes its place.
+        {
+            let _guard = self.keys.read((bucket, key.text())).await;
+            self.check_condition(bucket, key, &completion.condition).await?;
+        }
         let algorithm = upload.algorithm();
         let whole = algorithm.filter(|algorithm| !upload.composite && algorithm.can_be_of_whole());
         let reckoned = whole.unwrap_or(Algorithm::Crc64Nvme);

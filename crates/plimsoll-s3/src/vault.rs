@@ -222,7 +222,12 @@ impl Vault {
         Ok(Content::Parts(Arc::clone(&self.objects), found.path.clone(), found.bytes))
     }
 
-    async fn check_condition(&self, bucket: &str, key: &Key, condition: &Condition) -> Result<(), Refusal> {
+    pub(crate) async fn check_condition(
+        &self,
+        bucket: &str,
+        key: &Key,
+        condition: &Condition,
+    ) -> Result<(), Refusal> {
         if condition.is_none() {
             return Ok(());
         }
@@ -304,6 +309,7 @@ impl Vault {
         &self,
         bucket: &str,
         key: &Key,
+        condition: &Condition,
         change: impl FnOnce(&mut Attributes),
     ) -> Result<(Attributes, SystemTime), Refusal> {
         let _guard = self.keys.write((bucket, key.text())).await;
@@ -311,6 +317,7 @@ impl Vault {
             self.require_bucket(bucket).await?;
             return Err(Refusal::no_such_key());
         };
+        self.check_condition(bucket, key, condition).await?;
         change(&mut attributes);
         self.write_record(&self.attributes_path(bucket, key), &attributes).await?;
         Ok((attributes, meta.last_modified.into()))

@@ -48,7 +48,11 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Server {
-        let folder = Scratch::new();
+        Server::start_over(Scratch::new(), arguments)
+    }
+
+    /// Over `store` in a folder that is there.
+    fn start_over(folder: Scratch, arguments: &[&str]) -> Server {
         let store = folder.0.join("store");
         let mut child = program()
             .args(["serve", "--s3", "127.0.0.1:0", "--quiet", "--store"])
@@ -209,6 +213,96 @@ fn a_key_and_what_lies_under_it_live_beside_each_other() {
 }
 
 #[test]
+fn no_key_is_the_path_of_another() {
+    let server = Server::start(&[]);
+    // What lies beside it is what the key left of it is written as.
+    for (key, other) in
+        [("a", "a%25"), ("..%2Fb.txt", "%252E%252E/b.txt"), ("c.json/d.txt", "c%252Ejson/d.txt")]
+    {
+        assert_eq!(server.status(&format!("PUT /box/{key}"), &[], b"mine").0, 200, "{key}");
+        assert_eq!(server.status(&format!("GET /box/{other}"), &[], b"").0, 404, "{other}");
+        assert_eq!(server.status(&format!("DELETE /box/{other}"), &[], b"").0, 204, "{other}");
+        assert_eq!(server.status(&format!("PUT /box/{other}"), &[], b"other").0, 200, "{other}");
+        assert_eq!(body(&server.ask(&format!("GET /box/{key}"), &[], b"").1), "mine", "{key}");
+        assert_eq!(body(&server.ask(&format!("GET /box/{other}"), &[], b"").1), "other", "{other}");
+    }
+}
+
+#[test]
+fn a_copy_heeds_what_its_target_must_be() {
+    let server = Server::start(&[]);
+    for (key, text) in [("from", "new"), ("to", "old")] {
+        assert_eq!(server.status(&format!("PUT /box/{key}"), &[], text.as_bytes()).0, 200);
+    }
+    let source = ("x-amz-copy-source", "/box/from");
+    let copy = |name, value| server.status("PUT /box/to", &[source, (name, value)], b"");
+    let failed = (412, "PreconditionFailed".to_owned());
+    assert_eq!(copy("If-None-Match", "*"), failed);
+    assert_eq!(copy("If-Match", "\"00\""), failed);
+    assert_eq!(body(&server.ask("GET /box/to", &[], b"").1), "old");
+    // MD5 of `old`.
+    assert_eq!(copy("If-Match", "\"149603e6c03516362a8da23f624db945\"").0, 200);
+    assert_eq!(body(&server.ask("GET /box/to", &[], b"").1), "new");
+    let itself = [source, ("x-amz-metadata-directive", "REPLACE"), ("If-None-Match", "*")];
+    assert_eq!(server.status("PUT /box/from", &itself, b""), failed);
+}
+
+#[test]
+fn an_object_has_its_attributes_though_the_client_went_away() {
+    let server = Server::start(&[]);
+    const MD5: &str = "d5816f35916d1d9482fb0f1ec201101d";
+    let text = vec![b'x'; 100_000];
+    for number in 0..100_u64 {
+        let head = format!(
+            "PUT /box/{number}.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+            text.len()
+        );
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&text).unwrap();
+        // Sooner or later within what the server does.
+        std::thread::sleep(Duration::from_micros(number * 100));
+    }
+    // What is still under way ends before another request for its key.
+    let tags: Vec<String> = (0..100)
+        .filter_map(|number| {
+            let (status, answer) = server.ask(&format!("HEAD /box/{number}.bin"), &[], b"");
+            (status == 200).then(|| answer.to_ascii_lowercase())
+        })
+        .collect();
+    assert!(!tags.is_empty());
+    for answer in tags {
+        assert!(answer.contains(&format!("etag: \"{MD5}\"")), "{answer}");
+    }
+}
+
+#[test]
+fn parts_of_an_upload_that_is_none_are_removed() {
+    let folder = Scratch::new();
+    let lost = folder.0.join("store/.plimsoll/s3/uploads/box/0123456789abcdef0123456789abcdef");
+    let (other, live) = (lost.with_file_name("live"), lost.with_file_name("live/upload.json"));
+    for folder in [&lost, &other] {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("00001-0.part"), "bytes").unwrap();
+        // What was being written when the server was killed.
+        std::fs::write(folder.join("00002-0.part#1"), "bytes").unwrap();
+    }
+    std::fs::write(&live, "{}").unwrap();
+    let server = Server::start_over(folder, &[]);
+    for _ in 0..600 {
+        if !lost.exists() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!lost.exists());
+    assert_eq!(
+        files(&server.store(".plimsoll/s3/uploads/box")),
+        ["live/00001-0.part", "live/00002-0.part#1", "live/upload.json"]
+    );
+}
+
+#[test]
 fn of_many_writers_of_a_new_key_one_wins() {
     let server = Server::start(&[]);
     let outcomes: Vec<u16> = std::thread::scope(|scope| {
@@ -242,6 +336,21 @@ fn checksums_are_held_against_the_bytes() {
     assert_eq!(chunked("AAAAAA=="), (400, "BadDigest".to_owned()));
     assert_eq!(server.status("HEAD /box/chunks.txt", &[], b"").0, 404, "nothing is left of it");
     assert_eq!(chunked("NhCmhg==").0, 200);
+    // What is announced comes, and nothing else.
+    for (announced, trailers) in [
+        ("x-amz-checksum-crc32", ""),
+        ("", "x-amz-checksum-crc32:NhCmhg==\r\n"),
+        ("x-amz-checksum-sha1", "x-amz-checksum-crc32:NhCmhg==\r\n"),
+    ] {
+        let body = format!("5\r\nhello\r\n0\r\n{trailers}\r\n");
+        let headers = [
+            ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+            ("x-amz-decoded-content-length", "5"),
+            ("x-amz-trailer", announced),
+        ];
+        let found = server.status("PUT /box/trailers", &headers, body.as_bytes());
+        assert_eq!(found, (400, "MalformedTrailerError".to_owned()), "{announced} {trailers}");
+    }
     let (_, answer) = server.ask("GET /box/chunks.txt", &[("x-amz-checksum-mode", "ENABLED")], b"");
     assert_eq!(body(&answer), "hello");
     assert!(answer.contains("x-amz-checksum-crc32: NhCmhg=="), "{answer}");

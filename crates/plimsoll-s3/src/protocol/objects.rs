@@ -196,7 +196,10 @@ impl Operations {
         let input = request.input;
         refuse_version(input.version_id.as_ref())?;
         let tags = tags(input.tagging)?;
-        self.vault.change(&input.bucket, &Key::new(&input.key)?, |attributes| attributes.tags = tags).await?;
+        let any = Condition::default();
+        self.vault
+            .change(&input.bucket, &Key::new(&input.key)?, &any, |attributes| attributes.tags = tags)
+            .await?;
         Ok(S3Response::new(dto::PutObjectTaggingOutput::default()))
     }
 
@@ -223,7 +226,9 @@ impl Operations {
         let input = request.input;
         refuse_version(input.version_id.as_ref())?;
         self.vault
-            .change(&input.bucket, &Key::new(&input.key)?, |attributes| attributes.tags.clear())
+            .change(&input.bucket, &Key::new(&input.key)?, &Condition::default(), |attributes| {
+                attributes.tags.clear();
+            })
             .await?;
         Ok(S3Response::with_status(dto::DeleteObjectTaggingOutput::default(), http::StatusCode::NO_CONTENT))
     }

@@ -33,6 +33,8 @@ pub(crate) struct Expected {
     pub(crate) checksums: Vec<(Algorithm, String)>,
     /// Checksums that are to be known without being expected.
     pub(crate) wanted: Vec<Algorithm>,
+    /// Checksums that were said to come behind the bytes.
+    pub(crate) announced: Vec<Algorithm>,
     /// Gives the checksums that came behind the bytes.
     pub(crate) trailing: Option<Trailing>,
 }
@@ -53,7 +55,7 @@ impl Expected {
     /// Whether the bytes are what they must be.
     ///
     /// # Errors
-    /// `IncompleteBody`, `BadDigest`, `XAmzContentSHA256Mismatch`.
+    /// `IncompleteBody`, `BadDigest`, `MalformedTrailerError`, `XAmzContentSHA256Mismatch`.
     pub(crate) fn check(self, sums: &mut Sums) -> Result<(), Refusal> {
         if self.bytes.is_some_and(|bytes| bytes != sums.bytes) {
             return Err(Refusal::incomplete_body());
@@ -63,6 +65,12 @@ impl Expected {
         }
         let mut named: Vec<Algorithm> = self.wanted;
         let trailing = self.trailing.map(|trailing| trailing()).unwrap_or_default();
+        let came = |announced: &Algorithm| trailing.iter().any(|(algorithm, _)| algorithm == announced);
+        if !self.announced.iter().all(came)
+            || !trailing.iter().all(|(algorithm, _)| self.announced.contains(algorithm))
+        {
+            return Err(Refusal::malformed_trailer());
+        }
         for (algorithm, text) in self.checksums.iter().chain(&trailing) {
             named.push(*algorithm);
             let expected = algorithm.decode(text)?;

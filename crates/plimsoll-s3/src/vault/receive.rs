@@ -1,9 +1,8 @@
 //! Bytes taken in, and made an object or forgotten.
 
-use bytes::Bytes;
 use futures::StreamExt as _;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload, WriteMultipart};
+use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutPayloadMut, WriteMultipart};
 
 use crate::digest::{Algorithm, Digests, Sums};
 use crate::refusal::Refusal;
@@ -13,6 +12,8 @@ use crate::vault::{Body, Vault};
 const BUFFER_BYTES: usize = 8 << 20;
 /// Parts of a large object that are under way to the store at once.
 const PARTS_AT_ONCE: usize = 3;
+/// Pieces of a body that are shorter than this, in bytes, are put together: each would cost more than it holds.
+const SMALL_BYTES: usize = 4 << 10;
 
 /// Bytes that were received, and are not yet an object.
 pub(crate) enum Pending {
@@ -33,7 +34,7 @@ impl Vault {
         limit_bytes: u64,
     ) -> Result<(Pending, Sums), Refusal> {
         let mut digests = Digests::new(algorithms);
-        let mut buffered: Vec<Bytes> = Vec::new();
+        let mut buffered = PutPayloadMut::new();
         let mut large: Option<WriteMultipart> = None;
         let mut outcome = Ok(());
         while let Some(bytes) = body.next().await {
@@ -55,13 +56,23 @@ impl Vault {
                         outcome = Err(error.into());
                         break;
                     }
-                    writer.put(bytes);
+                    if bytes.len() < SMALL_BYTES {
+                        writer.write(&bytes);
+                    } else {
+                        writer.put(bytes);
+                    }
                 }
-                None if digests.bytes() <= BUFFER_BYTES as u64 => buffered.push(bytes),
+                None if digests.bytes() <= BUFFER_BYTES as u64 => {
+                    if bytes.len() < SMALL_BYTES {
+                        buffered.extend_from_slice(&bytes);
+                    } else {
+                        buffered.push(bytes);
+                    }
+                }
                 None => {
                     let upload = self.objects.put_multipart(path).await?;
                     let mut writer = WriteMultipart::new_with_chunk_size(upload, BUFFER_BYTES);
-                    for bytes in buffered.drain(..).chain([bytes]) {
+                    for bytes in std::mem::take(&mut buffered).freeze().into_iter().chain([bytes]) {
                         writer.put(bytes);
                     }
                     large = Some(writer);
@@ -69,7 +80,7 @@ impl Vault {
             }
         }
         match (outcome, large) {
-            (Ok(()), None) => Ok((Pending::Small(buffered.into_iter().collect()), digests.finish())),
+            (Ok(()), None) => Ok((Pending::Small(buffered.freeze()), digests.finish())),
             (Ok(()), Some(writer)) => Ok((Pending::Large(writer), digests.finish())),
             (Err(refusal), large) => {
                 if let Some(writer) = large {
