@@ -14,7 +14,7 @@ use object_store::path::Path;
 use crate::attributes::Attributes;
 use crate::key::{Key, file_name, folder_name, folder_path};
 use crate::refusal::{Refusal, is_missing};
-use crate::vault::Vault;
+use crate::vault::{Vault, is_unfinished};
 
 /// Attributes that are read at once.
 const READS_AT_ONCE: usize = 16;
@@ -227,6 +227,7 @@ impl Vault {
                 for entry in entries.flatten() {
                     match entry.file_type() {
                         Ok(kind) if kind.is_dir() => left.push(entry.path()),
+                        Ok(_) if is_unfinished(&entry.file_name()) => {}
                         Ok(_) => return true,
                         Err(_) => {}
                     }

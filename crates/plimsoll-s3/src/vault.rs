@@ -28,6 +28,7 @@ use crate::attributes::Attributes;
 use crate::key::{Key, is_bucket_name};
 use crate::refusal::{Refusal, is_missing};
 
+pub(crate) use buckets::is_unfinished;
 pub(crate) use content::{Body, Content};
 pub(crate) use expected::{Condition, Expected};
 pub(crate) use locks::Locks;

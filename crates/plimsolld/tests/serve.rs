@@ -303,6 +303,39 @@ fn parts_of_an_upload_that_is_none_are_removed() {
 }
 
 #[test]
+fn what_was_being_written_when_a_server_was_killed_is_nothing() {
+    let mut server = Server::start(&[]);
+    assert_eq!(server.status("PUT /box/old.bin", &[], b"old").0, 200);
+    for key in ["old.bin", "folder/new.bin"] {
+        // More than is held in memory, and less than all.
+        let head = format!("PUT /box/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\r\n");
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![b'x'; 12_000_000]).unwrap();
+        let unfinished = server.store(&format!("box/{key}#1"));
+        for _ in 0..600 {
+            if unfinished.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(unfinished.exists());
+        std::mem::forget(stream);
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let folder = std::mem::replace(&mut server.folder, Scratch::new());
+    let server = Server::start_over(folder, &[]);
+    let (_, answer) = server.ask("GET /box/old.bin", &[], b"");
+    assert_eq!(body(&answer), "old");
+    let (_, answer) = server.ask("GET /box?list-type=2&delimiter=/", &[], b"");
+    assert!(answer.contains("<Key>old.bin</Key>") && !answer.contains("folder"), "{answer}");
+    assert_eq!(server.status("DELETE /box/old.bin", &[], b"").0, 204);
+    assert_eq!(server.status("DELETE /box", &[], b"").0, 204);
+    assert!(!server.store("box").exists());
+}
+
+#[test]
 fn of_many_writers_of_a_new_key_one_wins() {
     let server = Server::start(&[]);
     let outcomes: Vec<u16> = std::thread::scope(|scope| {

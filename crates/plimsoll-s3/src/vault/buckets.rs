@@ -138,7 +138,13 @@ impl Vault {
     }
 }
 
-/// Removes a folder and the folders in it, if there are no files.
+/// Whether a file is one that was not yet an object when its server was killed: `app.json#1`. No key is written so.
+pub(crate) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.rsplit_once('#')).map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Removes a folder and the folders in it, if there are no files but unfinished ones.
 fn remove_empty_folders(folder: &std::path::Path, depth: usize) -> std::io::Result<()> {
     if depth > MAX_FOLDERS {
         return Err(std::io::ErrorKind::DirectoryNotEmpty.into());
@@ -146,6 +152,10 @@ fn remove_empty_folders(folder: &std::path::Path, depth: usize) -> std::io::Resu
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if !entry.file_type()?.is_dir() {
+            if is_unfinished(&entry.file_name()) {
+                std::fs::remove_file(entry.path())?;
+                continue;
+            }
             return Err(std::io::ErrorKind::DirectoryNotEmpty.into());
         }
         remove_empty_folders(&entry.path(), depth + 1)?;
