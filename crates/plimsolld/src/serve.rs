@@ -172,7 +172,13 @@ fn read_credentials(path: &Path) -> Result<Vec<Credential>, Failure> {
         return Err(Failure::usage(error).hint(format!("chmod 600 {}", path.display())));
     }
     let mut text = String::new();
-    file.take(MAX_CREDENTIALS_BYTES).read_to_string(&mut text).with_context(what).map_err(Failure::usage)?;
+    let read = file.take(MAX_CREDENTIALS_BYTES + 1).read_to_string(&mut text);
+    if read.with_context(what).map_err(Failure::usage)? as u64 > MAX_CREDENTIALS_BYTES {
+        return Err(Failure::usage(anyhow!(
+            "{}: expected {MAX_CREDENTIALS_BYTES} bytes at most, found more",
+            what()
+        )));
+    }
     Credential::parse_lines(&text).with_context(what).map_err(Failure::usage)
 }
 

@@ -249,8 +249,8 @@ fn a_copy_heeds_what_its_target_must_be() {
 
 #[test]
 fn an_object_has_its_attributes_though_the_client_went_away() {
-    let server = Server::start(&[]);
     const MD5: &str = "d5816f35916d1d9482fb0f1ec201101d";
+    let server = Server::start(&[]);
     let text = vec![b'x'; 100_000];
     for number in 0..100_u64 {
         let head = format!(
