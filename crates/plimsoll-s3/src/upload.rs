@@ -299,7 +299,7 @@ impl Vault {
         for wanted in wanted {
             let part = there.remove(&wanted.number).ok_or_else(Refusal::bad_part)?;
             let differs = |(algorithm, text): &(Algorithm, String)| {
-                part.checksum(*algorithm).is_some_and(|found| found != text)
+                part.checksum(*algorithm).is_none_or(|found| found != text)
             };
             if part.e_tag != wanted.e_tag || wanted.checksums.iter().any(differs) {
                 return Err(Refusal::bad_part());
@@ -341,6 +341,13 @@ impl Vault {
         let algorithm = upload.algorithm();
         let whole = algorithm.filter(|algorithm| !upload.composite && algorithm.can_be_of_whole());
         let reckoned = whole.unwrap_or(Algorithm::Crc64Nvme);
+        let kept = if upload.composite { algorithm } else { Some(reckoned) };
+        if let Some((other, _)) = completion.checksums.iter().find(|(given, _)| Some(*given) != kept) {
+            return Err(Refusal::request(format!(
+                "The upload has no checksum {}: expected one of the algorithm that it was created with",
+                other.name()
+            )));
+        }
         let path = self.object_path(bucket, key);
         let body = self.joined(bucket, id, &parts);
         let (pending, sums) = self.receive(&path, body, &[reckoned], MAX_OBJECT_BYTES).await?;

@@ -406,6 +406,37 @@ fn checksums_are_held_against_the_bytes() {
 }
 
 #[test]
+fn checksums_of_a_completion_are_those_of_the_upload() {
+    let server = Server::start(&[]);
+    let algorithm = [("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")];
+    let (_, answer) = server.ask("POST /box/whole?uploads", &algorithm, b"");
+    let between = |text: &str, begin: &str, end: &str| -> String {
+        text.split(begin).nth(1).and_then(|rest| rest.split(end).next()).unwrap_or_default().to_owned()
+    };
+    let id = between(&answer, "<UploadId>", "<");
+    let (_, answer) = server.ask(&format!("PUT /box/whole?partNumber=1&uploadId={id}"), &[], b"hello");
+    let e_tag = between(&answer.to_ascii_lowercase(), "etag: \"", "\"");
+    let complete = |part: &str, whole: &[(&str, &str)]| {
+        let request = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{e_tag}</ETag>{part}</Part></CompleteMultipartUpload>"
+        );
+        server.status(&format!("POST /box/whole?uploadId={id}"), whole, request.as_bytes())
+    };
+    let zeros = format!("{}=", "A".repeat(43));
+    for (part, whole, code) in [
+        (format!("<ChecksumSHA256>{zeros}</ChecksumSHA256>"), vec![], "InvalidPart"),
+        ("<ChecksumCRC32>AAAAAA==</ChecksumCRC32>".to_owned(), vec![], "InvalidPart"),
+        (String::new(), vec![("x-amz-checksum-sha256", zeros.as_str())], "InvalidRequest"),
+        (String::new(), vec![("x-amz-checksum-crc32", "AAAAAA==")], "BadDigest"),
+    ] {
+        assert_eq!(complete(&part, &whole), (400, code.to_owned()), "{part} {whole:?}");
+    }
+    let part = "<ChecksumCRC32>NhCmhg==</ChecksumCRC32>";
+    assert_eq!(complete(part, &[("x-amz-checksum-crc32", "NhCmhg==")]).0, 200);
+    assert_eq!(body(&server.ask("GET /box/whole", &[], b"").1), "hello");
+}
+
+#[test]
 fn pages_of_other_sites_are_not_answered() {
     let server = Server::start(&["--s3-domain", "s3.example"]);
     for headers in [
