@@ -11,10 +11,11 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TR
 use http::{HeaderMap, HeaderValue, Method, Request};
 
 use crate::chunked::Chunked;
-use crate::intake::{Intake, Mode, Trailers};
+use crate::digest::{Algorithm, parse_content_md5};
+use crate::intake::{Comparison, Intake, Mode, Trailers};
 use crate::refusal::Refusal;
-use crate::signed::{is_streaming, require_signed_headers, says_chunks, without_signature};
-use crate::vault::MAX_PUT_BYTES;
+use crate::signed::{is_streaming, query_name, require_signed_headers, says_chunks, without_signature};
+use crate::vault::{Expected, MAX_PUT_BYTES};
 
 /// Largest signed chunk, in bytes: it is held until its signature is checked.
 const MAX_SIGNED_CHUNK_BYTES: u64 = 16 << 20;
@@ -49,8 +50,11 @@ impl Gate {
                     "The body is aws-chunked, but x-amz-content-sha256 is not one of STREAMING-",
                 ));
             }
-            let mode =
-                if is_chunked { Mode::Watch(Chunked::new(MAX_SIGNED_CHUNK_BYTES)) } else { Mode::Pass };
+            let mode = if is_chunked {
+                Mode::Watch(Chunked::new(MAX_SIGNED_CHUNK_BYTES))
+            } else {
+                compared(&request, false)?
+            };
             Ok(request.map(|body| Intake::new(body, mode, self.idle)))
         }
     }
@@ -84,6 +88,7 @@ impl Gate {
     }
 
     fn admit_unsigned<B>(&self, request: Request<B>) -> Result<Request<Intake<B>>, Refusal> {
+        let mode = compared(&request, true)?;
         let (mut parts, body) = request.into_parts();
         parts.headers.remove(AUTHORIZATION);
         parts.uri = without_signature(&parts.uri)?;
@@ -104,11 +109,36 @@ impl Gate {
             parts.extensions.insert(trailers.clone());
             Mode::Decode { chunked: Chunked::new(MAX_PUT_BYTES), length, trailers }
         } else {
-            Mode::Pass
+            mode
         };
         parts.extensions.insert(Unverified);
         Ok(Request::from_parts(parts, Intake::new(body, mode, self.idle)))
     }
+}
+
+/// How a body is read that is no object's: the framework gives it away as what it says, and its digests with it.
+/// With `is_unverified` nobody has compared it with `x-amz-content-sha256`.
+fn compared<B>(request: &Request<B>, is_unverified: bool) -> Result<Mode, Refusal> {
+    let names = || request.uri().query().unwrap_or_default().split('&').map(query_name);
+    let is_posted = request.method() == Method::POST;
+    // Of these alone the checksums are of the body; those of a completion are of the object.
+    let has_checksums = names().any(|name| (is_posted && name == "delete") || name == "tagging");
+    if !is_posted && !has_checksums {
+        return Ok(Mode::Pass);
+    }
+    let headers = request.headers();
+    let of = |algorithm: Algorithm| Some((algorithm, header(headers, algorithm.header())?.to_owned()));
+    let expected = Expected {
+        md5: header(headers, "content-md5").map(parse_content_md5).transpose()?,
+        content_sha256: header(headers, "x-amz-content-sha256")
+            .filter(|value| is_unverified && value.len() == 64)
+            .map(str::to_owned),
+        checksums: Algorithm::ALL.into_iter().filter(|_| has_checksums).filter_map(of).collect(),
+        ..Expected::default()
+    };
+    let says_something =
+        expected.md5.is_some() || expected.content_sha256.is_some() || !expected.checksums.is_empty();
+    Ok(if says_something { Mode::Compare(Box::new(Comparison::new(expected))) } else { Mode::Pass })
 }
 
 pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -205,10 +205,20 @@ async fn respond(
     let answer = async {
         match gate.admit(request) {
             Err(refusal) => refused(refusal),
-            Ok(request) => match service.call(request.map(s3s::Body::http_body)).await {
-                Ok(response) => response,
-                Err(error) => refused(Refusal::internal(s3s::StdError::from(error))),
-            },
+            Ok(request) => {
+                let verdict = request.body().verdict();
+                let response = match service.call(request.map(s3s::Body::http_body)).await {
+                    Ok(response) => response,
+                    Err(error) => refused(Refusal::internal(s3s::StdError::from(error))),
+                };
+                let verdict = verdict.lock().expect("nobody panics while holding it").take();
+                match verdict {
+                    Some(refusal) if response.status() == http::StatusCode::INTERNAL_SERVER_ERROR => {
+                        refused(refusal)
+                    }
+                    _ => response,
+                }
+            }
         }
     };
     let mut response = TROUBLE.scope(Arc::clone(&trouble), answer).await;

@@ -406,6 +406,32 @@ fn checksums_are_held_against_the_bytes() {
 }
 
 #[test]
+fn what_is_to_be_done_is_held_against_its_digests() {
+    let server = Server::start(&[]);
+    assert_eq!(server.status("PUT /box/kept", &[], b"hello").0, 200);
+    let delete = b"<Delete><Object><Key>kept</Key></Object></Delete>";
+    let zeros = "0".repeat(64);
+    let wrong = [
+        ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==", "BadDigest"),
+        ("x-amz-checksum-crc32", "AAAAAA==", "BadDigest"),
+        ("x-amz-content-sha256", zeros.as_str(), "XAmzContentSHA256Mismatch"),
+        ("content-md5", "none", "InvalidDigest"),
+    ];
+    let tagging = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    for (name, value, code) in wrong {
+        let refused = (400, code.to_owned());
+        assert_eq!(server.status("POST /box?delete", &[(name, value)], delete), refused, "{name}");
+        assert_eq!(server.status("PUT /box/kept?tagging", &[(name, value)], tagging), refused, "{name}");
+    }
+    let (status, answer) = server.ask("GET /box/kept", &[], b"");
+    assert_eq!((status, body(&answer)), (200, "hello"));
+    assert!(!answer.contains("x-amz-tagging-count"), "{answer}");
+    // CRC32 of what is sent.
+    assert_eq!(server.status("POST /box?delete", &[("x-amz-checksum-crc32", "ruP9OQ==")], delete).0, 200);
+    assert_eq!(server.status("GET /box/kept", &[], b"").0, 404);
+}
+
+#[test]
 fn checksums_of_a_completion_are_those_of_the_upload() {
     let server = Server::start(&[]);
     let algorithm = [("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")];

@@ -21,7 +21,7 @@ impl Condition {
 }
 
 /// Gives checksums that came behind a body, once it is read.
-pub(crate) type Trailing = Box<dyn FnOnce() -> Vec<(Algorithm, String)> + Send>;
+pub(crate) type Trailing = Box<dyn FnOnce() -> Vec<(Algorithm, String)> + Send + Sync>;
 
 /// What the bytes of a request must be.
 #[derive(Default)]
