@@ -13,8 +13,8 @@ use object_store::path::Path;
 
 use crate::attributes::Attributes;
 use crate::key::{Key, file_name, folder_name, folder_path};
-use crate::refusal::{Refusal, is_missing};
-use crate::vault::{Vault, is_unfinished};
+use crate::refusal::Refusal;
+use crate::vault::{Entry, Vault, is_unfinished};
 
 /// Attributes that are read at once.
 const READS_AT_ONCE: usize = 16;
@@ -38,6 +38,7 @@ pub(crate) enum Item {
     Prefix(String),
 }
 
+#[cfg(test)]
 impl Item {
     pub(crate) fn name(&self) -> &str {
         match self {
@@ -53,24 +54,26 @@ pub(crate) struct Page {
     pub(crate) items: Vec<Item>,
     /// Whether there are more behind the last one.
     pub(crate) is_truncated: bool,
+    /// The name of the last one, if there are more behind it.
+    pub(crate) last: Option<String>,
 }
 
 /// What a folder holds under a name.
 enum Node {
     /// Where it lies; in more than one place if others made a folder whose name we write otherwise.
     Folder(Vec<Path>),
-    File(ObjectMeta),
+    File(Path, Option<ObjectMeta>),
 }
 
 enum Found {
-    Object(String, ObjectMeta),
+    Object(String, Path, Option<ObjectMeta>),
     Prefix(String),
 }
 
 impl Found {
     fn name(&self) -> &str {
         match self {
-            Found::Object(name, _) | Found::Prefix(name) => name,
+            Found::Object(name, ..) | Found::Prefix(name) => name,
         }
     }
 }
@@ -81,24 +84,34 @@ impl Vault {
     pub(crate) async fn list(&self, bucket: &str, question: &Question) -> Result<Page, Refusal> {
         let (mut found, is_truncated) = self.walk(bucket, question).await?;
         found.truncate(question.max);
-        let items: Vec<Result<Item, Refusal>> = stream::iter(found)
+        let last = found.last().filter(|_| is_truncated).map(|found| found.name().to_owned());
+        let items: Vec<Result<Option<Item>, Refusal>> = stream::iter(found)
             .map(|found| async move {
-                let (key, meta) = match found {
-                    Found::Prefix(prefix) => return Ok(Item::Prefix(prefix)),
-                    Found::Object(key, meta) => (key, meta),
+                let (key, path, meta) = match found {
+                    Found::Prefix(prefix) => return Ok(Some(Item::Prefix(prefix))),
+                    Found::Object(key, path, meta) => (key, path, meta),
+                };
+                let meta = match meta {
+                    Some(meta) => meta,
+                    None => match self.meta(&path).await? {
+                        Some(meta) => meta,
+                        // It was removed meanwhile.
+                        None => return Ok(None),
+                    },
                 };
                 let attributes = self.attributes(bucket, &Key::new(&key)?, &meta).await?;
-                Ok(Item::Object {
+                Ok(Some(Item::Object {
                     key,
                     bytes: meta.size,
                     modified: meta.last_modified.into(),
                     attributes: Box::new(attributes),
-                })
+                }))
             })
             .buffered(READS_AT_ONCE)
             .collect()
             .await;
-        Ok(Page { items: items.into_iter().collect::<Result<_, _>>()?, is_truncated })
+        let items = items.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(Page { items, is_truncated, last })
     }
 
     /// What is found, one more than asked for if there are more; and whether there are.
@@ -163,7 +176,7 @@ impl Vault {
                         _ => next = Some(self.children(&name, &paths).await?),
                     }
                 }
-                Node::File(meta) => {
+                Node::File(path, meta) => {
                     if !name.starts_with(prefix.as_str()) || !is_behind(&name) {
                         continue;
                     }
@@ -172,7 +185,7 @@ impl Vault {
                             found.push(Found::Prefix(common));
                         }
                         Some(_) => {}
-                        None => found.push(Found::Object(name, meta)),
+                        None => found.push(Found::Object(name, path, meta)),
                     }
                 }
             }
@@ -190,26 +203,29 @@ impl Vault {
     async fn children(&self, folders: &str, paths: &[Path]) -> Result<BTreeMap<String, Node>, Refusal> {
         let mut children: BTreeMap<String, Node> = BTreeMap::new();
         for path in paths {
-            let listed = match self.objects().list_with_delimiter(Some(path)).await {
-                Err(error) if is_missing(&error) => continue,
-                other => other?,
-            };
-            for folder in listed.common_prefixes {
-                let Some(name) = folder.filename() else { continue };
-                let name = format!("{folders}{}/", folder_name(name));
-                match children.entry(name).or_insert_with(|| Node::Folder(Vec::new())) {
-                    Node::Folder(paths) => paths.push(folder),
-                    Node::File(_) => {}
-                }
-            }
-            for meta in listed.objects {
-                let Some(name) = meta.location.filename() else { continue };
-                let name = format!("{folders}{}", file_name(name));
-                // Of two that have the same key the one counts that reading finds; of a key that cannot be, none.
-                let Ok(key) = Key::new(&name) else { continue };
-                let is_ours = meta.location.as_ref().ends_with(key.path());
-                if is_ours || !children.contains_key(&name) {
-                    children.insert(name, Node::File(meta));
+            for entry in self.entries(path).await? {
+                match entry {
+                    Entry::Folder(folder) => {
+                        let Some(name) = folder.filename() else { continue };
+                        let name = format!("{folders}{}/", folder_name(name));
+                        match children.entry(name).or_insert_with(|| Node::Folder(Vec::new())) {
+                            Node::Folder(paths) => paths.push(folder),
+                            Node::File(..) => {}
+                        }
+                    }
+                    Entry::File(file, meta) => {
+                        let Some(name) = file.filename() else { continue };
+                        let name = format!("{folders}{}", file_name(name));
+                        // Of two that have the same key the one counts that reading finds; of a key that cannot be, or
+                        // that leads elsewhere, none.
+                        let Ok(key) = Key::new(&name) else { continue };
+                        let is_ours = file.as_ref().ends_with(key.path());
+                        let is_plain =
+                            || key.plain().is_some_and(|plain| file.as_ref().ends_with(plain.as_ref()));
+                        if is_ours || (is_plain() && !children.contains_key(&name)) {
+                            children.insert(name, Node::File(file, meta));
+                        }
+                    }
                 }
             }
         }

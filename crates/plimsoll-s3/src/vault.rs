@@ -5,6 +5,7 @@
 
 mod buckets;
 mod content;
+mod entries;
 mod expected;
 mod locks;
 mod receive;
@@ -30,6 +31,7 @@ use crate::refusal::{Refusal, is_missing};
 
 pub(crate) use buckets::is_unfinished;
 pub(crate) use content::{Body, Content};
+pub(crate) use entries::Entry;
 pub(crate) use expected::{Condition, Expected};
 pub(crate) use locks::Locks;
 pub(crate) use receive::{Pending, discard};
@@ -157,14 +159,12 @@ impl Vault {
     }
 
     async fn head(&self, bucket: &str, key: &Key) -> Result<Option<ObjectMeta>, Refusal> {
-        match self.objects.head(&self.object_path(bucket, key)).await {
-            Ok(meta) => return Ok(Some(meta)),
-            Err(error) if is_missing(&error) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(meta) = self.meta(&self.object_path(bucket, key)).await? {
+            return Ok(Some(meta));
         }
         let Some(plain) = key.plain() else { return Ok(None) };
         // A folder of that name, or a file where a folder should be, is no object.
-        Ok(self.objects.head(&self.path(&format!("{bucket}/{plain}"))).await.ok())
+        Ok(self.meta(&self.path(&format!("{bucket}/{plain}"))).await.ok().flatten())
     }
 
     /// What is known of bytes, or what can be said without knowing.
@@ -298,7 +298,7 @@ impl Vault {
         if let Some(plain) = key.plain() {
             // The object took the place of what somebody else had put there.
             let plain = self.path(&format!("{bucket}/{plain}"));
-            if self.objects.head(&plain).await.is_ok() {
+            if self.meta(&plain).await.is_ok_and(|meta| meta.is_some()) {
                 self.remove(&plain).await?;
             }
         }
@@ -335,7 +335,7 @@ impl Vault {
         self.remove(&self.object_path(bucket, key)).await?;
         if let Some(plain) = key.plain() {
             let plain = self.path(&format!("{bucket}/{plain}"));
-            if self.objects.head(&plain).await.is_ok() {
+            if self.meta(&plain).await.is_ok_and(|meta| meta.is_some()) {
                 self.remove(&plain).await?;
             }
         }

@@ -4,6 +4,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -159,6 +161,36 @@ fn what_is_put_is_a_plain_file_and_comes_back() {
     // Nor are folders left that are empty.
     assert_eq!(server.status("DELETE /box/reports/app.json", &[], b"").0, 204);
     assert!(!server.store("box/reports").exists() && server.store("box").exists());
+}
+
+#[test]
+fn what_can_be_no_object_hides_nothing() {
+    let server = Server::start(&[]);
+    assert_eq!(server.status("PUT /box/good.txt", &[], b"good").0, 200);
+    let folder = server.store("box");
+    for name in [&b"tab\t.txt"[..], b"line\n.txt", b"\xff.txt", b"a#1"] {
+        std::fs::write(folder.join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
+    symlink("/nowhere/at/all", folder.join("broken.txt")).unwrap();
+    symlink(&folder, folder.join("circle")).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.join("pipe.txt")).status().unwrap().success());
+    // Of what others put there, what can be one is.
+    for name in ["50%b", "sp ace", "q?.txt", "a%5Cb.txt"] {
+        std::fs::write(folder.join(name), name).unwrap();
+    }
+    let (status, answer) = server.ask("GET /box?list-type=2", &[], b"");
+    let keys: Vec<&str> = answer.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    assert_eq!((status, keys), (200, vec!["50%b", "a\\b.txt", "good.txt", "q?.txt", "sp ace"]));
+    for (key, text) in
+        [("50%25b", "50%b"), ("sp%20ace", "sp ace"), ("q%3F.txt", "q?.txt"), ("a%5Cb.txt", "a%5Cb.txt")]
+    {
+        assert_eq!(body(&server.ask(&format!("GET /box/{key}"), &[], b"").1), text, "{key}");
+    }
+    assert_eq!(server.status("GET /box/pipe.txt", &[], b""), (404, "NoSuchKey".to_owned()));
+    assert_eq!(server.status("GET /", &[], b"").0, 200);
+    // A link to elsewhere in the folder is followed.
+    symlink(folder.join("good.txt"), folder.join("link.txt")).unwrap();
+    assert_eq!(body(&server.ask("GET /box/link.txt", &[], b"").1), "good");
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Operations {
             max: max_items(input.max_keys, "max-keys")?,
         };
         let page = self.page(&input.bucket, &question).await?;
-        let last = page.items.last().map(|item| name(item.name()));
+        let last = page.last.as_deref().map(name);
         let is_truncated = page.is_truncated;
         let (objects, prefixes) = listed(page, name, true);
         Ok(S3Response::new(dto::ListObjectsOutput {
@@ -41,7 +41,7 @@ impl Operations {
             is_truncated: Some(is_truncated),
             contents: Some(objects),
             common_prefixes: Some(prefixes),
-            next_marker: last.filter(|_| is_truncated && question.delimiter.is_some()),
+            next_marker: last.filter(|_| question.delimiter.is_some()),
             delimiter: question.delimiter.as_deref().map(name),
             encoding_type: input.encoding_type,
             ..dto::ListObjectsOutput::default()
@@ -70,8 +70,7 @@ impl Operations {
             max: max_items(input.max_keys, "max-keys")?,
         };
         let page = self.page(&input.bucket, &question).await?;
-        let next =
-            page.items.last().filter(|_| page.is_truncated).map(|item| URL_SAFE_NO_PAD.encode(item.name()));
+        let next = page.last.as_deref().map(|last| URL_SAFE_NO_PAD.encode(last));
         let (is_truncated, count) = (page.is_truncated, page.items.len());
         let (objects, prefixes) = listed(page, name, input.fetch_owner.unwrap_or(false));
         Ok(S3Response::new(dto::ListObjectsV2Output {

@@ -8,7 +8,7 @@ use object_store::{ObjectMeta, ObjectStoreExt as _};
 
 use crate::key::is_bucket_name;
 use crate::refusal::{Refusal, is_missing};
-use crate::vault::{HIDDEN, Vault};
+use crate::vault::{Entry, HIDDEN, Vault};
 
 /// Deepest that folders are looked into.
 const MAX_FOLDERS: usize = 1024;
@@ -111,7 +111,6 @@ impl Vault {
 
     /// By name.
     pub(crate) async fn buckets(&self) -> Result<Vec<Bucket>, Refusal> {
-        let prefix = (!self.prefix.as_ref().is_empty()).then_some(&self.prefix);
         let marks = self.objects.list_with_delimiter(Some(&self.path(&format!("{HIDDEN}/buckets")))).await?;
         let mut created: BTreeMap<String, SystemTime> = marks
             .objects
@@ -121,7 +120,8 @@ impl Vault {
                 is_bucket_name(&name).then(|| (name, meta.last_modified.into()))
             })
             .collect();
-        for path in self.objects.list_with_delimiter(prefix).await?.common_prefixes {
+        for entry in self.entries(&self.prefix).await? {
+            let Entry::Folder(path) = entry else { continue };
             let Some(name) = path.filename().filter(|name| is_bucket_name(name)) else { continue };
             if created.contains_key(name) {
                 continue;
