@@ -111,6 +111,9 @@ pub(crate) fn folder_path(folders: &str) -> String {
 
 /// The key's part that a folder's name stands for.
 pub(crate) fn folder_name(part: &str) -> String {
+    if !part.contains('%') {
+        return part.to_owned();
+    }
     if part == "%%" {
         return String::new();
     }
@@ -123,6 +126,9 @@ pub(crate) fn folder_name(part: &str) -> String {
 
 /// The key's last part that a file's name stands for.
 pub(crate) fn file_name(part: &str) -> String {
+    if !part.contains('%') {
+        return part.to_owned();
+    }
     let name = unescaped(part.strip_suffix('%').unwrap_or(part));
     let mut written = String::with_capacity(part.len());
     write_file(&name, &mut written);

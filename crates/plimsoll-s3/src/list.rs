@@ -78,6 +78,27 @@ impl Found {
     }
 }
 
+/// How a file stands to the key that its path reads as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// There can be no such key, or reading it leads elsewhere.
+    Elsewhere,
+    /// Others have put it under the key's plain text.
+    Plain,
+    Ours,
+}
+
+fn rank(name: &str, file: &Path) -> Rank {
+    let Ok(key) = Key::new(name) else { return Rank::Elsewhere };
+    if file.as_ref().ends_with(key.path()) {
+        return Rank::Ours;
+    }
+    match key.plain() {
+        Some(plain) if file.as_ref().ends_with(plain.as_ref()) => Rank::Plain,
+        _ => Rank::Elsewhere,
+    }
+}
+
 impl Vault {
     /// # Errors
     /// What the store says; a bucket that is not there is empty.
@@ -177,7 +198,8 @@ impl Vault {
                     }
                 }
                 Node::File(path, meta) => {
-                    if !name.starts_with(prefix.as_str()) || !is_behind(&name) {
+                    let is_asked = name.starts_with(prefix.as_str()) && is_behind(&name);
+                    if !is_asked || rank(&name, &path) == Rank::Elsewhere {
                         continue;
                     }
                     match rolled_up(&name) {
@@ -216,13 +238,12 @@ impl Vault {
                     Entry::File(file, meta) => {
                         let Some(name) = file.filename() else { continue };
                         let name = format!("{folders}{}", file_name(name));
-                        // Of two that have the same key the one counts that reading finds; of a key that cannot be, or
-                        // that leads elsewhere, none.
-                        let Ok(key) = Key::new(&name) else { continue };
-                        let is_ours = file.as_ref().ends_with(key.path());
-                        let is_plain =
-                            || key.plain().is_some_and(|plain| file.as_ref().ends_with(plain.as_ref()));
-                        if is_ours || (is_plain() && !children.contains_key(&name)) {
+                        // Of two that have the same key the one counts that reading finds.
+                        let counts = match children.get(&name) {
+                            Some(Node::File(other, _)) => rank(&name, &file) > rank(&name, other),
+                            _ => true,
+                        };
+                        if counts {
                             children.insert(name, Node::File(file, meta));
                         }
                     }
