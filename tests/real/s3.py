@@ -13,6 +13,7 @@ import datetime
 import gzip
 import bz2
 import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import zlib
 
 import boto3
 import botocore
@@ -247,6 +249,69 @@ def send(endpoint, method, path, headers, body):
         return error.code, text.split("<Code>")[1].split("<")[0] if "<Code>" in text else ""
 
 
+def chunks(endpoint):
+    """Bodies in chunks, each signed, as Amazon's older tools send them; and with a signed checksum behind them."""
+    content = os.urandom(100_000)
+    checksum = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
+
+    def put(trailer=None, break_chunk=None, last=True, sign_trailer=True, announced=True):
+        kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" + ("-TRAILER" if trailer else "")
+        head = {"x-amz-content-sha256": kind, "x-amz-decoded-content-length": str(len(content)), "Content-Encoding": "aws-chunked"}
+        if trailer and announced:
+            head["x-amz-trailer"] = "x-amz-checksum-crc32"
+        request = botocore.awsrequest.AWSRequest(method="PUT", url=endpoint + "/box/signed-chunks", headers=head, data=b"")
+        auth = botocore.auth.S3SigV4Auth(botocore.credentials.Credentials("ci", "ci-secret"), "s3", "us-east-1")
+        auth.payload = lambda _: kind
+        auth._should_sha256_sign_payload = lambda _: True
+        auth.add_auth(request)
+        headers = dict(request.headers.items())
+        before, moment = headers["Authorization"].split("Signature=")[1], headers["X-Amz-Date"]
+        scope = f"{moment[:8]}/us-east-1/s3/aws4_request"
+        key = b"AWS4ci-secret"
+        for part in scope.split("/"):
+            key = hmac.new(key, part.encode(), "sha256").digest()
+        sha256 = lambda text: hashlib.sha256(text).hexdigest()
+
+        def sign(what, *hashes):
+            text = "\n".join(("AWS4-HMAC-SHA256-" + what, moment, scope, before, *hashes))
+            return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+        body = b""
+        for number, piece in enumerate((content[:65536], content[65536:], b"")):
+            if not piece and not last:
+                break
+            before = sign("PAYLOAD", sha256(b""), sha256(piece))
+            shown = "0" * 64 if number == break_chunk else before
+            body += f"{len(piece):x};chunk-signature={shown}\r\n".encode() + piece + (b"\r\n" if piece else b"")
+        if trailer:
+            line = f"x-amz-checksum-crc32:{trailer}"
+            signature = sign("TRAILER", sha256(line.encode() + b"\n"))
+            body += line.encode() + b"\r\n"
+            if sign_trailer:
+                body += f"x-amz-trailer-signature:{signature}\r\n".encode()
+        return send(endpoint, "PUT", "/box/signed-chunks", headers, body + b"\r\n")
+
+    s3 = client(endpoint, "ci", "ci-secret")
+    for wrong, expected in (
+        ({"break_chunk": 0}, "SignatureDoesNotMatch"),
+        ({"break_chunk": 1}, "SignatureDoesNotMatch"),
+        ({"break_chunk": 2}, "SignatureDoesNotMatch"),
+        ({"last": False}, None),
+        ({"trailer": "AAAAAA=="}, "BadDigest"),
+        ({"trailer": checksum, "sign_trailer": False}, None),
+        ({"trailer": checksum, "announced": False}, None),
+    ):
+        status, name = put(**wrong)
+        assert status in (400, 403) and name and (expected is None or name == expected), f"{wrong}: {status} {name}"
+        equal(code(s3.head_object, Bucket="box", Key="signed-chunks"), "404", f"nothing is left of {wrong}")
+    for right in ({}, {"trailer": checksum}):
+        equal(put(**right), (200, ""), str(right))
+        answer = s3.get_object(Bucket="box", Key="signed-chunks")
+        equal(answer["Body"].read(), content, str(right))
+        assert "ContentEncoding" not in answer, answer["ContentEncoding"]
+        s3.delete_object(Bucket="box", Key="signed-chunks")
+
+
 def keys(endpoint, folder):
     s3 = client(endpoint, "ci", "ci-secret")
     s3.put_object(Bucket="box", Key="a.json", Body=b"{}")
@@ -311,7 +376,21 @@ def keys(endpoint, folder):
         short = signing.generate_presigned_url("get_object", {"Bucket": "box", "Key": "a.json"}, ExpiresIn=1)
         threading.Event().wait(2.5)
         equal(send(endpoint, "GET", short[len(endpoint):], {}, b""), (403, "AccessDenied"), "expired")
-    # Signed chunks, and unsigned ones with a checksum behind them.
+    # An address that was handed out, with something added that its signature does not cover.
+    s3.put_object(Bucket="other", Key="secret", Body=b"secret")
+    signing = client(endpoint, "ci", "ci-secret", signature_version="s3v4")
+    path = signing.generate_presigned_url("put_object", {"Bucket": "box", "Key": "handed.json"}, ExpiresIn=60)[len(endpoint):]
+    copy = {"x-amz-copy-source": "/other/secret"}
+    claim = "AWS4-HMAC-SHA256 Credential=a/20260101/r/s3/aws4_request, SignedHeaders=host;x-amz-copy-source, Signature=" + "0" * 64
+    spelled = path.replace("X-Amz-Signature", "X-Amz-Signatur%65").replace("X-Amz-SignedHeaders", "X-Amz-Signed%48eaders")
+    for added, headers in ((path, copy), (spelled, copy), (path, {**copy, "Authorization": claim})):
+        assert send(endpoint, "PUT", added, headers, b"")[0] in (400, 403), added
+    equal(code(s3.head_object, Bucket="box", Key="handed.json"), "404", "nothing was copied")
+    equal(send(endpoint, "PUT", spelled, {}, b"up")[0], 200, "spelled otherwise")
+    week = signing.generate_presigned_url("get_object", {"Bucket": "box", "Key": "a.json"}, ExpiresIn=604801)
+    equal(send(endpoint, "GET", week[len(endpoint):], {}, b""), (400, "AuthorizationQueryParametersError"), "a week and more")
+    chunks(endpoint)
+    # Signed payloads, and unsigned ones with a checksum behind them.
     for signing in ({}, {"request_checksum_calculation": "when_required"}):
         large = os.urandom(3 << 20)
         other = client(endpoint, "ci", "ci-secret", **signing)

@@ -137,6 +137,7 @@ impl Operations {
     ) -> S3Result<S3Response<dto::DeleteObjectOutput>> {
         let input = request.input;
         refuse_version(input.version_id.as_ref())?;
+        refuse_unkept!(input, if_match_last_modified_time => "x-amz-if-match-last-modified-time");
         let condition = Condition {
             size: input.if_match_size.and_then(|bytes| u64::try_from(bytes).ok()),
             ..condition(input.if_match.as_ref(), None)?
@@ -164,6 +165,13 @@ impl Operations {
         for object in input.delete.objects {
             let done = async {
                 refuse_version(object.version_id.as_ref())?;
+                if object.last_modified_time.is_some() {
+                    return Err(Refusal::new(
+                        "NotImplemented",
+                        501,
+                        "LastModifiedTime of objects to delete is not implemented",
+                    ));
+                }
                 let condition = Condition {
                     matches: object.e_tag.as_ref().map(|tag| tag.value().to_owned()),
                     is_new: false,
