@@ -143,6 +143,11 @@ fn what_is_put_is_a_plain_file_and_comes_back() {
     );
     let (status, answer) = server.ask("GET /box/reports/app.json", &[], b"");
     assert_eq!((status, body(&answer)), (200, "{}"));
+    for method in ["GET", "HEAD"] {
+        let (status, _) =
+            server.ask(&format!("{method} /box/reports/app.json?response-content-type=a%0d%0ab"), &[], b"");
+        assert_eq!(status, 400, "{method}");
+    }
     assert!(answer.to_ascii_lowercase().contains("etag: \"99914b932bd37a50b983c5e7c90ae93b\""), "{answer}");
     // And what others put there is found.
     std::fs::write(server.store("box/README"), "by hand").unwrap();

@@ -82,10 +82,10 @@ impl Operations {
         let mut output = dto::HeadObjectOutput::default();
         describe!(output, &found, &view, input);
         if let Some(kind) = input.response_content_type {
-            output.content_type = Some(kind);
+            output.content_type = Some(header_value(kind)?);
         }
         if let Some(disposition) = input.response_content_disposition {
-            output.content_disposition = Some(disposition);
+            output.content_disposition = Some(header_value(disposition)?);
         }
         let mut headers = HeaderMap::new();
         if !found.attributes.tags.is_empty() {
@@ -250,4 +250,14 @@ fn tags(tagging: dto::Tagging) -> Result<Vec<(String, String)>, Refusal> {
         .collect();
     check_tags(&tags)?;
     Ok(tags)
+}
+
+/// What an address asks a header of the answer to say.
+fn header_value(text: String) -> Result<String, Refusal> {
+    match http::HeaderValue::from_str(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => {
+            Err(Refusal::argument("The value of a response header contains characters that no header has."))
+        }
+    }
 }
