@@ -113,7 +113,9 @@ impl Client {
         };
         for _ in 0..=MAX_REDIRECTS {
             let own = request.authorization.as_ref().or(first.authorization());
-            let response = self.once(&url, request, own.filter(|_| url.same_origin(first)))?;
+            let is_first = url.same_origin(first);
+            let secrets = if is_first { &request.secrets[..] } else { &[] };
+            let response = self.once(&url, request, own.filter(|_| is_first), secrets)?;
             if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
@@ -150,17 +152,20 @@ impl Client {
         url: &Url,
         request: &Request<'_>,
         authorization: Option<&Secret>,
+        secrets: &[(&str, Secret)],
     ) -> Result<Response, Error> {
         let agent = self.agent(url)?;
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(url.expose());
-        for (name, value) in &request.headers {
+        let headers = request.headers.iter().map(|(name, value)| (*name, value.as_ref()));
+        let secrets = secrets.iter().map(|(name, value)| (*name, value.expose()));
+        for (name, value) in headers.chain(secrets) {
             // What a header may hold is told here, so that the error names it.
             if http::HeaderName::from_bytes(name.as_bytes()).is_err()
                 || http::HeaderValue::from_str(value).is_err()
             {
-                return Err(Error::Header { subject: url.to_string(), name: (*name).to_owned() });
+                return Err(Error::Header { subject: url.to_string(), name: name.to_owned() });
             }
-            builder = builder.header(*name, value.as_ref());
+            builder = builder.header(name, value);
         }
         if let Some(authorization) = authorization {
             builder = builder.header("authorization", authorization.expose());

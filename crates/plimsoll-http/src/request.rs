@@ -60,6 +60,8 @@ pub struct Request<'a> {
     pub headers: Vec<(&'a str, Cow<'a, str>)>,
     /// `Authorization`, only for the origin that is asked first; in place of the address's own credentials.
     pub authorization: Option<Secret>,
+    /// Other headers that are secret, under their names in lower case; only for the origin that is asked first.
+    pub secrets: Vec<(&'a str, Secret)>,
     /// What is sent with it.
     pub body: Body<'a>,
     /// Whether it does no harm twice, so that it is made again after any failure that may pass. Otherwise it is made
@@ -80,6 +82,7 @@ impl<'a> Request<'a> {
             method,
             headers: Vec::new(),
             authorization: None,
+            secrets: Vec::new(),
             body: Body::Empty,
             repeatable: !matches!(method, Method::Post | Method::Patch),
         }
@@ -106,6 +109,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn authorization(mut self, value: Option<Secret>) -> Self {
         self.authorization = value;
+        self
+    }
+
+    /// With one more header that is secret; its name is in lower case.
+    #[must_use]
+    pub fn secret(mut self, name: &'a str, value: Secret) -> Self {
+        self.secrets.push((name, value));
         self
     }
 

@@ -115,6 +115,13 @@ role_arn = arn:aws:iam::1:role/b
         let error = id(variables).unwrap_err();
         assert!(error.contains(part) && !error.contains("hunter2"), "{variables:?}: {error}");
     }
+    // Somebody else's home folder, or none, does not matter to whom the environment gives keys.
+    let nowhere = [environment[0], environment[1], ("HOME", "/dev/null")];
+    assert_eq!(id(&nowhere), Ok("ENV".to_owned()));
+    let named = ("AWS_CONFIG_FILE", "/dev/null/config");
+    assert!(
+        id(&[environment[0], environment[1], named]).unwrap_err().contains("cannot read `/dev/null/config`")
+    );
     std::fs::remove_dir_all(home).unwrap();
 }
 
@@ -211,7 +218,7 @@ fn a_machine_gives_keys_or_is_none() {
     };
     assert_eq!(found(vec![(200, "T"), (200, "role\n"), (200, SERVICE_KEYS)]), Ok("SERVICE".to_owned()));
     for (answers, part) in [
-        (vec![(404, "")], "(no instance of EC2)"),
+        (vec![(404, "")], "(no answer from EC2's metadata service)"),
         (vec![(200, "T"), (404, "")], "(an instance of EC2 without a role)"),
         (vec![(200, "T"), (200, "<html>\u{1}")], "expected the name of a role"),
         (vec![(200, "T"), (200, "role"), (200, "{}")], "no such keys"),

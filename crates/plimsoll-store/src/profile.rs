@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::credentials::Error;
@@ -60,12 +60,11 @@ impl Profiles {
             is_asked: asked.is_some(),
             ..Self::default()
         };
-        if let Some(path) = file("AWS_CONFIG_FILE", "config") {
-            profiles.add(&text_of(&path)?, &path, false)?;
-            profiles.files.push(path);
-        }
-        if let Some(path) = file("AWS_SHARED_CREDENTIALS_FILE", "credentials") {
-            profiles.add(&text_of(&path)?, &path, true)?;
+        let files =
+            [("AWS_CONFIG_FILE", "config", false), ("AWS_SHARED_CREDENTIALS_FILE", "credentials", true)];
+        for (variable, name, is_credentials) in files {
+            let Some(path) = file(variable, name) else { continue };
+            profiles.add(&text_of(&path, variables.get(variable).is_some())?, &path, is_credentials)?;
             profiles.files.push(path);
         }
         Ok(profiles)
@@ -80,12 +79,24 @@ impl Profiles {
         self.profile(&self.current)?.get(name)
     }
 
-    /// The address of S3's server that the profile names, in its services or for all of them.
-    pub(crate) fn endpoint(&self) -> Option<&str> {
+    /// The address of a service's server (`S3`, `STS`, `SSO`) that the environment names, for this service or for all, else
+    /// the profile.
+    ///
+    /// Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
+    pub(crate) fn endpoint<'a>(&'a self, service: &str, variables: &'a Variables) -> Option<&'a str> {
+        let is_on = |value: &str| value.eq_ignore_ascii_case("true");
+        if variables.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+            || self.setting("ignore_configured_endpoint_urls").is_some_and(is_on)
+        {
+            return None;
+        }
+        let own = format!("{}.endpoint_url", service.to_ascii_lowercase());
         let services = self.setting("services").and_then(|name| self.services.get(name));
-        services
-            .and_then(|services| services.get("s3.endpoint_url"))
-            .or_else(|| self.setting("s3.endpoint_url"))
+        variables
+            .get(&format!("AWS_ENDPOINT_URL_{service}"))
+            .or_else(|| variables.get("AWS_ENDPOINT_URL"))
+            .or_else(|| services.and_then(|services| services.get(&own)))
+            .or_else(|| self.setting(&own))
             .or_else(|| self.setting("endpoint_url"))
     }
 
@@ -96,6 +107,8 @@ impl Profiles {
     fn add(&mut self, text: &str, path: &Path, is_credentials: bool) -> Result<(), Error> {
         let mut section: Option<&mut Profile> = None;
         let mut parent = String::new();
+        // As editors on Windows begin a file.
+        let text = text.trim_start_matches('\u{feff}');
         for (number, line) in text.lines().enumerate() {
             let is_indented = line.starts_with([' ', '\t']);
             let line = line.trim();
@@ -107,7 +120,7 @@ impl Profiles {
                 let name = rest.split_once(']').ok_or(wrong("`]` at the end of a section's name"))?.0.trim();
                 parent.clear();
                 let (kind, name) = match name.split_once([' ', '\t']) {
-                    Some((kind, name)) if !is_credentials => (kind, name.trim().trim_matches('"')),
+                    Some((kind, name)) if !is_credentials => (kind, name.trim().trim_matches(['"', '\''])),
                     _ => ("profile", name),
                 };
                 section = match kind {
@@ -149,11 +162,17 @@ pub(crate) fn expanded(path: &str, variables: &Variables) -> PathBuf {
     }
 }
 
-/// A file's text; empty where there is no file.
-fn text_of(path: &Path) -> Result<String, Error> {
+/// A file's text; empty where there is no file. Of the home folder, which may be somebody else's, also where there is none
+/// that may be read: who gives keys otherwise needs none.
+fn text_of(path: &Path, is_named: bool) -> Result<String, Error> {
     let cannot = |source| Error::File { path: path.to_owned(), source };
+    let is_none = |kind| match kind {
+        ErrorKind::NotFound => true,
+        ErrorKind::PermissionDenied | ErrorKind::NotADirectory => !is_named,
+        _ => false,
+    };
     let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) if is_none(error.kind()) => return Ok(String::new()),
         opened => opened.map_err(cannot)?,
     };
     let mut text = String::new();
@@ -185,6 +204,7 @@ region = us-east-1
 [profile work]
 region=eu-central-1 # near
 services = local
+endpoint_url = http://localhost:4566
 s3 =
   addressing_style = path
   max_concurrent_requests = 2
@@ -208,7 +228,20 @@ sso_region = eu-west-1
         ] {
             assert_eq!(profiles.setting(name), expected, "{name}");
         }
-        assert_eq!(profiles.endpoint(), Some("http://localhost:9000"));
+        let endpoint = |service, variables: &[(&str, &str)]| {
+            let pairs = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+            profiles.endpoint(service, &crate::Options::from_variables(pairs).variables).map(str::to_owned)
+        };
+        let all = ("AWS_ENDPOINT_URL", "http://all");
+        for (service, variables, expected) in [
+            ("S3", &[][..], Some("http://localhost:9000")),
+            ("STS", &[], Some("http://localhost:4566")),
+            ("S3", &[all], Some("http://all")),
+            ("STS", &[all, ("AWS_ENDPOINT_URL_STS", "http://sts")], Some("http://sts")),
+            ("STS", &[all, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")], None),
+        ] {
+            assert_eq!(endpoint(service, variables).as_deref(), expected, "{service} {variables:?}");
+        }
         assert_eq!(profiles.sso_session("team").unwrap().get("sso_region"), Some("eu-west-1"));
         assert!(!format!("{profiles:?}").contains("x=y"));
     }
@@ -224,5 +257,7 @@ sso_region = eu-west-1
             assert!(error.contains(part), "{error}");
         }
         assert!(profiles("", "").unwrap().profile("work").is_none());
+        let odd = profiles("\u{feff}[default]\nregion = a\n[profile 'my own']\nregion = b\n", "").unwrap();
+        assert!(odd.profile("default").is_some() && odd.profile("my own").is_some());
     }
 }

@@ -66,10 +66,7 @@ pub(crate) fn s3(
 ) -> Result<(Arc<dyn ObjectStore>, Option<String>), Error> {
     let variables = &options.variables;
     let profiles = Profiles::read(variables, options.profile.as_deref())?;
-    let configured = variables
-        .first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
-        .or_else(|| profiles.endpoint())
-        .filter(|_| !variables.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"));
+    let configured = profiles.endpoint("S3", variables);
     let endpoint = options.endpoint.as_deref().or(configured).map(|url| url.trim_end_matches('/').to_owned());
     let region = options
         .region

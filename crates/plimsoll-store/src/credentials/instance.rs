@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use plimsoll_http::{Client, Method, Options, Request};
+use plimsoll_http::{Client, Method, Options, Request, Secret};
 
 use super::{Answer, Error, Keys, Places, ask};
 
@@ -34,15 +34,16 @@ impl Places {
         let put = Request::new(Method::Put).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
         // Not there, or not Amazon's.
         let Ok((200, token)) = ask(&client, &format!("{service}/latest/api/token"), &put) else {
-            return Ok((None, "the machine (no instance of EC2)"));
+            return Ok((None, "the machine (no answer from EC2's metadata service)"));
         };
         let folder = format!("{service}/latest/meta-data/iam/security-credentials/");
         let wrong = |expected, found: String| Error::Service { address: folder.clone(), expected, found };
         let token = String::from_utf8(token)
             .ok()
             .filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
+            .map(Secret::new)
             .ok_or_else(|| wrong("a token", "other bytes".to_owned()))?;
-        let get = || Request::get().header("x-aws-ec2-metadata-token", token.clone());
+        let get = || Request::get().secret("x-aws-ec2-metadata-token", token.clone());
         let role = match ask(&client, &folder, &get())? {
             (404, _) => return Ok((None, "the machine (an instance of EC2 without a role)")),
             (200, role) => role,

@@ -62,14 +62,13 @@ impl Places {
         }
         let token = self.token(session.unwrap_or(&start_url))?;
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let portal = self.variables.first(&["AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL"]);
-        let portal = portal.map_or_else(
+        let portal = self.profiles.endpoint("SSO", &self.variables).map_or_else(
             || format!("https://portal.sso.{region}.{suffix}"),
             |url| url.trim_end_matches('/').into(),
         );
         let address = format!("{portal}/federation/credentials");
         let url = format!("{address}?account_id={}&role_name={}", encode(&account), encode(&role));
-        let request = Request::get().header("x-amz-sso_bearer_token", token.0.expose());
+        let request = Request::get().secret("x-amz-sso_bearer_token", token.0);
         let (status, body) = ask(&self.outside, &url, &request)?;
         let wrong = |found: String| Error::Service { address: address.clone(), expected: "keys", found };
         match status {

@@ -54,6 +54,7 @@ impl Places {
             match name.as_str() {
                 "host" => {}
                 "authorization" => request.authorization = Some(Secret::new(value)),
+                "x-amz-security-token" => request.secrets.push((name.as_str(), Secret::new(value))),
                 name => request.headers.push((name, Cow::Owned(value.to_owned()))),
             }
         }
@@ -76,8 +77,7 @@ impl Places {
     }
 
     fn service(&self, region: &str) -> String {
-        let named = self.variables.first(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]);
-        if let Some(named) = named {
+        if let Some(named) = self.profiles.endpoint("STS", &self.variables) {
             return named.trim_end_matches('/').to_owned();
         }
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
