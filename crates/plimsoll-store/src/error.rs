@@ -228,7 +228,12 @@ fn reason(error: &object_store::Error, text: &str) -> Option<(Reason, String)> {
             "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" => {
                 Reason::WrongRegion
             }
-            "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" => Reason::Busy,
+            "SlowDown"
+            | "InternalError"
+            | "ServiceUnavailable"
+            | "ServerBusy"
+            | "ConditionalRequestConflict"
+            | "OperationAborted" => Reason::Busy,
             _ => Reason::Other,
         };
         let said = if message.is_empty() { code.to_owned() } else { format!("{code}: {message}") };

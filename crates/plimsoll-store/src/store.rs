@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -13,9 +14,10 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, TagSet, UpdateVersion, WriteMultipart,
+    Attribute, Attributes, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, TagSet, UpdateVersion,
 };
+use tokio::task::JoinSet;
 
 use crate::{Error, Location, Options, key, server};
 
@@ -25,6 +27,10 @@ const MULTIPART_BYTES: usize = 64 << 20;
 const PART_BYTES: usize = 16 << 20;
 /// Parts on the way at once.
 const MAX_PARTS_AT_ONCE: usize = 4;
+/// How often S3 is asked again that says: a conflicting operation is under way.
+const MAX_UNSETTLED: u32 = 5;
+/// How long is waited before the first of these; each time twice as long.
+const UNSETTLED_PAUSE: Duration = Duration::from_millis(100);
 /// Objects removed at once.
 const MAX_DELETES_AT_ONCE: usize = 32;
 /// The file that guards changes of a folder's objects.
@@ -183,10 +189,38 @@ impl Store {
             attributes: self.attributes(key),
             ..PutOptions::default()
         };
-        match self.objects.put_opts(&path, PutPayload::from(bytes), options).await {
+        let payload = PutPayload::from(bytes);
+        let mut pause = UNSETTLED_PAUSE;
+        let mut written = self.objects.put_opts(&path, payload.clone(), options.clone()).await;
+        for _ in 0..MAX_UNSETTLED {
+            if !written.as_ref().is_err_and(|error| self.is_unsettled(error)) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            written = self.objects.put_opts(&path, payload.clone(), options.clone()).await;
+        }
+        match written {
             Ok(_) => Ok(()),
+            Err(error) if self.is_unsettled(&error) && !self.has(key).await? => {
+                Err(self.error("write", key, error))
+            }
             Err(error) => Err(self.unwritten(key, &put, error)),
         }
+    }
+
+    /// Whether S3 says 409 to a condition: another write or removal of the key is under way, and whether there is such an
+    /// object will be seen. That there is one it says with 412.
+    ///
+    /// Source: Amazon S3 User Guide, "Add preconditions to S3 operations with conditional requests".
+    fn is_unsettled(&self, error: &object_store::Error) -> bool {
+        self.is_s3()
+            && matches!(error, object_store::Error::AlreadyExists { .. })
+            && error.to_string().contains("status code: 409")
+    }
+
+    fn is_s3(&self) -> bool {
+        matches!(&self.location, Location::Bucket { bucket, .. } if bucket.scheme() == "s3")
     }
 
     /// Writes an object of any size as it comes; memory holds a few parts of it. It is there when all of it is there.
@@ -214,26 +248,16 @@ impl Store {
             attributes: self.attributes(key),
             ..PutMultipartOptions::default()
         };
-        let upload = self.objects.put_multipart_opts(&path, options).await.map_err(cannot)?;
-        let mut writer = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-        loop {
-            let failed = match stream.try_next().await {
-                Ok(Some(bytes)) => match writer.wait_for_capacity(MAX_PARTS_AT_ONCE).await {
-                    Ok(()) => {
-                        writer.put(bytes);
-                        continue;
-                    }
-                    Err(error) => error,
-                },
-                Ok(None) => break,
-                Err(error) => generic(error),
-            };
-            // Best effort: parts that stay are cleared by the bucket's own rules.
-            let _ = writer.abort().await;
-            return Err(cannot(failed));
+        let mut upload = self.objects.put_multipart_opts(&path, options).await.map_err(cannot)?;
+        let sent = match send_parts(upload.as_mut(), &mut stream).await {
+            Ok(()) => upload.complete().await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if sent.is_err() {
+            // Best effort: what is reported is the failure before.
+            let _ = upload.abort().await;
         }
-        writer.finish().await.map_err(cannot)?;
-        Ok(())
+        sent.map_err(cannot)
     }
 
     /// Replaces a folder's object under a lock, since a rename knows no condition. Who overwrites without a condition does
@@ -460,6 +484,48 @@ impl Store {
             Put::IfAbsent | Put::Overwrite => ("no object of this key".to_owned(), "one"),
         };
         Error::Conflict { object: self.address(key), expected, found }
+    }
+}
+
+/// Sends a stream in parts, some at once. When this ends no part is on the way any more, whether all were sent or not: one that
+/// arrived behind the end of its upload would stay there, and be paid for.
+async fn send_parts(
+    upload: &mut dyn MultipartUpload,
+    stream: &mut BoxStream<'_, std::io::Result<Bytes>>,
+) -> object_store::Result<()> {
+    let mut sending: JoinSet<object_store::Result<()>> = JoinSet::new();
+    let mut sent = fill_parts(upload, stream, &mut sending).await;
+    while let Some(part) = sending.join_next().await {
+        sent = sent.and(part.map_err(object_store::Error::from).flatten());
+    }
+    sent
+}
+
+async fn fill_parts(
+    upload: &mut dyn MultipartUpload,
+    stream: &mut BoxStream<'_, std::io::Result<Bytes>>,
+    sending: &mut JoinSet<object_store::Result<()>>,
+) -> object_store::Result<()> {
+    // All parts but the last are of one size, as some servers want them. Copied, since a small piece may be of a large buffer.
+    let mut held: Vec<u8> = Vec::new();
+    loop {
+        let next = stream.try_next().await.map_err(generic)?;
+        let is_last = next.is_none();
+        let mut bytes = next.unwrap_or_default();
+        loop {
+            held.extend_from_slice(&bytes.split_to(bytes.len().min(PART_BYTES - held.len())));
+            if held.is_empty() || (held.len() < PART_BYTES && !is_last) {
+                break;
+            }
+            while sending.len() >= MAX_PARTS_AT_ONCE {
+                let Some(part) = sending.join_next().await else { break };
+                part.map_err(object_store::Error::from).flatten()?;
+            }
+            sending.spawn(upload.put_part(PutPayload::from(std::mem::take(&mut held))));
+        }
+        if is_last {
+            return Ok(());
+        }
     }
 }
 

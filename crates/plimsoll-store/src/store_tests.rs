@@ -1,3 +1,7 @@
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Mutex;
+
 use super::*;
 
 fn blocking<T>(future: impl Future<Output = T>) -> T {
@@ -141,4 +145,126 @@ fn settings_that_make_no_sense_are_told_at_once() {
         .unwrap();
     assert_eq!(store.endpoint(), Some("http://localhost:9000"));
     assert!(!format!("{store:?}").contains("hunter2"));
+}
+
+/// Status and body.
+type Answer = fn(&str, usize) -> (u16, String);
+
+/// A bucket on loopback: `answer` is asked with the line of each request, as `PUT /bucket/key?x=y`, and how often it came before.
+fn bucket(answer: Answer) -> (Store, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let remembered = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, remembered) = (stream.unwrap(), Arc::clone(&remembered));
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut line, mut length) = (String::new(), 0_u64);
+                if reader.read_line(&mut line).is_err() || line.is_empty() {
+                    return;
+                }
+                loop {
+                    let mut header = String::new();
+                    reader.read_line(&mut header).unwrap();
+                    let Some((name, value)) = header.trim_end().split_once(':') else { break };
+                    if name.eq_ignore_ascii_case("content-length") {
+                        length = value.trim().parse().unwrap();
+                    }
+                }
+                std::io::copy(&mut reader.take(length), &mut std::io::sink()).unwrap();
+                let line = line.rsplit_once(" HTTP").unwrap().0.to_owned();
+                let before = {
+                    let mut asked = remembered.lock().unwrap();
+                    asked.push(line.clone());
+                    asked.iter().filter(|other| **other == line).count() - 1
+                };
+                let (status, body) = answer(&line, before);
+                let length = body.len();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nETag: \"e\"\r\nConnection: close\r\n\r\n{body}"
+                );
+            });
+        }
+    });
+    let variables =
+        [("AWS_ENDPOINT_URL", address.as_str()), ("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    let pairs = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = Options { retries: 0, ..Options::from_variables(pairs) };
+    (Store::open_with(&Location::parse("s3://bucket").unwrap(), &options).unwrap(), asked)
+}
+
+#[test]
+fn a_write_that_meets_another_is_not_taken_for_done() {
+    let (store, asked) = bucket(|line, before| match (line.split(' ').next(), before) {
+        (Some("PUT"), 0 | 1) => (409, "<Error><Code>ConditionalRequestConflict</Code></Error>".to_owned()),
+        _ => (200, String::new()),
+    });
+    // Twice somebody else is at it, who removes it; then it is written.
+    blocking(store.put("k", "x", Put::IfAbsent)).unwrap();
+    assert_eq!(asked.lock().unwrap()[..], ["PUT /bucket/k"; 3]);
+    for (is_there, is_conflict) in [(true, true), (false, false)] {
+        let (store, _asked) = if is_there {
+            bucket(
+                |line, _| if line.starts_with("PUT") { (409, String::new()) } else { (200, String::new()) },
+            )
+        } else {
+            bucket(
+                |line, _| if line.starts_with("PUT") { (409, String::new()) } else { (404, String::new()) },
+            )
+        };
+        let error = blocking(store.put("k", "x", Put::IfAbsent)).unwrap_err();
+        assert_eq!(error.is_conflict(), is_conflict, "{error}");
+    }
+    let (store, asked) = bucket(|_, _| (412, String::new()));
+    assert!(blocking(store.put("k", "x", Put::IfAbsent)).unwrap_err().is_conflict());
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn of_an_upload_that_fails_nothing_is_left() {
+    const BEGUN: &str =
+        "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+    let answers: [Answer; 3] = [
+        // A part in the middle, the last one, and the end of it.
+        |line, _| match line {
+            _ if line.starts_with("POST /bucket/k?uploads") => (200, BEGUN.to_owned()),
+            _ if line.contains("partNumber=1&") => (403, String::new()),
+            _ => (200, String::new()),
+        },
+        |line, _| match line {
+            _ if line.starts_with("POST /bucket/k?uploads") => (200, BEGUN.to_owned()),
+            _ if line.contains("partNumber=3&") => (403, String::new()),
+            _ => (200, String::new()),
+        },
+        |line, _| match line {
+            _ if line.starts_with("POST /bucket/k?uploads") => (200, BEGUN.to_owned()),
+            _ if line.starts_with("POST") => (403, String::new()),
+            _ => (200, String::new()),
+        },
+    ];
+    for (number, answer) in answers.into_iter().enumerate() {
+        let (store, asked) = bucket(answer);
+        let sizes = [1, PART_BYTES, 1, PART_BYTES - 1, 0, 7];
+        let parts = futures::stream::iter(sizes.map(|size| Ok(Bytes::from(vec![7; size])))).boxed();
+        blocking(store.put_stream("k", parts)).unwrap_err();
+        let asked = asked.lock().unwrap();
+        let last = asked.last().unwrap();
+        assert!(last.starts_with("DELETE /bucket/k?") && last.contains("uploadId=u"), "{number}: {asked:?}");
+    }
+    let (store, asked) = bucket(|line, _| match line {
+        _ if line.starts_with("POST /bucket/k?uploads") => (200, BEGUN.to_owned()),
+        _ if line.starts_with("POST") => {
+            let whole = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>";
+            (200, whole.to_owned())
+        }
+        _ => (200, String::new()),
+    });
+    let sizes = [1, PART_BYTES, 1, PART_BYTES - 1, 0, 7];
+    let parts = futures::stream::iter(sizes.map(|size| Ok(Bytes::from(vec![7; size])))).boxed();
+    blocking(store.put_stream("k", parts)).unwrap();
+    let puts = asked.lock().unwrap().iter().filter(|line| line.starts_with("PUT")).count();
+    assert_eq!(puts, 3);
 }
