@@ -20,17 +20,25 @@ pub struct DiffFormat {
     pub name: &'static str,
     /// One line of help.
     pub summary: &'static str,
+    /// How files of it end: `md`.
+    pub extension: &'static str,
     /// Writes it.
     pub write: fn(&DiffReport<'_>, &mut dyn Write) -> Result<(), Error>,
 }
 
 /// All formats, those for people first.
 pub const DIFF_FORMATS: &[DiffFormat] = &[
-    DiffFormat { name: "table", summary: "for people", write: table::write },
-    DiffFormat { name: "json", summary: "for programs, with everything", write: json::write },
+    DiffFormat { name: "table", summary: "for people", extension: "txt", write: table::write },
+    DiffFormat {
+        name: "json",
+        summary: "for programs, with everything",
+        extension: "json",
+        write: json::write,
+    },
     DiffFormat {
         name: "markdown",
         summary: "for a comment on a merge request, or a step summary",
+        extension: "md",
         write: markdown::write,
     },
 ];

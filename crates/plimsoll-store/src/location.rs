@@ -38,9 +38,13 @@ impl Location {
             return Err(unusable("nothing".to_owned()));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
+            nearly_an_address(text)?;
             return Ok(Self::Folder(PathBuf::from(text)));
         };
         if scheme == "file" {
+            if !rest.starts_with('/') {
+                return Err(unusable("no whole path behind `file://`".to_owned()));
+            }
             return Ok(Self::Folder(PathBuf::from(rest)));
         }
         let (bucket, prefix) = in_bucket(text)?;
@@ -53,14 +57,14 @@ impl Location {
     /// with `/`. `None` for what is no address of a bucket.
     ///
     /// # Errors
-    /// [`Error::Location`] where the bucket is missing or no name of one.
+    /// [`Error::Location`] where the bucket is missing or no name of one, and for `s3:bucket`.
     pub fn of_object(text: &str) -> Result<Option<(Self, String)>, Error> {
         match text.split_once("://") {
             Some((scheme, _)) if SCHEMES.contains(&scheme) => {
                 let (bucket, key) = in_bucket(text)?;
                 Ok(Some((Self::Bucket { bucket, prefix: Path::default() }, key.to_owned())))
             }
-            _ => Ok(None),
+            _ => nearly_an_address(text).map(|()| None),
         }
     }
 
@@ -82,6 +86,16 @@ impl Location {
                 }
             }
         }
+    }
+}
+
+/// Refuses `s3:bucket` and `s3:/bucket`: nobody means a folder of that name.
+fn nearly_an_address(text: &str) -> Result<(), Error> {
+    match text.split_once(':') {
+        Some((scheme, _)) if SCHEMES.contains(&scheme) => {
+            Err(unusable(text, format!("`{scheme}:` without `//`")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -143,6 +157,9 @@ mod tests {
             ("s3://", "found no bucket"),
             ("s3:///key", "found no bucket"),
             ("ftp://host/x", "found the scheme `ftp`"),
+            ("s3:bucket/x", "found `s3:` without `//`"),
+            ("gs:/bucket/x", "found `gs:` without `//`"),
+            ("file://var/results", "found no whole path"),
             ("s3://user:secret@bucket/x", "found `:` in the bucket's name"),
             ("s3://bucket/a/../b", "found"),
         ] {
@@ -154,5 +171,7 @@ mod tests {
         assert!(Location::of_object("a/b.json").unwrap().is_none());
         assert!(Location::of_object("https://a/b").unwrap().is_none());
         assert!(Location::of_object("s3://").is_err());
+        assert!(Location::of_object("s3:bucket/a.json").is_err());
+        assert!(Location::of_object("./s3:bucket/a.json").unwrap().is_none());
     }
 }

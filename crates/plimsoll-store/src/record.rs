@@ -1,8 +1,8 @@
 //! One scan in a store: its report, its verdict, its inventory.
 //!
 //! *Order*, so that a crash, and a clean-up beside it, leave nothing wrong: the report ([`Record::begin`]); the rows of
-//! tables, which are the caller's; the verdict and the inventory ([`Record::finish`]). So a verdict that is there says that
-//! all was written but perhaps the inventory, and the same scan stored again completes what was broken off. And since the
+//! tables, which are the caller's; the verdict and the inventory ([`Record::finish`]). So a verdict that is there with its
+//! inventory says that all was written, and the same scan stored again completes what was broken off. And since the
 //! inventory is looked for once more when the verdict that names it stands, a clean-up that removes it meanwhile either
 //! finds the verdict and puts it back ([`crate::prune`]), or is found out here.
 
@@ -87,10 +87,18 @@ pub struct Record {
 pub struct Begun {
     /// Whether the report was not there.
     pub is_new: bool,
-    /// Whether the verdict was there: then the rows are.
+    /// Whether the verdict was there: then the rows of the scan are.
     pub has_rows: bool,
     /// Whether the inventory was not there: rows of image, layers and packages are to be written with those of the scan.
     pub needs_inventory: bool,
+}
+
+impl Begun {
+    /// Whether rows are to be written. A verdict whose inventory is not there says nothing of the rows of the inventory:
+    /// it may have been removed with them while the scan was stored.
+    pub fn needs_rows(&self) -> bool {
+        !self.has_rows || self.needs_inventory
+    }
 }
 
 /// What is left to do when a scan is stored.

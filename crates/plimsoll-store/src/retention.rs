@@ -18,6 +18,10 @@ pub const GRACE: SignedDuration = SignedDuration::from_hours(1);
 const MAX_VERDICT_BYTES: u64 = 1 << 20;
 /// The largest inventory that is held while it is removed, in bytes.
 const MAX_INVENTORY_BYTES: u64 = 256 << 20;
+/// Bytes of inventories that are held while they are removed, unless one alone has more.
+const MAX_HELD_BYTES: u64 = 64 << 20;
+/// Number of these.
+const MAX_HELD: usize = 1000;
 /// Verdicts that are read at once.
 const MAX_AT_ONCE: usize = 16;
 
@@ -139,6 +143,8 @@ fn is_fresh(meta: &Meta, now: Timestamp) -> bool {
 /// # Errors
 /// What the store says. What went before stays gone.
 pub async fn prune(store: &Store, rules: &Rules, now: Timestamp, dry_run: bool) -> Result<Pruned, Error> {
+    // Before the reports: a verdict is written behind its report, so that one whose report is not listed has none.
+    let verdicts = store.list(VERDICTS).await?;
     let reports = store.list(REPORTS).await?;
     let plan = Plan::of(&reports, rules, now);
     let size: BTreeMap<&str, u64> = reports.iter().map(|meta| (meta.key.as_str(), meta.size_bytes)).collect();
@@ -156,7 +162,6 @@ pub async fn prune(store: &Store, rules: &Rules, now: Timestamp, dry_run: bool) 
         .filter_map(|meta| Some(ReportKey::parse(&meta.key)?.scan_id))
         .collect();
 
-    let verdicts = store.list(VERDICTS).await?;
     let (old, rest): (Vec<&Meta>, Vec<&Meta>) = verdicts.iter().partition(|meta| {
         // One that has no report any more, and is not of a scan that is being stored.
         scan_id_of(&meta.key).is_some_and(|id| !staying.contains(id)) && !is_fresh(meta, now)
@@ -183,7 +188,7 @@ pub async fn prune(store: &Store, rules: &Rules, now: Timestamp, dry_run: bool) 
     store.delete_all(going.iter().map(|&key| key.to_owned())).await?;
     store.delete_all(old.iter().map(|meta| meta.key.clone())).await?;
     let known: BTreeSet<&str> = verdicts.iter().map(|meta| meta.key.as_str()).collect();
-    for chunk in unnamed.chunks(MAX_AT_ONCE) {
+    for chunk in chunks(&unnamed) {
         // Held while they go, so that they can be put back.
         let mut held: Vec<(&Meta, Bytes)> = Vec::new();
         for meta in chunk {
@@ -211,6 +216,23 @@ pub async fn prune(store: &Store, rules: &Rules, now: Timestamp, dry_run: bool) 
         }
     }
     Ok(pruned)
+}
+
+/// Inventories that are removed together: as many as can be held. For each lot the verdicts are listed anew.
+fn chunks(unnamed: &[Meta]) -> Vec<&[Meta]> {
+    let mut chunks = Vec::new();
+    let (mut start, mut held) = (0, 0);
+    for (place, meta) in unnamed.iter().enumerate() {
+        if place > start && (held + meta.size_bytes > MAX_HELD_BYTES || place - start >= MAX_HELD) {
+            chunks.push(&unnamed[start..place]);
+            (start, held) = (place, 0);
+        }
+        held += meta.size_bytes;
+    }
+    if start < unnamed.len() {
+        chunks.push(&unnamed[start..]);
+    }
+    chunks
 }
 
 /// Verdicts that were not there before.

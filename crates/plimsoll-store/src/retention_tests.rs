@@ -176,12 +176,35 @@ fn a_scan_that_is_stored_while_its_inventory_goes_finds_out() {
         assert_eq!(begun, Begun { is_new: true, has_rows: false, needs_inventory: false });
         store.delete(&one.verdict().inventory_key).await.unwrap();
         assert_eq!(two.finish(&store, begun).await.unwrap(), Finished::InventoryGone);
+        // Broken off here, its rows are written when it is stored again, although its verdict stands.
+        let again = two.begin(&store).await.unwrap();
+        assert_eq!(again, Begun { is_new: false, has_rows: true, needs_inventory: true });
+        assert!(again.needs_rows() && !begun.has_rows);
         two.put_inventory(&store).await.unwrap();
+        assert!(!two.begin(&store).await.unwrap().needs_rows());
         // Broken off behind the report: done again, it is whole.
         store.delete(&store.list(VERDICTS).await.unwrap()[0].key).await.unwrap();
         let again = [one.begin(&store).await.unwrap(), two.begin(&store).await.unwrap()];
         assert_eq!(again.iter().filter(|begun| begun.has_rows).count(), 1);
     });
+}
+
+#[test]
+fn inventories_go_in_lots_that_can_be_held() {
+    let of = |sizes: &[u64]| -> Vec<Meta> {
+        let meta = |&size_bytes: &u64| Meta {
+            key: String::new(),
+            size_bytes,
+            modified: Timestamp::UNIX_EPOCH,
+            e_tag: None,
+        };
+        sizes.iter().map(meta).collect()
+    };
+    let lots = |sizes: &[u64]| chunks(&of(sizes)).iter().map(|lot| lot.len()).collect::<Vec<_>>();
+    assert_eq!(lots(&[]), [0_usize; 0]);
+    assert_eq!(lots(&[1, 2, 3]), [3]);
+    assert_eq!(lots(&[1, MAX_HELD_BYTES, 1, 1, MAX_HELD_BYTES * 3]), [1, 1, 2, 1]);
+    assert_eq!(lots(&[1; MAX_HELD * 2 + 1]), [MAX_HELD, MAX_HELD, 1]);
 }
 
 #[test]

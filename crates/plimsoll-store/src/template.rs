@@ -25,8 +25,6 @@ const PLACEHOLDERS: [(&str, Field); 12] = [
 /// The same, for errors.
 const EXPECTED: &str = "a placeholder among {registry}, {repository}, {name}, {tag}, {digest}, {short_digest}, {date}, {time}, \
                         {format}, {extension}, {verdict}, {platform}; `{{` for a brace";
-/// What is written where no key is named, or one that ends with `/`.
-const DEFAULT: &str = "{repository}/{tag}_results.{extension}";
 /// What stands for nothing.
 const NOTHING: &str = "_";
 
@@ -75,14 +73,18 @@ pub struct KeyFields<'a> {
 }
 
 impl KeyTemplate {
-    /// Reads a template. An empty one, and one that ends with `/`, is completed with `{repository}/{tag}_results.json`.
+    /// Reads a template. An empty one, and one that ends with `/`, is completed with `{repository}/{tag}_KIND.{extension}`;
+    /// `kind` says what it is a key of, `results`, so that no two things of one image have the same.
     ///
     /// # Errors
     /// [`Error::Key`] for a placeholder that is not known, a brace that is not closed, and what can be no key whatever
     /// stands in the placeholders.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let whole =
-            if text.is_empty() || text.ends_with('/') { format!("{text}{DEFAULT}") } else { text.to_owned() };
+    pub fn parse(text: &str, kind: &str) -> Result<Self, Error> {
+        let whole = if text.is_empty() || text.ends_with('/') {
+            format!("{text}{{repository}}/{{tag}}_{kind}.{{extension}}")
+        } else {
+            text.to_owned()
+        };
         let wrong = |found: String| Error::Key { key: text.to_owned(), expected: EXPECTED, found };
         let mut pieces = Vec::new();
         let mut plain = String::new();
@@ -220,7 +222,7 @@ mod tests {
             ("{repository}/{tag}/{registry}", &folder, "my-app/_/_"),
             ("{repository}/{tag}", &evil, "--/--/etc/--"),
         ] {
-            let template = KeyTemplate::parse(template).unwrap();
+            let template = KeyTemplate::parse(template, "results").unwrap();
             let fields = KeyFields {
                 subject,
                 time: "2026-11-22T16:44:04Z".parse().unwrap(),
@@ -230,7 +232,7 @@ mod tests {
             };
             assert_eq!(template.fill(&fields).unwrap(), expected, "{template}");
         }
-        assert!(KeyTemplate::parse("a/b.json").unwrap().is_plain());
+        assert!(KeyTemplate::parse("a/b.json", "sbom").unwrap().is_plain());
     }
 
     #[test]
@@ -245,7 +247,7 @@ mod tests {
             ("a\u{7}", "control"),
             (&"a".repeat(2000), "found 2000"),
         ] {
-            let error = KeyTemplate::parse(template).unwrap_err().to_string();
+            let error = KeyTemplate::parse(template, "results").unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }

@@ -315,7 +315,7 @@ pub(crate) struct DiffArgs {
     /// How the difference is written.
     #[arg(long, short, value_name = "FORMAT", default_value = "table", value_parser = DiffFormat::parser())]
     pub(crate) format: DiffFormat,
-    /// Write the difference into this file instead of stdout.
+    /// Write the difference into this file instead of stdout; or to `s3://BUCKET/KEY`, as reports of a scan.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The most entries of each list, for people; the others are counted. As JSON all are written.
@@ -331,6 +331,8 @@ pub(crate) struct DiffArgs {
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
 }
 
 #[derive(Debug, Args)]

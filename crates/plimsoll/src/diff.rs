@@ -2,6 +2,7 @@
 
 use plimsoll_model::{Inventory, Scan};
 use plimsoll_report::{DiffReport, TableOptions};
+use plimsoll_store::KeyFields;
 
 use crate::args::DiffArgs;
 use crate::database::ScanDatabase;
@@ -9,8 +10,9 @@ use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Bars;
-use crate::scan::{evaluate, match_options};
+use crate::scan::{ended, evaluate, match_options};
 use crate::settings::Settings;
+use crate::store::{ObjectPlace, image_subject};
 use crate::stored::{self, Stored};
 use crate::target::{inventory_of, parse};
 
@@ -27,6 +29,9 @@ pub(crate) fn run(
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     let names = [&arguments.old, &arguments.new];
+    let (output, objects, certificates) =
+        (arguments.output.as_deref(), &arguments.objects, &arguments.reading.ca_cert);
+    let place = ObjectPlace::of_output(output, "diff", objects, certificates, settings, environment)?;
     // What is wrong with one is told before the other is pulled.
     let mut reports = Vec::new();
     for name in names {
@@ -39,7 +44,7 @@ pub(crate) fn run(
     let database = if reports.iter().all(Option::is_some) {
         None
     } else {
-        Some(ScanDatabase::find(&arguments.database, &arguments.reading.ca_cert, settings, environment)?)
+        Some(ScanDatabase::find(&arguments.database, certificates, settings, environment)?)
     };
     let options = match_options(&arguments.severity_order, settings)?;
     let mut sides = Vec::new();
@@ -96,8 +101,8 @@ pub(crate) fn run(
         names: [&arguments.old, &arguments.new],
         complete: [old.packages, new.packages].map(|packages| packages == plimsoll_diff::Packages::All),
         table: TableOptions {
-            width: if arguments.output.is_some() { 80 } else { environment.width },
-            color: environment.color && arguments.output.is_none(),
+            width: if output.is_some() { 80 } else { environment.width },
+            color: environment.color && output.is_none(),
             exit_status: None,
         },
         limit: arguments.limit,
@@ -106,6 +111,17 @@ pub(crate) fn run(
     (arguments.format.0.write)(&report, &mut bytes)
         .map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
-    output::write(arguments.output.as_deref(), &bytes)?;
-    Ok(if arguments.exit_code && is_new { Exit::GateFailed } else { Exit::Passed })
+    let exit = if arguments.exit_code && is_new { Exit::GateFailed } else { Exit::Passed };
+    let Some((place, sending)) = place else {
+        return output::write(output, &bytes).map(|()| exit);
+    };
+    let fields = KeyFields {
+        // Of what is newer: the older side is what it is compared with.
+        subject: &image_subject(&new.scan.inventory),
+        time: environment.now,
+        format: arguments.format.0.name,
+        extension: arguments.format.0.extension,
+        verdict: "",
+    };
+    ended(exit, place.send(&fields, bytes, &sending).err().into_iter().collect())
 }

@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Bars;
 use crate::settings::Settings;
-use crate::store::{self, ObjectPlace};
+use crate::store::{self, ObjectPlace, Sending};
 
 /// Columns of a table in a file.
 const FILE_WIDTH: usize = 80;
@@ -25,9 +25,8 @@ const FILE_WIDTH: usize = 80;
 #[derive(Debug)]
 pub(crate) struct Reports {
     planned: Vec<(Format, Destination)>,
-    /// How buckets are reached; only where a report goes to one.
-    objects: Option<plimsoll_store::Options>,
-    if_absent: bool,
+    /// How reports are sent; only where one goes to a bucket.
+    sending: Option<Sending>,
     template: Option<Template>,
     aws: Option<Aws>,
     github: Option<Github>,
@@ -100,17 +99,17 @@ impl Reports {
         let instant = environment.instant();
         let (width, color) = (environment.width, environment.color);
         let places: Vec<&ObjectPlace> = planned.iter().filter_map(|(_, to)| to.object()).collect();
-        let objects = if places.is_empty() {
+        let sending = if places.is_empty() {
             None
         } else {
-            let options = store::options(&arguments.objects, certificates, settings)?;
+            let (objects, if_absent) = (&arguments.objects, arguments.if_absent);
+            let sending = Sending::new(objects, if_absent, certificates, settings, environment)?;
             for place in places {
-                place.open(&options).map_err(|error| store::failure(error, Exit::Usage))?;
+                place.open(&sending).map_err(|error| store::failure(error, Exit::Usage))?;
             }
-            Some(options)
+            Some(sending)
         };
-        let if_absent = arguments.if_absent;
-        let reports = Self { planned, objects, if_absent, template, aws, github, instant, width, color };
+        let reports = Self { planned, sending, template, aws, github, instant, width, color };
         reports.rehearse()?;
         Ok(reports)
     }
@@ -179,7 +178,7 @@ impl Reports {
         exit: Option<Exit>,
         now: jiff::Timestamp,
     ) -> Vec<Failure> {
-        let Some(options) = &self.objects else { return Vec::new() };
+        let Some(sending) = &self.sending else { return Vec::new() };
         let subject = store::image_subject(&scan.inventory);
         let mut failures = Vec::new();
         for (format, to) in &self.planned {
@@ -188,16 +187,13 @@ impl Reports {
                 subject: &subject,
                 time: now,
                 format: format.name(),
-                extension: match format {
-                    Format::Known(format) => format.extension,
-                    Format::Template => "txt",
-                },
+                extension: format.extension(),
                 verdict: store::verdict_word(scan),
             };
             let mut bytes = Vec::new();
             let sent = self
                 .render(*format, true, scan, version, exit, &mut bytes)
-                .and_then(|()| place.send(&fields, bytes, self.if_absent, options));
+                .and_then(|()| place.send(&fields, bytes, sending));
             failures.extend(sent.err());
         }
         failures
@@ -285,10 +281,12 @@ fn planned(arguments: &ReportArgs, settings: &Settings) -> anyhow::Result<Vec<(F
         ));
     }
     let mut files = BTreeSet::new();
-    for (_, to) in &planned {
+    for (format, to) in &planned {
         let (place, name) = match to {
             Destination::File(file) => (output::place(file), file.display().to_string()),
-            Destination::Object(place) => (PathBuf::from(place.to_string()), place.to_string()),
+            Destination::Object(place) => {
+                (PathBuf::from(place.example(format.name(), format.extension())), place.to_string())
+            }
             Destination::Stdout => continue,
         };
         if !files.insert(place) {
@@ -301,7 +299,7 @@ fn planned(arguments: &ReportArgs, settings: &Settings) -> anyhow::Result<Vec<(F
 /// Reads `FORMAT=FILE`, `FORMAT=-`, `FILE` or `-`.
 fn destination(text: &str) -> anyhow::Result<(Option<Format>, Destination)> {
     let to = |file: &str| {
-        if let Some(place) = ObjectPlace::parse(file)? {
+        if let Some(place) = ObjectPlace::parse(file, "results")? {
             return Ok(Destination::Object(place));
         }
         anyhow::Ok(if file == "-" || output::is_stdout(&output::place(Path::new(file))) {

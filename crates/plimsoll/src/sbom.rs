@@ -18,8 +18,8 @@ pub(crate) fn run(
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     let certificates = &arguments.target.reading.ca_cert;
-    let place =
-        ObjectPlace::of_output(arguments.output.as_deref(), &arguments.objects, certificates, settings)?;
+    let (output, objects) = (arguments.output.as_deref(), &arguments.objects);
+    let place = ObjectPlace::of_output(output, "sbom", objects, certificates, settings, environment)?;
     let inventory = inventory(&arguments.target, settings, environment, bars)?;
     let mut bytes = Vec::new();
     match arguments.format {
@@ -29,8 +29,8 @@ pub(crate) fn run(
     .map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     match place {
-        None => output::write(arguments.output.as_deref(), &bytes)?,
-        Some((place, options)) => {
+        None => output::write(output, &bytes)?,
+        Some((place, sending)) => {
             let fields = KeyFields {
                 subject: &image_subject(&inventory),
                 time: environment.now,
@@ -41,7 +41,7 @@ pub(crate) fn run(
                 extension: "json",
                 verdict: "",
             };
-            place.send(&fields, bytes, false, &options)?;
+            place.send(&fields, bytes, &sending)?;
         }
     }
     Ok(Exit::Passed)

@@ -8,6 +8,7 @@ mod object;
 mod prune;
 mod tables;
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,12 +24,14 @@ use crate::progress::Bars;
 use crate::settings::Settings;
 
 pub(crate) use keep::{Keep, image_subject, verdict_word};
-pub(crate) use object::ObjectPlace;
+pub(crate) use object::{ObjectPlace, Sending};
 
 /// Tags that an object of S3 may have.
 const MAX_TAGS: usize = 10;
 /// Names that are tried for a file that nobody shall lose.
 const MAX_NAMES: usize = 1000;
+/// The most bytes of a key's last part that its name is made of: a file's has 255, and a number may stand behind.
+const MAX_NAME_BYTES: usize = 240;
 
 pub(crate) fn run(
     arguments: &StoreArgs,
@@ -56,6 +59,16 @@ pub(crate) fn run(
         }
         StoreAction::Tables(action) => tables::run(action, settings, environment, bars),
         StoreAction::Prune { .. } => prune::run(&arguments.action, settings, environment),
+    }
+}
+
+/// A number and what is counted: `1 file`, `2 files`.
+fn counted(count: impl TryInto<u64> + Display + Copy, one: &str) -> String {
+    let is_one = count.try_into().is_ok_and(|count| count == 1);
+    match (is_one, one.strip_suffix('y')) {
+        (true, _) => format!("{count} {one}"),
+        (false, Some(stem)) if !one.ends_with("day") => format!("{count} {stem}ies"),
+        (false, _) => format!("{count} {one}s"),
     }
 }
 
@@ -166,11 +179,16 @@ fn existing(path: &StorePath, settings: &Settings, environment: &Environment) ->
     Store::open_with(&location, &options).map_err(|error| failure(error, Exit::Usage))
 }
 
-/// Keeps in the current folder what could not be sent away, under the name it was to have; what is there stays. Says where,
-/// on stderr.
-pub(crate) fn keep_locally(key: &str, bytes: &[u8]) {
+/// Keeps in the current folder what could not be sent away, under the name it was to have; what is there stays. Where the
+/// folder takes nothing, in the one for temporary files. Says where, on stderr.
+pub(crate) fn keep_locally(key: &str, bytes: &[u8], temporary_folder: &Path) {
     let name = key.rsplit('/').find(|part| !part.is_empty()).unwrap_or("report.json");
-    match kept_file(name).and_then(|(path, mut file)| file.write_all(bytes).map(|()| path)) {
+    // The end says of which format it is.
+    let start = name.char_indices().map(|(at, _)| at).find(|at| name.len() - at <= MAX_NAME_BYTES);
+    let name = &name[start.unwrap_or(0)..];
+    let kept = kept_in(Path::new("."), name, bytes)
+        .or_else(|error| kept_in(temporary_folder, name, bytes).map_err(|_| error));
+    match kept {
         Ok(path) => eprintln!(
             "note: the report was kept in `{}`",
             crate::exit::printable(&path.display().to_string())
@@ -179,16 +197,23 @@ pub(crate) fn keep_locally(key: &str, bytes: &[u8]) {
     }
 }
 
-fn kept_file(name: &str) -> io::Result<(PathBuf, std::fs::File)> {
+/// Writes all of it into a new file, or leaves none.
+fn kept_in(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let mut number = 0;
-    loop {
+    let (path, mut file) = loop {
         let path = match number {
-            0 => Path::new(".").join(name),
-            _ => Path::new(".").join(format!("{name}.{number}")),
+            0 => folder.join(name),
+            _ => folder.join(format!("{name}.{number}")),
         };
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_NAMES => number += 1,
-            result => return result.map(|file| (path, file)),
+            opened => break opened.map(|file| (path, file))?,
         }
+    };
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+        // Best effort: what is reported is the failure before.
+        let _ = std::fs::remove_file(&path);
+        return Err(error);
     }
+    Ok(path)
 }

@@ -80,6 +80,14 @@ impl Format {
         }
     }
 
+    /// How files of it end: `json`.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Known(format) => format.extension,
+            Self::Template => "txt",
+        }
+    }
+
     pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
         let known = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.summary));
         let template =

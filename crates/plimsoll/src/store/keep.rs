@@ -1,5 +1,7 @@
 //! A scan into the store: report, verdict, rows, inventory.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use plimsoll_model::{Inventory, Scan};
@@ -17,6 +19,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Keep {
     store: Store,
+    temporary_folder: PathBuf,
 }
 
 /// One scan, as it is stored.
@@ -34,7 +37,7 @@ impl Keep {
     pub(crate) fn plan(
         named: Option<&str>,
         arguments: &ObjectArgs,
-        certificates: &[std::path::PathBuf],
+        certificates: &[PathBuf],
         settings: &Settings,
         environment: &Environment,
     ) -> Result<Option<Self>, Failure> {
@@ -44,7 +47,7 @@ impl Keep {
         let location = location(named, settings, environment)?;
         let options: Options = super::options(arguments, certificates, settings)?;
         let store = Store::open_with(&location, &options).map_err(|error| failure(error, Exit::Usage))?;
-        Ok(Some(Self { store }))
+        Ok(Some(Self { store, temporary_folder: environment.temporary_folder.clone() }))
     }
 
     /// Stores a scan. Where that fails its report is kept in the current folder.
@@ -57,7 +60,8 @@ impl Keep {
         let stored = Stored { scan, report: report.clone(), time: now, writer: Writer::Plimsoll, version };
         let record = stored.record();
         let put = runtime()?.block_on(stored.put(&record, &self.store));
-        put.map(|_| ()).inspect_err(|_| keep_locally(&record.verdict().report_key, &report))
+        put.map(|_| ())
+            .inspect_err(|_| keep_locally(&record.verdict().report_key, &report, &self.temporary_folder))
     }
 }
 
@@ -95,7 +99,7 @@ impl Stored<'_> {
     pub(super) async fn put(&self, record: &Record, store: &Store) -> Result<Begun, Failure> {
         let unstored = |error| failure(error, Exit::NotStored);
         let begun = record.begin(store).await.map_err(unstored)?;
-        if !begun.has_rows {
+        if begun.needs_rows() {
             append(store, &self.facts(record), begun.needs_inventory).await.map_err(rows_failure)?;
         }
         if record.finish(store, begun).await.map_err(unstored)? == Finished::InventoryGone {
