@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray as _;
 use plimsoll_db::Snapshot;
 use plimsoll_match::{Statement, Statements, places};
 use plimsoll_model::{AdvisoryLookup as _, AffectedStatus, LookupError, Namespace, RatingScale, Severity};
@@ -13,11 +12,12 @@ use plimsoll_store::Store;
 use crate::column::Builder;
 use crate::error::{Error, Result};
 use crate::facts::{day, instant};
-use crate::file::{Form, Writer, read_file};
+use crate::file::{Form, Writer};
 use crate::files::{Objects, file_key, log_key, partition_key};
 use crate::log::{COMPLETE, partitions};
 use crate::rows::{Scores, severity_word};
 use crate::schema::{PARTITION_COLUMN, Table};
+use crate::texts::texts;
 
 /// Rows of a batch, unless one package has more.
 const ROWS_OF_BATCH: usize = 8 * 1024;
@@ -261,24 +261,7 @@ fn status_word(status: AffectedStatus) -> &'static str {
 /// # Errors
 /// As [`crate::live_files`] and [`crate::read_file`].
 pub async fn package_namespaces(store: &Store) -> Result<BTreeSet<String>> {
-    let objects = Objects(store);
-    let table = Table::Packages;
-    let mut namespaces = BTreeSet::new();
-    for file in crate::live_files(store, table).await? {
-        let key = format!("{}/{}", partition_key(table, &file.date), file.name);
-        let bytes = objects.get(&key).await?;
-        for batch in read_file(table, &objects.address(&key), bytes, Some(&["namespace"]))? {
-            let batch = batch?;
-            let mut last = None;
-            for namespace in batch.column(0).as_string::<i32>().iter().flatten() {
-                if last != Some(namespace) && !namespaces.contains(namespace) {
-                    namespaces.insert(namespace.to_owned());
-                }
-                last = Some(namespace);
-            }
-        }
-    }
-    Ok(namespaces)
+    texts(store, Table::Packages, "namespace", |_| true).await
 }
 
 /// What [`write_advisories`] wrote.

@@ -23,10 +23,10 @@ const SCANS_BETWEEN_LOOKS: usize = 16;
 const FILES_AT_ONCE: usize = 8;
 
 /// Tables whose rows are written with each scan.
-const OF_SCANS: [Table; 3] = [Table::Scans, Table::Findings, Table::Waivers];
+pub(crate) const OF_SCANS: [Table; 3] = [Table::Scans, Table::Findings, Table::Waivers];
 
 /// Tables whose rows are written with the first scan that has an inventory.
-const OF_INVENTORIES: [Table; 3] = [Table::Images, Table::Layers, Table::Packages];
+pub(crate) const OF_INVENTORIES: [Table; 3] = [Table::Images, Table::Layers, Table::Packages];
 
 /// The tables that rows of a scan go to.
 pub(crate) fn tables(is_new_inventory: bool) -> impl Iterator<Item = Table> {
@@ -67,6 +67,8 @@ async fn write(store: &Store, files: Vec<(String, bytes::Bytes)>) -> Result<()> 
 pub struct Appender<'s> {
     store: &'s Store,
     pending: BTreeMap<(Table, String), Pending>,
+    /// Files that could not be written when there was much of them: [`Self::flush`] tries again.
+    unwritten: Vec<(String, bytes::Bytes)>,
     pushed: usize,
     files: usize,
 }
@@ -81,13 +83,13 @@ struct Pending {
 impl<'s> Appender<'s> {
     /// Into this store.
     pub fn new(store: &'s Store) -> Self {
-        Self { store, pending: BTreeMap::new(), pushed: 0, files: 0 }
+        Self { store, pending: BTreeMap::new(), unwritten: Vec::new(), pushed: 0, files: 0 }
     }
 
     /// Adds the rows of a scan, as [`append`] would write them.
     ///
     /// # Errors
-    /// [`crate::Error::Store`] where a file cannot be written.
+    /// [`crate::Error::Store`] where a file cannot be written; its rows are held until [`Self::flush`].
     pub async fn push(&mut self, facts: &ScanFacts<'_>, is_new_inventory: bool) -> Result<()> {
         let day = facts.day();
         for table in tables(is_new_inventory) {
@@ -108,12 +110,16 @@ impl<'s> Appender<'s> {
         Ok(())
     }
 
-    /// Writes what is held.
+    /// Writes what is held. Where this fails, rows since the last time it was called may be missing, and nothing is held
+    /// any more.
     ///
     /// # Errors
     /// [`crate::Error::Store`] where a file cannot be written.
     pub async fn flush(&mut self) -> Result<()> {
-        self.write_until(0).await
+        let written = self.write_until(0).await;
+        self.unwritten.clear();
+        self.pending.clear();
+        written
     }
 
     /// Files that were written.
@@ -146,6 +152,11 @@ impl<'s> Appender<'s> {
             files.push((file_key(table, &day, pending.first_at, &id), encoded));
         }
         self.files += files.len();
-        write(self.store, files).await
+        files.append(&mut self.unwritten);
+        let written = write(self.store, files.clone()).await;
+        if written.is_err() {
+            self.unwritten = files;
+        }
+        written
     }
 }

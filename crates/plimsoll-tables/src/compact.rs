@@ -1,6 +1,6 @@
-//! Small files into sorted ones, and rows that are to go.
+//! Small files into sorted ones.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{BooleanArray, RecordBatch};
@@ -8,13 +8,11 @@ use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use plimsoll_store::Store;
-use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
-use crate::facts::hex;
-use crate::file::{Form, Writer, encode, read_file, sorted};
+use crate::file::{Form, encode, read_file, sorted};
 use crate::files::{COMPACTED, EXTENSION, Objects, partition_key};
-use crate::log::{Entry, Partition, commit, finish, partitions};
+use crate::log::{Entry, Partition, commit, finish, partitions, unique, withdraw};
 use crate::schema::Table;
 
 /// Bytes of rows that are sorted at once, and become one file. Sorting takes about three times as much memory.
@@ -27,7 +25,7 @@ const MAX_SMALL_BYTES: u64 = 8 << 20;
 const ORPHANED_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// How often a change is tried anew when others change the partition.
-const MAX_TRIES: u32 = 8;
+pub(crate) const MAX_TRIES: u32 = 8;
 
 /// Files that are fetched at once.
 const FILES_AT_ONCE: usize = 16;
@@ -57,7 +55,7 @@ pub struct Compacted {
 }
 
 /// The column that says which scan or inventory a row is of, where rows of one are in a table once.
-fn id_column(table: Table) -> &'static str {
+pub(crate) fn id_column(table: Table) -> &'static str {
     match table {
         Table::Images | Table::Layers | Table::Packages => "inventory_digest",
         Table::Findings | Table::Scans | Table::Waivers => "scan_id",
@@ -116,7 +114,7 @@ async fn compact_day(store: &Store, table: Table, day: &str, mut partition: Part
         if inputs.len() < 2 && inputs.iter().all(|name| is_compacted(name)) {
             return Ok(Compacted::default());
         }
-        let mut change = Change::new(table, day, "compact", &inputs);
+        let mut change = Change::new(table, day, &inputs);
         let mut seen = HashSet::new();
         let mut merged = Merged::default();
         // IDs of a file count for the files behind it: a file itself has each scan once.
@@ -154,7 +152,7 @@ async fn compact_day(store: &Store, table: Table, day: &str, mut partition: Part
             }
         }
         // Somebody else has compacted some of these.
-        change.withdraw(store).await?;
+        withdraw(store, table, day, &change.entry).await?;
         partition = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
     }
     let object = Objects(store).address(&partition_key(table, day));
@@ -205,7 +203,11 @@ impl Merged {
 }
 
 /// The rows whose ID is to be kept.
-fn filtered(table: Table, batch: RecordBatch, mut keep: impl FnMut(&str) -> bool) -> Result<RecordBatch> {
+pub(crate) fn filtered(
+    table: Table,
+    batch: RecordBatch,
+    mut keep: impl FnMut(&str) -> bool,
+) -> Result<RecordBatch> {
     let column = batch.column_by_name(id_column(table)).expect("every table has its column of IDs");
     let ids = column.as_string::<i32>();
     let (mut last, mut last_kept) = (None, true);
@@ -226,23 +228,17 @@ fn filtered(table: Table, batch: RecordBatch, mut keep: impl FnMut(&str) -> bool
 }
 
 /// A change of a partition that is being made.
-struct Change<'c> {
-    table: Table,
-    day: &'c str,
-    entry: Entry,
-    rows: usize,
+pub(crate) struct Change<'c> {
+    pub(crate) table: Table,
+    pub(crate) day: &'c str,
+    pub(crate) entry: Entry,
+    pub(crate) rows: usize,
 }
 
 impl<'c> Change<'c> {
-    /// Its name follows from what it is made of, so that two that do the same write the same files.
-    fn new(table: Table, day: &'c str, kind: &str, inputs: &[String]) -> Self {
-        let mut hash = Sha256::new();
-        for part in [table.name(), day, kind].into_iter().chain(inputs.iter().map(String::as_str)) {
-            hash.update(part);
-            hash.update([0]);
-        }
-        let change = hex("", &hash.finalize()[..16]);
-        let entry = Entry { change, outputs: Vec::new(), replaces: inputs.to_vec() };
+    /// One that replaces these files.
+    pub(crate) fn new(table: Table, day: &'c str, inputs: &[String]) -> Self {
+        let entry = Entry { change: unique(), outputs: Vec::new(), replaces: inputs.to_vec() };
         Self { table, day, entry, rows: 0 }
     }
 
@@ -252,7 +248,7 @@ impl<'c> Change<'c> {
         self.put(store, bytes).await
     }
 
-    async fn put(&mut self, store: &Store, bytes: Bytes) -> Result<()> {
+    pub(crate) async fn put(&mut self, store: &Store, bytes: Bytes) -> Result<()> {
         let Entry { change, outputs, .. } = &mut self.entry;
         let name = format!("{COMPACTED}{change}-{:04}{EXTENSION}", outputs.len());
         Objects(store).put(&format!("{}/{name}", partition_key(self.table, self.day)), bytes).await?;
@@ -261,7 +257,7 @@ impl<'c> Change<'c> {
     }
 
     /// Makes it count, if all that it replaces still does. Deletes then what it replaced.
-    async fn publish(
+    pub(crate) async fn publish(
         &self,
         store: &Store,
         partition: &mut Partition,
@@ -282,101 +278,6 @@ impl<'c> Change<'c> {
         }
         Ok(None)
     }
-
-    /// Deletes what it wrote, where nobody has made it count.
-    async fn withdraw(&self, store: &Store) -> Result<()> {
-        let now = partitions(store, self.table, Some(self.day)).await?.remove(self.day).unwrap_or_default();
-        for name in self.entry.outputs.iter().filter(|name| now.orphans.contains_key(*name)) {
-            Objects(store).delete(&format!("{}/{name}", partition_key(self.table, self.day))).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Takes the rows of scans out of `scans`, `findings` and `waivers`. Gives their number.
-///
-/// Reads the column of IDs of every file of these tables, and writes those anew that hold other rows too.
-///
-/// # Errors
-/// [`Error`]; what was removed until then stays removed.
-pub async fn remove_scans(store: &Store, scan_ids: &BTreeSet<String>) -> Result<usize> {
-    remove(store, &[Table::Scans, Table::Findings, Table::Waivers], scan_ids).await
-}
-
-/// Takes the rows of inventories, by their digests, out of `images`, `layers` and `packages`. Gives their number.
-///
-/// # Errors
-/// As [`remove_scans`].
-pub async fn remove_inventories(store: &Store, digests: &BTreeSet<String>) -> Result<usize> {
-    remove(store, &[Table::Images, Table::Layers, Table::Packages], digests).await
-}
-
-async fn remove(store: &Store, tables: &[Table], ids: &BTreeSet<String>) -> Result<usize> {
-    let mut removed = 0;
-    for &table in tables.iter().filter(|_| !ids.is_empty()) {
-        for (day, partition) in partitions(store, table, None).await? {
-            removed += remove_of_day(store, table, &day, partition, ids).await?;
-        }
-    }
-    Ok(removed)
-}
-
-async fn remove_of_day(
-    store: &Store,
-    table: Table,
-    day: &str,
-    mut partition: Partition,
-    ids: &BTreeSet<String>,
-) -> Result<usize> {
-    let objects = Objects(store);
-    for _ in 0..MAX_TRIES {
-        let mut hit = Vec::new();
-        let mut removed = 0;
-        for name in partition.live.keys() {
-            let key = format!("{}/{name}", partition_key(table, day));
-            let bytes = objects.get(&key).await?;
-            let mut met = 0;
-            for batch in read_file(table, &objects.address(&key), bytes.clone(), Some(&[id_column(table)]))? {
-                let batch = batch?;
-                met += batch.num_rows() - filtered(table, batch, |id| !ids.contains(id))?.num_rows();
-            }
-            if met > 0 {
-                removed += met;
-                hit.push(name.clone());
-            }
-        }
-        if hit.is_empty() {
-            return Ok(0);
-        }
-        let inputs: Vec<String> = hit.iter().chain(ids).cloned().collect();
-        let mut change = Change::new(table, day, "remove", &inputs);
-        change.entry.replaces.clone_from(&hit);
-        for name in &hit {
-            let key = format!("{}/{name}", partition_key(table, day));
-            let bytes = objects.get(&key).await?;
-            let mut writer = Writer::new(table, Form::Sorted)?;
-            let mut rows = 0;
-            for batch in read_file(table, &objects.address(&key), bytes, None)? {
-                let batch = filtered(table, batch?, |id| !ids.contains(id))?;
-                rows += batch.num_rows();
-                writer.write(&batch)?;
-            }
-            if rows > 0 {
-                change.rows += rows;
-                change.put(store, writer.finish()?).await?;
-            }
-        }
-        if change.publish(store, &mut partition, &hit).await?.is_some() {
-            return Ok(removed);
-        }
-        change.withdraw(store).await?;
-        partition = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
-    }
-    Err(Error::Busy {
-        action: "remove rows of",
-        object: objects.address(&partition_key(table, day)),
-        times: MAX_TRIES,
-    })
 }
 
 #[cfg(test)]

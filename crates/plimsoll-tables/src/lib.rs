@@ -19,14 +19,16 @@ mod file;
 mod files;
 mod log;
 mod reindex;
+mod remove;
 mod rows;
 mod schema;
+mod texts;
 
 use object_store::ObjectMeta;
 
 pub use advisories::{AdvisoriesWritten, advisory_rows, package_namespaces, write_advisories};
 pub use append::{Appender, append};
-pub use compact::{CompactOptions, Compacted, compact, remove_inventories, remove_scans};
+pub use compact::{CompactOptions, Compacted, compact};
 pub use ddl::{Dialect, ddl};
 pub use error::{Error, Result};
 pub use facts::{ScanFacts, day, document_digest, instant, inventory_document};
@@ -34,7 +36,8 @@ pub use file::read_file;
 pub use files::{file_key, table_key, tables_key};
 pub use log::live_files;
 pub use plimsoll_match::is_affected;
-pub use reindex::{Reindexed, has_rows, reindex};
+pub use reindex::{Reindexed, reindex};
+pub use remove::{InventoryFiles, abandoned_inventories, remove_inventories, remove_scans};
 pub use rows::{Rows, rows};
 pub use schema::{Column, Kind, PARTITION_COLUMN, SCHEMA_VERSION, Table};
 

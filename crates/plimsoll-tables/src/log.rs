@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::ObjectMeta;
@@ -99,18 +100,24 @@ async fn listed(objects: Objects<'_>, folder: &str, log: &str) -> Result<Listed>
     for meta in objects.list(folder).await? {
         let key = objects.key(&meta.location).unwrap_or_default();
         let Some((day, name)) = day_and_name(&key, log) else { continue };
-        if let Some(number) = name.strip_suffix(".json").and_then(|number| number.parse().ok()) {
+        if let Some(number) = name.strip_suffix(".json").and_then(number_of) {
             listed.entries.entry(day.to_owned()).or_default().insert(number);
         } else if let Some(group) = name.strip_suffix(COMPLETE) {
             listed.complete.entry(day.to_owned()).or_default().insert(group.to_owned());
         } else if let Some((number, change)) =
             name.strip_suffix(".done").and_then(|name| name.split_once('-'))
-            && let Ok(number) = number.parse()
+            && let Some(number) = number_of(number)
         {
             listed.done.insert((day.to_owned(), number), change.to_owned());
         }
     }
     Ok(listed)
+}
+
+/// The number of an entry as its name has it, `00000001`; what is written otherwise is nobody's.
+fn number_of(digits: &str) -> Option<u32> {
+    let number = digits.parse().ok()?;
+    (digits == format!("{number:08}")).then_some(number)
 }
 
 /// Day and name of `FOLDER/date=2026-11-22/NAME`.
@@ -185,6 +192,14 @@ async fn entry(objects: Objects<'_>, table: Table, day: &str, number: u32) -> Re
     })
 }
 
+/// 32 hex digits that no other change has, not even one of the same files. So an output's name is never used twice, and who
+/// deletes what was broken off deletes nothing that somebody else has made count meanwhile.
+pub(crate) fn unique() -> String {
+    // Seeds that the system gives, for nothing else than to be different.
+    let word = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", word(), word())
+}
+
 /// Writes an entry behind the last one that is known. `None` where somebody was faster.
 pub(crate) async fn commit(
     store: &Store,
@@ -193,10 +208,23 @@ pub(crate) async fn commit(
     last: u32,
     entry: &Entry,
 ) -> Result<Option<u32>> {
-    let number = last + 1;
+    let number = last.saturating_add(1);
     let json = serde_json::to_vec(entry).expect("an entry is texts, and is written to memory");
-    let is_first = Objects(store).create(&entry_key(table, day, number), json).await?;
-    Ok(is_first.then_some(number))
+    if Objects(store).create(&entry_key(table, day, number), json).await? {
+        return Ok(Some(number));
+    }
+    // It may be our own: an answer was lost, and the request was made again.
+    let there = self::entry(Objects(store), table, day, number).await?;
+    Ok((there.change == entry.change).then_some(number))
+}
+
+/// Deletes the outputs of a change that does not count.
+pub(crate) async fn withdraw(store: &Store, table: Table, day: &str, entry: &Entry) -> Result<()> {
+    let now = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
+    for name in entry.outputs.iter().filter(|name| now.orphans.contains_key(*name)) {
+        Objects(store).delete(&format!("{}/{name}", partition_key(table, day))).await?;
+    }
+    Ok(())
 }
 
 /// Deletes what an entry replaced, and says so.

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use futures::{StreamExt as _, stream};
 use plimsoll_report::{MAX_REPORT_BYTES, StoredScan, read_scan};
 use plimsoll_store::{Meta, Store, layout};
-use sha2::{Digest as _, Sha256};
 
 use crate::append::tables;
+use crate::compact::MAX_TRIES;
 use crate::error::{Error, Result};
-use crate::facts::{ScanFacts, hex};
-use crate::file::{Form, encode, read_file, sorted};
+use crate::facts::ScanFacts;
+use crate::file::{Form, encode, sorted};
 use crate::files::{COMPACTED, EXTENSION, Objects, partition_key};
-use crate::log::{Entry, Partition, commit, finish, partitions};
+use crate::log::{Entry, Partition, commit, finish, partitions, unique, withdraw};
 use crate::rows::Rows;
 use crate::schema::Table;
 
@@ -36,13 +36,19 @@ pub struct Reindexed {
 }
 
 /// Makes all rows of scans and inventories anew from the reports of the store. Each day of each table changes at once; what
-/// is appended meanwhile stays. `now` in milliseconds of UTC.
+/// is appended meanwhile stays.
 ///
 /// Memory: some 400 MiB, and the digests of all inventories.
 ///
 /// # Errors
 /// [`Error::Store`]; [`Error::Busy`] where others compact meanwhile: then those days are as they were.
-pub async fn reindex(store: &Store, now: i64) -> Result<Reindexed> {
+pub async fn reindex(store: &Store) -> Result<Reindexed> {
+    // Before the reports: a scan's report is written before its rows, so that what is replaced here is made anew there.
+    let mut before: BTreeMap<(Table, String), Partition> = BTreeMap::new();
+    for table in tables(true) {
+        let of_table = partitions(store, table, None).await?;
+        before.extend(of_table.into_iter().map(|(day, partition)| ((table, day), partition)));
+    }
     let mut reports: Vec<(i64, String, Meta)> = Vec::new();
     for meta in store.list(layout::REPORTS).await? {
         let name = meta.key.rsplit('/').next().unwrap_or_default();
@@ -52,12 +58,7 @@ pub async fn reindex(store: &Store, now: i64) -> Result<Reindexed> {
     }
     // An inventory's rows are those of its first scan.
     reports.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-    let mut before: BTreeMap<(Table, String), Partition> = BTreeMap::new();
-    for table in tables(true) {
-        let of_table = partitions(store, table, None).await?;
-        before.extend(of_table.into_iter().map(|(day, partition)| ((table, day), partition)));
-    }
-    let mut made = Made::new(now, &reports);
+    let mut made = Made::new();
     let mut reindexed = Reindexed::default();
     let mut inventories: HashSet<String> = HashSet::new();
     let mut fetched = stream::iter(reports)
@@ -117,7 +118,6 @@ async fn publish(
     mut partition: Partition,
     entry: &Entry,
 ) -> Result<()> {
-    const MAX_TRIES: u32 = 8;
     for _ in 0..MAX_TRIES {
         if !entry.replaces.iter().all(|name| partition.live.contains_key(name)) {
             break;
@@ -127,13 +127,10 @@ async fn publish(
         }
         partition = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
     }
-    let objects = Objects(store);
-    for name in &entry.outputs {
-        objects.delete(&format!("{}/{name}", partition_key(table, day))).await?;
-    }
+    withdraw(store, table, day, entry).await?;
     Err(Error::Busy {
         action: "make anew",
-        object: objects.address(&partition_key(table, day)),
+        object: Objects(store).address(&partition_key(table, day)),
         times: MAX_TRIES,
     })
 }
@@ -146,15 +143,8 @@ struct Made {
 }
 
 impl Made {
-    fn new(now: i64, reports: &[(i64, String, Meta)]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"reindex\0");
-        hash.update(now.to_be_bytes());
-        for (_, id, _) in reports {
-            hash.update(id);
-        }
-        let change = hex("", &hash.finalize()[..16]);
-        Self { change, pending: BTreeMap::new(), outputs: BTreeMap::new() }
+    fn new() -> Self {
+        Self { change: unique(), pending: BTreeMap::new(), outputs: BTreeMap::new() }
     }
 
     fn push(&mut self, facts: &ScanFacts<'_>, is_new_inventory: bool) {
@@ -183,41 +173,13 @@ impl Made {
     }
 }
 
-/// Whether the tables have the rows of a scan: for one that is stored again.
-///
-/// Costs a listing of its day, and the column of IDs of the day's files of many scans.
-///
-/// # Errors
-/// As [`crate::live_files`] and [`read_file`].
-pub async fn has_rows(store: &Store, facts: &ScanFacts<'_>) -> Result<bool> {
-    let (table, day) = (Table::Scans, facts.day());
-    let objects = Objects(store);
-    let partition = partitions(store, table, Some(&day)).await?.remove(&day).unwrap_or_default();
-    let own = format!("-{}{EXTENSION}", facts.scan_id);
-    if partition.live.keys().any(|name| name.ends_with(&own)) {
-        return Ok(true);
-    }
-    for name in partition.live.keys() {
-        let key = format!("{}/{name}", partition_key(table, &day));
-        let bytes = objects.get(&key).await?;
-        for batch in read_file(table, &objects.address(&key), bytes, Some(&["scan_id"]))? {
-            let batch = batch?;
-            let ids = arrow_array::cast::AsArray::as_string::<i32>(batch.column(0));
-            if ids.iter().any(|id| id == Some(facts.scan_id)) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
 #[cfg(test)]
 mod tests {
     use plimsoll_model::{Package, PackageKind, Scan};
     use plimsoll_store::Location;
 
     use super::*;
-    use crate::{CompactOptions, append, compact, live_files};
+    use crate::{CompactOptions, append, compact, live_files, read_file};
 
     const AT: i64 = 1_700_000_000_000;
 
@@ -258,25 +220,21 @@ mod tests {
                 if number < 3 {
                     let id = id(number);
                     let facts = ScanFacts::new(&scan, at, &id, &key, "1");
-                    assert!(!has_rows(&store, &facts).await.unwrap());
                     append(&store, &facts, true).await.unwrap();
-                    assert!(has_rows(&store, &facts).await.unwrap());
                 }
             }
             let options = CompactOptions { before: None, now: AT };
             compact(&store, Table::Scans, &options).await.unwrap();
-            let (of_one, id_of_one) = (scan(1), id(1));
-            assert!(has_rows(&store, &ScanFacts::new(&of_one, AT, &id_of_one, "", "")).await.unwrap());
             let bad = format!("reports/registry.example/app/9/20231114T221320Z-{}.json", id(9));
             Objects(&store).put(&bad, b"{}".to_vec()).await.unwrap();
 
-            let done = reindex(&store, AT).await.unwrap();
+            let done = reindex(&store).await.unwrap();
             assert_eq!((done.reports, done.failed.len()), (5, 1));
             assert!(done.failed[0].to_string().contains("reports/registry.example/app/9/"));
             assert_eq!(rows_of(&store, Table::Scans).await, 5);
             assert_eq!(rows_of(&store, Table::Packages).await, 4);
             assert_eq!(rows_of(&store, Table::Images).await, 4);
-            let again = reindex(&store, AT + 1).await.unwrap();
+            let again = reindex(&store).await.unwrap();
             assert_eq!(again.replaced, done.files);
             assert_eq!(rows_of(&store, Table::Scans).await, 5);
         });

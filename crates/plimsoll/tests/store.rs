@@ -148,10 +148,29 @@ fn a_report_is_uploaded_under_the_key_of_its_template() {
         assert!(!format!("{:?}", asked.headers).contains("hunter2"));
     }
     let report: Value = serde_json::from_slice(&asked[0].body).unwrap();
+    // Several formats under one template, and a difference.
+    let outputs = ["--output", "json=s3://results/", "--output", "sarif=s3://results/"];
+    let run = scan(&stage, &outputs, &variables);
+    assert_eq!(run.status, 0, "{run:?}");
+    let ends: Vec<String> = bucket.asked()[2..].iter().map(|asked| asked.line.clone()).collect();
+    assert!(ends[0].ends_with("_results.json") && ends[1].ends_with("_results.sarif"), "{ends:?}");
+    stage.write("a.json", &asked[0].body);
+    let diff = ["diff", "a.json", "a.json", "--format", "markdown", "--output"];
+    let run = stage.run_with(&[&diff[..], &["s3://results/{name}.{extension}"]].concat(), &variables);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
+    let run = stage.run_with(&[&diff[..], &["s3://results/", "--s3-tag", "a=b"]].concat(), &variables);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
+    let sent = &bucket.asked()[4..];
+    assert_eq!(sent[0].line, "PUT /results/layout.md");
+    assert!(
+        sent[1].line.starts_with("PUT /results/layout/") && sent[1].line.ends_with("_diff.md"),
+        "{sent:?}"
+    );
+    assert_eq!(sent[1].header("x-amz-tagging"), Some("a=b"));
     let run = stage
         .run_with(&["sbom", "oci-dir:layout", "--output", "s3://results/{name}.{format}.json"], &variables);
     assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
-    assert_eq!(bucket.asked()[2].line, "PUT /results/layout.cyclonedx.json");
+    assert_eq!(bucket.asked()[6].line, "PUT /results/layout.cyclonedx.json");
     assert_eq!(report["SchemaVersion"], 2);
     assert!(files(&stage.folder).iter().all(|file| !file.ends_with("_results.json")));
 }
@@ -201,6 +220,16 @@ fn what_cannot_be_uploaded_is_kept_and_told() {
         "{run:?}"
     );
     assert!(stage.folder.join("b.txt").is_file());
+    // A key's part may be longer than a file's name.
+    let long = format!("s3://results/{}.json", "a".repeat(300));
+    let run = scan(&stage, &["--output", &long], &variables);
+    assert_eq!(run.status, 6, "{run:?}");
+    let kept = format!("{}.json", "a".repeat(235));
+    assert!(stage.folder.join(kept).is_file(), "{run:?}");
+    // A difference is kept as well.
+    let diff = ["diff", "app_results.json", "app_results.json", "--output", "s3://results/d.txt"];
+    let run = stage.run_with(&diff, &variables);
+    assert_eq!((run.status, stage.folder.join("d.txt").is_file()), (6, true), "{run:?}");
 }
 
 #[test]
@@ -231,6 +260,9 @@ fn what_is_wrong_is_told_before_the_scan() {
         (&["--output", "json=s3://b/../x"], "found `..`"),
         (&["--output", "s3://"], "found no bucket"),
         (&["--store", "ftp://x"], "found the scheme `ftp`"),
+        (&["--store", "s3:bucket/x"], "found `s3:` without `//`"),
+        (&["--output", "json=s3:bucket/x.json"], "found `s3:` without `//`"),
+        (&["--output", "json=s3://b/{tag}", "--output", "sarif=s3://b/{tag}"], "found `s3://b/{tag}` twice"),
         (&["--output", "s3://b/a", "--s3-tag", "a"], "expected `NAME=VALUE`, found `a`"),
         (&["--output", "s3://b/a", "--s3-tag", "a=b&c"], "found `&`"),
         (&["--output", "s3://b/a", "--s3-sse", "AES256", "--s3-sse-kms-key", "k"], "expected `aws:kms`"),
@@ -264,6 +296,19 @@ fn reports_are_added_listed_read_and_removed() {
     assert_eq!((run.status, run.stdout.as_str()), (0, "stored 3 reports in s\n"), "{run:?}");
     let run = store(&["add", "old/a.json", "old/deep"]);
     assert_eq!(run.stdout, "stored 0 reports in s, 3 had been there\n", "{run:?}");
+    // One report that is named twice in a call is one scan, and a time before all times is none.
+    let nobody = later.replace("2025-01-02T03:04:05.678Z", "0001-01-01T00:00:00Z");
+    fs::create_dir_all(stage.folder.join("twice")).unwrap();
+    stage.write("twice/a.json", nobody.as_bytes());
+    stage.write("twice/b.json", nobody.as_bytes());
+    let run = stage.run(&["store", "add", "twice", "--time", "2025-01-02T03:04:05Z", "--store", "t"]);
+    assert_eq!(run.stdout, "stored 1 report in t, 1 had been there\n", "{run:?}");
+    let rows = stage.run(&["store", "compact", "--store", "t"]);
+    assert!(rows.stdout.contains("scans: 1 file of 1 day became 1 file, 1 row\n"), "{rows:?}");
+    let run = stage.run(&["store", "add", "twice/a.json", "--store", "u"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let listed = stage.run(&["store", "list", "--store", "u"]);
+    assert!(!listed.stdout.starts_with("0001"), "{listed:?}");
     stage.write("old/broken.json", b"{\"SchemaVersion\": 2, ");
     let run = store(&["add", "old"]);
     assert_eq!(run.status, 2, "{run:?}");
@@ -305,7 +350,7 @@ fn reports_are_added_listed_read_and_removed() {
     assert_eq!(store(&["list"]).stdout.lines().count(), 3);
     let run = store(&["prune", "--older-than", "1d", "--remove-newest", "--keep-tag", "v*"]);
     assert_eq!(run.status, 0, "{run:?}");
-    assert!(run.stdout.contains("removed 2 reports, 2 verdicts and 1 inventories"), "{run:?}");
+    assert!(run.stdout.contains("removed 2 reports, 2 verdicts and 1 inventory,"), "{run:?}");
     let left = store(&["list"]).stdout;
     assert!(left.lines().count() == 1 && left.contains("app:v2"), "{left}");
     assert_eq!(store(&["prune"]).status, 2);

@@ -1,10 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_model::{Finding, Package, PackageKind, Scan};
 use plimsoll_store::Location;
 
 use super::*;
-use crate::{Appender, ScanFacts, append, file_key, live_files};
+use crate::remove::remove_of_day;
+use crate::{
+    Appender, InventoryFiles, ScanFacts, abandoned_inventories, append, file_key, live_files,
+    remove_inventories, remove_scans,
+};
 
 /// 2023-11-14T22:13:20Z.
 const AT: i64 = 1_700_000_000_000;
@@ -135,7 +139,7 @@ fn a_compaction_that_was_broken_off_loses_nothing_and_counts_nothing_twice() {
             live_files(&store, Table::Packages).await.unwrap().into_iter().map(|file| file.name).collect();
 
         // After the output: nobody has named it.
-        let mut change = Change::new(Table::Packages, &day, "compact", &names);
+        let mut change = Change::new(Table::Packages, &day, &names);
         change.write(&store, &rows_of(&store, &names).await).await.unwrap();
         assert_eq!(read(&store, Table::Packages).await, before);
 
@@ -154,7 +158,7 @@ fn a_compaction_that_was_broken_off_loses_nothing_and_counts_nothing_twice() {
         assert_eq!(objects.list(&partition_key(Table::Packages, &day)).await.unwrap().len(), 1);
 
         // One that nobody names goes a day later.
-        let stray = Change::new(Table::Packages, &day, "compact", &["x".to_owned()]);
+        let stray = Change::new(Table::Packages, &day, &["x".to_owned()]);
         let key =
             format!("{}/compact-{}-0000.parquet", partition_key(Table::Packages, &day), stray.entry.change);
         objects.put(&key, b"no Parquet".to_vec()).await.unwrap();
@@ -226,11 +230,66 @@ fn rows_of_scans_and_inventories_can_go() {
         assert_eq!(left.len(), 6);
         assert!(left.iter().all(|line| !line.ends_with(&id(1))));
         assert_eq!(read(&store, Table::Scans).await.len(), 3);
-        let of_one = scan(2);
-        let facts = ScanFacts::new(&of_one, AT, "", "", "");
-        let inventory = BTreeSet::from([facts.inventory_digest().to_owned()]);
-        assert_eq!(remove_inventories(&store, &inventory).await.unwrap(), 1 + 3);
-        assert_eq!(read(&store, Table::Packages).await.len(), 12);
+        let digest = |number: usize| {
+            let scan = scan(number);
+            ScanFacts::new(&scan, AT, "", "", "").inventory_digest().to_owned()
+        };
+        let files = InventoryFiles::now(&store).await.unwrap();
+        // A scan that has found its inventory gone has written the rows anew.
+        add(&store, 2, AT + 2 * DAY_MS).await;
+        assert_eq!(read(&store, Table::Packages).await.len(), 15 + 3);
+        let inventories = BTreeSet::from([digest(2)]);
+        assert_eq!(remove_inventories(&store, &inventories, &files).await.unwrap(), 1 + 3);
+        let left = read(&store, Table::Packages).await;
+        assert_eq!(left.len(), 15);
+        assert_eq!(left.iter().filter(|line| line.ends_with(&digest(2))).count(), 3);
+
+        // What a clean-up left that was broken off: rows that neither an inventory nor a scan stands for.
+        Objects(&store).put(&format!("inventories/sha256/{}.json", &digest(1)[7..]), "{}").await.unwrap();
+        let written = live_files(&store, Table::Images).await.unwrap();
+        let last = written.iter().map(|file| file.meta.last_modified.timestamp_millis()).max().unwrap();
+        assert_eq!(abandoned_inventories(&store, last + 1).await.unwrap(), [digest(4)].into());
+        assert_eq!(abandoned_inventories(&store, 0).await.unwrap(), [].into());
+    });
+}
+
+#[test]
+fn a_file_that_is_compacted_while_rows_are_removed_is_looked_for_again() {
+    block_on(async {
+        let store = store();
+        for number in 0..4 {
+            add(&store, number, AT).await;
+        }
+        let day = crate::day(AT);
+        let seen = partitions(&store, Table::Scans, Some(&day)).await.unwrap().remove(&day).unwrap();
+        compact(&store, Table::Scans, &options()).await.unwrap();
+        let ids = BTreeSet::from([id(2)]);
+        let removed = remove_of_day(&store, Table::Scans, &day, seen, &ids, |_| true).await.unwrap();
+        assert_eq!((removed, read(&store, Table::Scans).await.len()), (1, 3));
+    });
+}
+
+#[test]
+fn a_change_whose_answer_was_lost_counts_and_is_not_withdrawn() {
+    block_on(async {
+        let store = store();
+        for number in 0..2 {
+            add(&store, number, AT).await;
+        }
+        let (table, day) = (Table::Packages, crate::day(AT));
+        let before = read(&store, table).await;
+        let names: Vec<String> =
+            live_files(&store, table).await.unwrap().into_iter().map(|file| file.name).collect();
+        let mut change = Change::new(table, &day, &names);
+        assert_ne!(change.entry.change, Change::new(table, &day, &names).entry.change);
+        change.write(&store, &rows_of(&store, &names).await).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(commit(&store, table, &day, 0, &change.entry).await.unwrap(), Some(1));
+        }
+        withdraw(&store, table, &day, &change.entry).await.unwrap();
+        assert_eq!(read(&store, table).await, before);
+        let other = Change::new(table, &day, &names);
+        assert_eq!(commit(&store, table, &day, 0, &other.entry).await.unwrap(), None);
     });
 }
 

@@ -15,7 +15,7 @@ use plimsoll_tables::Appender;
 use serde::Deserialize;
 
 use super::keep::{Stored, rows_failure};
-use super::{failure, runtime};
+use super::{counted, failure, runtime};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
@@ -53,6 +53,10 @@ struct Batch<'a> {
     store: &'a Store,
     rows: Appender<'a>,
     records: Vec<(Record, Begun)>,
+    /// Scans whose rows are held: the same report may be named twice.
+    scans: HashSet<String>,
+    /// Of these, how many were named again.
+    again: usize,
     bytes: usize,
     /// Inventories that some report of this call brings.
     inventories: HashSet<String>,
@@ -70,6 +74,14 @@ struct Counts {
 struct Head {
     #[serde(rename = "CreatedAt")]
     created_at: Option<String>,
+}
+
+impl Head {
+    /// The instant, where it says one. Programs in Go write the year 1 for none.
+    fn instant(&self) -> Option<Timestamp> {
+        let instant = self.created_at.as_ref()?.parse::<Timestamp>().ok()?;
+        (instant > Timestamp::UNIX_EPOCH).then_some(instant)
+    }
 }
 
 impl Add<'_> {
@@ -101,9 +113,8 @@ impl Add<'_> {
         });
         let Counts { new, known } = counts;
         bars.finish().iter().for_each(|note| eprintln!("{note}"));
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
         let there = if known == 0 { String::new() } else { format!(", {known} had been there") };
-        println!("stored {new} report{} in {}{there}", plural(new), store.location());
+        println!("stored {} in {}{there}", counted(new, "report"), store.location());
         if failures.is_empty() {
             return Ok(Exit::Passed);
         }
@@ -186,7 +197,7 @@ impl Add<'_> {
         let read = tokio::task::spawn_blocking(move || {
             let head: Option<Head> = serde_json::from_slice(&bytes).ok();
             let stored = plimsoll_report::read_scan(&mut &bytes[..], &name);
-            stored.map(|stored| (stored, head.and_then(|head| head.created_at?.parse::<Timestamp>().ok())))
+            stored.map(|stored| (stored, head.and_then(|head| head.instant())))
         });
         let (stored, created) = read
             .await
@@ -200,8 +211,15 @@ impl Add<'_> {
 
 impl<'a> Batch<'a> {
     fn new(store: &'a Store) -> Self {
-        let (records, inventories) = (Vec::new(), HashSet::new());
-        Self { store, rows: Appender::new(store), records, bytes: 0, inventories }
+        Self {
+            store,
+            rows: Appender::new(store),
+            records: Vec::new(),
+            scans: HashSet::new(),
+            again: 0,
+            bytes: 0,
+            inventories: HashSet::new(),
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -214,14 +232,23 @@ impl<'a> Batch<'a> {
         let (report, time, writer) = (report.clone(), *time, stored.writer);
         let one = Stored { scan: &stored.scan, report, time, writer, version: &stored.version };
         let record = one.record();
+        if self.scans.contains(&record.verdict().scan_id) {
+            self.again += 1;
+            return Ok(());
+        }
         let mut begun = record.begin(self.store).await.map_err(|error| failure(error, Exit::NotStored))?;
         // Of two with one inventory the first brings it.
         begun.needs_inventory =
             begun.needs_inventory && self.inventories.insert(record.verdict().inventory_digest.clone());
-        if !begun.has_rows {
-            self.rows.push(&one.facts(&record), begun.needs_inventory).await.map_err(rows_failure)?;
+        if begun.needs_rows()
+            && let Err(error) = self.rows.push(&one.facts(&record), begun.needs_inventory).await
+        {
+            // Another one brings it.
+            self.inventories.remove(&record.verdict().inventory_digest);
+            return Err(rows_failure(error));
         }
         self.bytes += record.size_bytes();
+        self.scans.insert(record.verdict().scan_id.clone());
         self.records.push((record, begun));
         Ok(())
     }
@@ -229,11 +256,17 @@ impl<'a> Batch<'a> {
     /// Writes the rows that are held, then verdicts and inventories.
     async fn write(&mut self, jobs: usize, counts: &mut Counts) -> Vec<Failure> {
         let records = std::mem::take(&mut self.records);
+        let again = std::mem::take(&mut self.again);
+        self.scans.clear();
         self.bytes = 0;
         if let Err(error) = self.rows.flush().await {
-            // Without verdicts all of these are taken up again by the next call.
+            // Without verdicts all of these are taken up again by the next call; and another one brings their inventories.
+            for (record, _) in records.iter().filter(|(_, begun)| begun.needs_inventory) {
+                self.inventories.remove(&record.verdict().inventory_digest);
+            }
             return vec![rows_failure(error)];
         }
+        counts.known += again;
         let store = self.store;
         // Those that bring an inventory before those that only need it.
         let (first, rest): (Vec<_>, Vec<_>) =
@@ -248,9 +281,11 @@ impl<'a> Batch<'a> {
                     Ok(Finished::Whole) if begun.is_new => counts.new += 1,
                     Ok(Finished::Whole) => counts.known += 1,
                     Ok(Finished::InventoryGone) => {
-                        let what = "cannot store a report: expected its inventory, found that it was removed meanwhile";
+                        let what = "cannot store a report: expected its inventory in the store, found none";
                         let failure = Failure::new(Exit::NotStored, anyhow!(what));
-                        failures.push(failure.hint("run it again when `store prune` is done"));
+                        failures.push(failure.hint(
+                            "call it again: what is missing is written then; another call, or `store prune`, was at work",
+                        ));
                     }
                     Err(error) => failures.push(failure(error, Exit::NotStored)),
                 }

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
-use plimsoll_store::{Pruned, Rules, prune};
-use plimsoll_tables::{remove_inventories, remove_scans};
+use plimsoll_store::{GRACE, Pruned, Rules, prune};
+use plimsoll_tables::{InventoryFiles, abandoned_inventories, remove_inventories, remove_scans};
 use serde::Serialize;
 
-use super::{existing, failure, runtime};
+use super::{counted, existing, failure, runtime};
 use crate::args::{StoreAction, TextOrJson};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -49,18 +49,24 @@ pub(super) fn run(
         may_remove_newest: *remove_newest,
     };
     let cannot = |error| failure(error, Exit::CouldNotScan);
-    let rows = |error: plimsoll_tables::Error| Failure::new(Exit::CouldNotScan, error);
+    let rows = super::tables::cannot;
     let pruned = runtime()?.block_on(async {
         let plan = prune(&store, &rules, environment.now, true).await.map_err(cannot)?;
         if *dry_run {
             return Ok(plan);
         }
         // Rows before what they are of: where this is broken off, the next call finds the reports and does it again.
-        remove_scans(&store, &plan.scan_ids.iter().cloned().collect()).await.map_err(rows)?;
+        remove_scans(&store, &plan.scan_ids).await.map_err(rows)?;
+        let files = InventoryFiles::now(&store).await.map_err(rows)?;
         let pruned = prune(&store, &rules, environment.now, false).await.map_err(cannot)?;
-        remove_inventories(&store, &pruned.inventory_digests.iter().cloned().collect())
-            .await
-            .map_err(rows)?;
+        // What came to go since the first look.
+        let late = pruned.scan_ids.difference(&plan.scan_ids).cloned().collect();
+        remove_scans(&store, &late).await.map_err(rows)?;
+        // The other way round an inventory would be left without rows. Those of a call that was broken off just here go too.
+        let fresh = environment.now - GRACE;
+        let abandoned = abandoned_inventories(&store, fresh.as_millisecond()).await.map_err(rows)?;
+        let gone = pruned.inventory_digests.union(&abandoned).cloned().collect();
+        remove_inventories(&store, &gone, &files).await.map_err(rows)?;
         Ok(pruned)
     })?;
     let text = if *json || *format == TextOrJson::Json {
@@ -89,8 +95,11 @@ fn text(pruned: &Pruned, dry_run: bool) -> String {
     }
     let _ = writeln!(
         text,
-        "{removed} {} reports, {} verdicts and {} inventories, {} bytes",
-        pruned.reports, pruned.verdicts, pruned.inventories, pruned.bytes
+        "{removed} {}, {} and {}, {}",
+        counted(pruned.reports, "report"),
+        counted(pruned.verdicts, "verdict"),
+        counted(pruned.inventories, "inventory"),
+        counted(pruned.bytes, "byte")
     );
     text
 }

@@ -10,7 +10,7 @@ use plimsoll_tables::{
     table_key, write_advisories,
 };
 
-use super::{existing, open, options, runtime};
+use super::{counted, existing, open, options, runtime};
 use crate::args::{ObjectArgs, StorePath, TablesAction};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -67,11 +67,11 @@ pub(super) fn run(
                 eprintln!("warning: the database has no advisories for `{name}`");
             }
             let text = format!(
-                "wrote {} rows of {} in {} files; removed {} earlier ones\n",
-                written.rows,
+                "wrote {} of the database {} into {}; removed {}\n",
+                counted(written.rows, "row"),
                 database.digest(),
-                written.files,
-                written.deleted
+                counted(written.files, "file"),
+                counted(written.deleted, "earlier file")
             );
             output::write(None, text.as_bytes())?;
             Ok(Exit::Passed)
@@ -79,12 +79,13 @@ pub(super) fn run(
         TablesAction::Reindex { store, objects } => {
             let store = writable(store, objects, settings, environment)?;
             bars.say("reading reports");
-            let done =
-                runtime()?.block_on(reindex(&store, environment.now.as_millisecond())).map_err(cannot)?;
+            let done = runtime()?.block_on(reindex(&store)).map_err(cannot)?;
             bars.finish().iter().for_each(|note| eprintln!("{note}"));
             let text = format!(
-                "made rows of {} reports in {} files, in place of {}\n",
-                done.reports, done.files, done.replaced
+                "made the rows of {} anew: {} in place of {}\n",
+                counted(done.reports, "report"),
+                counted(done.files, "file"),
+                done.replaced
             );
             output::write(None, text.as_bytes())?;
             if done.failed.is_empty() {
@@ -94,7 +95,7 @@ pub(super) fn run(
             for error in done.failed.into_iter().take(MAX_NAMED_REPORTS) {
                 eprintln!("{}", cannot(error));
             }
-            let what = format!("{count} reports cannot be read; of these there are no rows");
+            let what = format!("cannot read {}: of these there are no rows now", counted(count, "report"));
             Err(Failure::new(Exit::CouldNotScan, anyhow!(what)))
         }
     }
@@ -111,7 +112,7 @@ fn writable(
     open(path, &options(objects, &path.ca_cert, settings)?, settings, environment)
 }
 
-fn cannot(error: Error) -> Failure {
+pub(super) fn cannot(error: Error) -> Failure {
     let exit = match &error {
         Error::Database { .. } => Exit::NoAdvisories,
         _ => Exit::CouldNotScan,
@@ -134,12 +135,17 @@ fn compact_all(store: &Store, options: &CompactOptions, bars: &Bars) -> Result<E
         if days > 0 {
             let twice = match duplicates {
                 0 => String::new(),
+                1 => "; 1 row was there twice".to_owned(),
                 _ => format!("; {duplicates} rows were there twice"),
             };
             let _ = writeln!(
                 text,
-                "{}: {replaced} files of {days} days became {written}, {rows} rows{twice}",
-                table.name()
+                "{}: {} of {} became {}, {}{twice}",
+                table.name(),
+                counted(replaced, "file"),
+                counted(days, "day"),
+                counted(written, "file"),
+                counted(rows, "row")
             );
         }
     }
@@ -164,9 +170,13 @@ fn list(store: &Store) -> Result<Exit, Failure> {
             (Some(day), _) => format!(", {day}"),
             _ => String::new(),
         };
-        let count = files.len();
-        let plural = if count == 1 { "" } else { "s" };
-        let _ = writeln!(text, "{:<10}  {count} file{plural}, {bytes} bytes{span}", table.name());
+        let _ = writeln!(
+            text,
+            "{:<10}  {}, {}{span}",
+            table.name(),
+            counted(files.len(), "file"),
+            counted(bytes, "byte")
+        );
     }
     output::write(None, text.as_bytes())?;
     Ok(Exit::Passed)
