@@ -69,7 +69,7 @@ const FIRST_DAY: &str = "2020-01-01";
 pub fn ddl(dialect: Dialect, table: Table, location: &str) -> String {
     let name = table.name();
     let folder = format!("{}/{}", location.trim_end_matches('/'), table_key(table));
-    let place = quoted(&format!("{folder}/"));
+    let place = quoted(dialect, &format!("{folder}/"));
     match dialect {
         Dialect::Athena => format!(
             "CREATE EXTERNAL TABLE IF NOT EXISTS `{name}` (\n{}\n)\n\
@@ -86,13 +86,13 @@ pub fn ddl(dialect: Dialect, table: Table, location: &str) -> String {
              'storage.location.template' = {}\n\
              );\n",
             columns(dialect, table.columns(), '`'),
-            quoted(&format!("{folder}/{PARTITION_COLUMN}=${{{PARTITION_COLUMN}}}/")),
+            quoted(dialect, &format!("{folder}/{PARTITION_COLUMN}=${{{PARTITION_COLUMN}}}/")),
         ),
         Dialect::DuckDb => format!(
             "CREATE OR REPLACE VIEW {name} AS\n\
              SELECT * FROM read_parquet({}, hive_partitioning = true, hive_types = {{'{PARTITION_COLUMN}': VARCHAR}}, \
              union_by_name = true);\n",
-            quoted(&format!("{folder}/{PARTITION_COLUMN}=*/*.parquet")),
+            quoted(dialect, &format!("{folder}/{PARTITION_COLUMN}=*/*.parquet")),
         ),
         Dialect::Spark => format!(
             "CREATE TABLE IF NOT EXISTS `{name}` (\n{},\n  `{PARTITION_COLUMN}` string\n)\n\
@@ -124,9 +124,15 @@ fn columns(dialect: Dialect, columns: &[Column], quote: char) -> String {
     text
 }
 
-/// A text of SQL. Doubled quotes are known to all four.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+/// A text of SQL. A quote in it is doubled; to Hive, whose statements Athena takes, and to earlier releases of Spark those
+/// would be two texts behind one another, and `\` has a meaning to them.
+fn quoted(dialect: Dialect, text: &str) -> String {
+    match dialect {
+        Dialect::Athena | Dialect::Spark => {
+            format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+        }
+        Dialect::DuckDb | Dialect::Trino => format!("'{}'", text.replace('\'', "''")),
+    }
 }
 
 #[cfg(test)]
@@ -135,8 +141,39 @@ mod tests {
 
     use super::*;
 
+    /// A statement, and the lines of its columns.
+    fn taken_apart(dialect: Dialect) -> (String, Vec<String>) {
+        let text = ddl(dialect, Table::Layers, r"s3://results/team's\lake/");
+        let is_column = |line: &&str| line.starts_with("  `") || line.starts_with("  \"");
+        let columns: Vec<String> =
+            text.lines().filter(is_column).map(|line| line.trim_matches([' ', ',']).to_owned()).collect();
+        let rest: Vec<&str> = text.lines().filter(|line| !is_column(line)).collect();
+        (rest.join("\n"), columns)
+    }
+
     fn check(dialect: Dialect, expected: &Expect) {
-        expected.assert_eq(&ddl(dialect, Table::Layers, "s3://results/team's/"));
+        expected.assert_eq(&taken_apart(dialect).0);
+    }
+
+    #[test]
+    fn columns_have_the_types_of_each_dialect() {
+        let athena = taken_apart(Dialect::Athena).1;
+        let spark = taken_apart(Dialect::Spark).1;
+        assert_eq!(spark, [&athena[..], &["`date` string".to_owned()]].concat());
+        let trino = taken_apart(Dialect::Trino).1.join("\n").replace('"', "`");
+        assert_eq!(trino.replace("varchar", "string").replace("integer", "int"), spark.join("\n"));
+        expect![[r"
+            `image_digest` string
+            `inventory_digest` string
+            `reference` string
+            `layer_index` int
+            `diff_id` string
+            `digest` string
+            `size_bytes` bigint
+            `created_by` string
+            `is_inherited` boolean
+            `packages` bigint"]]
+        .assert_eq(&athena.join("\n"));
     }
 
     #[test]
@@ -145,20 +182,10 @@ mod tests {
             Dialect::Athena,
             &expect![[r"
             CREATE EXTERNAL TABLE IF NOT EXISTS `layers` (
-              `image_digest` string,
-              `inventory_digest` string,
-              `reference` string,
-              `layer_index` int,
-              `diff_id` string,
-              `digest` string,
-              `size_bytes` bigint,
-              `created_by` string,
-              `is_inherited` boolean,
-              `packages` bigint
             )
             PARTITIONED BY (`date` string)
             STORED AS PARQUET
-            LOCATION 's3://results/team''s/tables/v1/layers/'
+            LOCATION 's3://results/team\'s\\lake/tables/v1/layers/'
             TBLPROPERTIES (
               'projection.enabled' = 'true',
               'projection.date.type' = 'date',
@@ -166,62 +193,36 @@ mod tests {
               'projection.date.range' = '2020-01-01,NOW+1DAYS',
               'projection.date.interval' = '1',
               'projection.date.interval.unit' = 'DAYS',
-              'storage.location.template' = 's3://results/team''s/tables/v1/layers/date=${date}/'
-            );
-        "]],
+              'storage.location.template' = 's3://results/team\'s\\lake/tables/v1/layers/date=${date}/'
+            );"]],
         );
         check(
             Dialect::DuckDb,
             &expect![[r"
             CREATE OR REPLACE VIEW layers AS
-            SELECT * FROM read_parquet('s3://results/team''s/tables/v1/layers/date=*/*.parquet', hive_partitioning = true, hive_types = {'date': VARCHAR}, union_by_name = true);
-        "]],
+            SELECT * FROM read_parquet('s3://results/team''s\lake/tables/v1/layers/date=*/*.parquet', hive_partitioning = true, hive_types = {'date': VARCHAR}, union_by_name = true);"]],
         );
         check(
             Dialect::Spark,
             &expect![[r"
             CREATE TABLE IF NOT EXISTS `layers` (
-              `image_digest` string,
-              `inventory_digest` string,
-              `reference` string,
-              `layer_index` int,
-              `diff_id` string,
-              `digest` string,
-              `size_bytes` bigint,
-              `created_by` string,
-              `is_inherited` boolean,
-              `packages` bigint,
-              `date` string
             )
             USING PARQUET
             PARTITIONED BY (`date`)
-            LOCATION 's3://results/team''s/tables/v1/layers/';
-            MSCK REPAIR TABLE `layers`;
-        "]],
+            LOCATION 's3://results/team\'s\\lake/tables/v1/layers/';
+            MSCK REPAIR TABLE `layers`;"]],
         );
         check(
             Dialect::Trino,
             &expect![[r#"
             CREATE TABLE IF NOT EXISTS "layers" (
-              "image_digest" varchar,
-              "inventory_digest" varchar,
-              "reference" varchar,
-              "layer_index" integer,
-              "diff_id" varchar,
-              "digest" varchar,
-              "size_bytes" bigint,
-              "created_by" varchar,
-              "is_inherited" boolean,
-              "packages" bigint,
-              "date" varchar
             )
             WITH (
               format = 'PARQUET',
-              external_location = 's3://results/team''s/tables/v1/layers/',
+              external_location = 's3://results/team''s\lake/tables/v1/layers/',
               partitioned_by = ARRAY['date']
             );
-            CALL system.sync_partition_metadata(CURRENT_SCHEMA, 'layers', 'FULL');
-        "#]],
+            CALL system.sync_partition_metadata(CURRENT_SCHEMA, 'layers', 'FULL');"#]],
         );
     }
 
