@@ -95,6 +95,30 @@ pub fn rows(table: Table, facts: &ScanFacts<'_>, projection: Option<&[usize]>) -
 /// The columns that are wanted, with what is in them so far.
 type Columns = [(&'static Column, Builder)];
 
+/// Fills a column that is the same in all rows of a scan, whichever table it is in. Whether it is one.
+fn is_alike(facts: &ScanFacts<'_>, column: &str, out: &mut Builder, count: usize) -> bool {
+    let inventory = &facts.scan.inventory;
+    let (artifact, os, names) = (&inventory.artifact, inventory.os.as_ref(), facts.names());
+    match column {
+        "scan_id" => out.repeat(facts.scan_id, count),
+        "scanned_at" | "first_seen_at" => out.instant(facts.scanned_at, count),
+        "image_digest" => out.repeat(facts.image_digest(), count),
+        "inventory_digest" => out.repeat(facts.inventory_digest(), count),
+        "reference" => out.repeat(&artifact.name, count),
+        "registry" => out.repeat_filled(&names.registry, count),
+        "repository" => out.repeat_filled(&names.repository, count),
+        "tag" => out.repeat_filled(&names.tag, count),
+        "os" => out.repeat_filled(os.map_or("", |os| &os.id), count),
+        "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), count),
+        "platform" => {
+            let platform = artifact.platform.as_ref().map(ToString::to_string).unwrap_or_default();
+            out.repeat_filled(&platform, count);
+        }
+        _ => return false,
+    }
+    true
+}
+
 /// The word of a severity, as tables have it.
 pub(crate) fn severity_word(severity: Severity) -> &'static str {
     match severity {

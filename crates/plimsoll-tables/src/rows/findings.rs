@@ -8,7 +8,7 @@ use plimsoll_model::{
 };
 
 use super::packages::layer;
-use super::{Columns, Scores, severity, severity_word};
+use super::{Columns, Scores, is_alike, severity, severity_word};
 use crate::facts::{ScanFacts, instant, place};
 
 /// Hundred-thousandths in one.
@@ -63,19 +63,16 @@ pub(super) fn findings(facts: &ScanFacts<'_>, columns: &mut Columns, scores: &mu
     let all: Vec<Said<'_>> = open.chain(suppressed(scan)).collect();
     let count = all.len();
     let os = scan.inventory.os.as_ref();
-    let (names, asking) = (facts.names(), Asking::new(&scan.inventory));
+    let asking = Asking::new(&scan.inventory);
     let is_judged = facts.tool != "trivy";
     let highest: OnceCell<Vec<_>> = OnceCell::new();
     let mut best_of_all = || all.iter().map(|said| scores.highest(&said.finding.ratings)).collect();
     let each = || all.iter();
     for (column, out) in columns {
+        if is_alike(facts, column.name, out, count) {
+            continue;
+        }
         match column.name {
-            "scan_id" => out.repeat(facts.scan_id, count),
-            "scanned_at" => out.instant(facts.scanned_at, count),
-            "image_digest" => out.repeat(facts.image_digest(), count),
-            "reference" => out.repeat(&scan.inventory.artifact.name, count),
-            "repository" => out.repeat_filled(&names.repository, count),
-            "tag" => out.repeat_filled(&names.tag, count),
             "vulnerability_id" => out.texts(each().map(|said| Some(&said.finding.id))),
             "aliases" => out.filled(each().map(|said| said.finding.aliases.join(", "))),
             "advisories" => out.filled(each().map(|said| said.finding.advisories.join(", "))),

@@ -2,27 +2,20 @@
 
 use plimsoll_model::ArtifactKind;
 
-use super::Columns;
+use super::{Columns, is_alike};
 use crate::facts::{ScanFacts, instant};
 
 pub(super) fn images(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
     let inventory = &facts.scan.inventory;
     let artifact = &inventory.artifact;
-    let names = facts.names();
-    let (os, base) = (inventory.os.as_ref(), inventory.base.as_ref());
+    let base = inventory.base.as_ref();
     for (column, out) in columns {
+        if is_alike(facts, column.name, out, 1) {
+            continue;
+        }
         match column.name {
-            "image_digest" => out.repeat(facts.image_digest(), 1),
-            "inventory_digest" => out.repeat(facts.inventory_digest(), 1),
             "config_digest" => out.repeat_filled(&artifact.config_digest, 1),
-            "reference" => out.repeat(&artifact.name, 1),
-            "registry" => out.repeat_filled(&names.registry, 1),
-            "repository" => out.repeat_filled(&names.repository, 1),
-            "tag" => out.repeat_filled(&names.tag, 1),
             "kind" => out.repeat(kind(artifact.kind), 1),
-            "os" => out.repeat_filled(os.map_or("", |os| &os.id), 1),
-            "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), 1),
-            "platform" => out.texts(std::iter::once(artifact.platform.as_ref().map(ToString::to_string))),
             "created_at" => out.instants(std::iter::once(instant(&artifact.created))),
             "size_bytes" => out.longs(std::iter::once(
                 artifact.layers.iter().fold(0, |sum, layer| layer.size_bytes.saturating_add(sum)),
@@ -32,7 +25,6 @@ pub(super) fn images(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
             "gaps" => out.count(inventory.gaps.len()),
             "base_name" => out.repeat_filled(base.map_or("", |base| &base.name), 1),
             "base_digest" => out.repeat_filled(base.map_or("", |base| &base.digest), 1),
-            "first_seen_at" => out.instant(facts.scanned_at, 1),
             _ => unreachable!("all columns of `images` are here"),
         }
     }
@@ -52,10 +44,10 @@ pub(super) fn layers(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
     let layers = &inventory.artifact.layers;
     let count = layers.len();
     for (column, out) in columns {
+        if is_alike(facts, column.name, out, count) {
+            continue;
+        }
         match column.name {
-            "image_digest" => out.repeat(facts.image_digest(), count),
-            "inventory_digest" => out.repeat(facts.inventory_digest(), count),
-            "reference" => out.repeat(&inventory.artifact.name, count),
             "layer_index" => out.ints((0..count).map(Some)),
             "diff_id" => out.texts(layers.iter().map(|layer| Some(&layer.diff_id))),
             "digest" => out.filled(layers.iter().map(|layer| &layer.digest)),

@@ -3,7 +3,7 @@
 use plimsoll_match::Asking;
 use plimsoll_model::{Ecosystem, Layer, Package};
 
-use super::Columns;
+use super::{Columns, is_alike};
 use crate::facts::{ScanFacts, place};
 
 /// The layer that brought a package.
@@ -15,17 +15,13 @@ pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
     let inventory = &facts.scan.inventory;
     let packages = &inventory.packages;
     let (count, os) = (packages.len(), inventory.os.as_ref());
-    let (names, asking) = (facts.names(), Asking::new(inventory));
+    let asking = Asking::new(inventory);
     let each = || packages.iter();
     for (column, out) in columns {
+        if is_alike(facts, column.name, out, count) {
+            continue;
+        }
         match column.name {
-            "image_digest" => out.repeat(facts.image_digest(), count),
-            "inventory_digest" => out.repeat(facts.inventory_digest(), count),
-            "reference" => out.repeat(&inventory.artifact.name, count),
-            "repository" => out.repeat_filled(&names.repository, count),
-            "tag" => out.repeat_filled(&names.tag, count),
-            "os" => out.repeat_filled(os.map_or("", |os| &os.id), count),
-            "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), count),
             "package_type" => out.texts(each().map(|package| Some(package.kind.purl_type()))),
             "ecosystem" => {
                 out.texts(each().map(|package| asking.ecosystem(package).map(Ecosystem::name)));
@@ -47,7 +43,6 @@ pub(super) fn packages(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
             "is_direct" => out.booleans(each().map(|package| package.direct)),
             "is_inherited" => out.booleans(each().map(|package| inventory.is_inherited(package))),
             "owner" => out.texts(each().map(|package| package.owner.as_ref().map(|owner| &owner.name))),
-            "first_seen_at" => out.instant(facts.scanned_at, count),
             "second_name" => out.texts(each().map(|package| asking.second(package).map(|(name, _)| name))),
             "second_version" => {
                 out.texts(each().map(|package| asking.second(package).map(|(_, version)| version)));

@@ -2,30 +2,19 @@
 
 use plimsoll_model::{Finding, Severity, Verdict};
 
-use super::{Columns, severity};
+use super::{Columns, is_alike, severity};
 use crate::facts::{ScanFacts, instant};
 
 pub(super) fn scans(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
     let scan = facts.scan;
     let inventory = &scan.inventory;
-    let artifact = &inventory.artifact;
-    let names = facts.names();
-    let os = inventory.os.as_ref();
     let counted = |holds: &dyn Fn(&Finding) -> bool| scan.findings.iter().filter(|f| holds(f)).count();
     let of = |wanted: Severity| counted(&|finding| severity(finding) == wanted);
     for (column, out) in columns {
+        if is_alike(facts, column.name, out, 1) {
+            continue;
+        }
         match column.name {
-            "scan_id" => out.repeat(facts.scan_id, 1),
-            "scanned_at" => out.instant(facts.scanned_at, 1),
-            "image_digest" => out.repeat(facts.image_digest(), 1),
-            "inventory_digest" => out.repeat(facts.inventory_digest(), 1),
-            "reference" => out.repeat(&artifact.name, 1),
-            "registry" => out.repeat_filled(&names.registry, 1),
-            "repository" => out.repeat_filled(&names.repository, 1),
-            "tag" => out.repeat_filled(&names.tag, 1),
-            "os" => out.repeat_filled(os.map_or("", |os| &os.id), 1),
-            "os_version" => out.repeat_filled(os.map_or("", |os| &os.version_id), 1),
-            "platform" => out.texts(std::iter::once(artifact.platform.as_ref().map(ToString::to_string))),
             "database_digest" => out.repeat_filled(&scan.database.digest, 1),
             "database_updated_at" => out.instants(std::iter::once(instant(&scan.database.updated))),
             "tool" => out.repeat(facts.tool, 1),

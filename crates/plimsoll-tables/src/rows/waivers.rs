@@ -3,24 +3,20 @@
 use plimsoll_model::Suppressed;
 
 use super::findings::{Said, suppressed};
-use super::{Columns, severity, severity_word};
+use super::{Columns, is_alike, severity, severity_word};
 use crate::facts::ScanFacts;
 
 pub(super) fn waivers(facts: &ScanFacts<'_>, columns: &mut Columns) -> usize {
     let scan = facts.scan;
     let os = scan.inventory.os.as_ref();
-    let names = facts.names();
     let all: Vec<(&Suppressed, Said<'_>)> = scan.suppressed.iter().zip(suppressed(scan)).collect();
     let count = all.len();
     let each = || all.iter();
     for (column, out) in columns {
+        if is_alike(facts, column.name, out, count) {
+            continue;
+        }
         match column.name {
-            "scan_id" => out.repeat(facts.scan_id, count),
-            "scanned_at" => out.instant(facts.scanned_at, count),
-            "image_digest" => out.repeat(facts.image_digest(), count),
-            "reference" => out.repeat(&scan.inventory.artifact.name, count),
-            "repository" => out.repeat_filled(&names.repository, count),
-            "tag" => out.repeat_filled(&names.tag, count),
             "kind" => out.texts(each().map(|(why, _)| Some(why.kind.as_str()))),
             "suppressed_by" => out.filled(each().map(|(why, _)| &why.by)),
             "reason" => out.filled(each().map(|(why, _)| &why.reason)),
