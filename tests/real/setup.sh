@@ -33,7 +33,6 @@ need jq jq
 need chromium chromium
 need npm npm
 need python3 python3
-need jq jq
 need dpkg-deb dpkg
 need java default-jre-headless
 # `venv` is a package of its own in Debian.
