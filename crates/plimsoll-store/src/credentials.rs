@@ -286,7 +286,7 @@ impl Places {
         }
         let (keys, instance) = self.of_instance()?;
         keys.ok_or_else(|| Error::None {
-            looked: format!("the profile `{}`, the container and {instance}", self.profiles.current),
+            looked: format!("the profile `{}`, the container {instance}", self.profiles.current),
         })
     }
 

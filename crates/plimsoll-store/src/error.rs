@@ -123,6 +123,19 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Credentials(error) => return error.hint(),
+            Self::Refused { reason, object, .. } if !object.starts_with("s3:") => match reason {
+                Reason::NoBucket => "make the bucket first, or look at its name and account",
+                Reason::NotKnown | Reason::NotAllowed | Reason::Ended => {
+                    "look at the credentials of Google or Azure, and at what they may do there: see `docs/results-store.md`"
+                }
+                Reason::ClockSkew => "set this machine's clock",
+                Reason::WrongRegion | Reason::Unreachable => {
+                    "look at the bucket's name and account, and at proxies (HTTPS_PROXY, NO_PROXY)"
+                }
+                Reason::NotTrusted => "name the server's certificate authority with `--ca-cert`",
+                Reason::Busy => "try again later",
+                Reason::NoObject | Reason::Other => return None,
+            },
             Self::Refused { reason, .. } => match reason {
                 Reason::NoBucket => "make the bucket first, or look at its name, region and account",
                 Reason::NotKnown => {
@@ -337,6 +350,20 @@ mod tests {
             assert_eq!(error.hint().is_none(), matches!(reason, Reason::NoObject), "{text}");
         }
         assert!(matches!(of("disk full"), Error::Object { .. }));
+    }
+
+    #[test]
+    fn of_other_clouds_nothing_of_amazons_is_told() {
+        for text in [
+            "status code: 403",
+            "status code: 401",
+            "error sending request",
+            "<Code>ContainerNotFound</Code>",
+        ] {
+            let source = object_store::Error::Generic { store: "Azure", source: text.to_owned().into() };
+            let hint = Error::of("write", "az://c/k".to_owned(), None, source).hint().unwrap();
+            assert!(!hint.contains("AWS") && !hint.contains("s3:"), "{hint}");
+        }
     }
 
     #[test]

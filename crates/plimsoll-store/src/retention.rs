@@ -76,9 +76,6 @@ pub struct Pruned {
     /// IDs of the scans that went.
     #[serde(skip)]
     pub scan_ids: BTreeSet<String>,
-    /// Digests (`sha256:…`) of the inventories that went.
-    #[serde(skip)]
-    pub inventory_digests: BTreeSet<String>,
 }
 
 impl Plan {
@@ -132,7 +129,7 @@ fn is_fresh(meta: &Meta, now: Timestamp) -> bool {
 }
 
 /// Removes reports by the rules, their verdicts, and the inventories that no verdict names any more. With `dry_run` says
-/// what would go. Rows of tables are the caller's: [`Pruned::scan_ids`] and [`Pruned::inventory_digests`].
+/// what would go. Rows of tables are the caller's: those of [`Pruned::scan_ids`], and of inventories that went.
 ///
 /// Reports go before their verdicts, so that what is broken off half-way is finished by the next call: a verdict whose
 /// report is not there goes as well.
@@ -179,8 +176,6 @@ pub async fn prune(store: &Store, rules: &Rules, now: Timestamp, dry_run: bool) 
         .collect();
     pruned.inventories = unnamed.len();
     pruned.bytes += unnamed.iter().map(|meta| meta.size_bytes).sum::<u64>();
-    pruned.inventory_digests =
-        unnamed.iter().filter_map(|meta| Some(format!("sha256:{}", inventory_of(&meta.key)?))).collect();
     if dry_run {
         return Ok(pruned);
     }
@@ -210,9 +205,6 @@ pub async fn prune(store: &Store, rules: &Rules, now: Timestamp, dry_run: bool) 
             }
             pruned.inventories -= 1;
             pruned.bytes -= meta.size_bytes;
-            if let Some(hex) = inventory_of(&meta.key) {
-                pruned.inventory_digests.remove(&format!("sha256:{hex}"));
-            }
         }
     }
     Ok(pruned)

@@ -261,7 +261,7 @@ fn status_word(status: AffectedStatus) -> &'static str {
 /// # Errors
 /// As [`crate::live_files`] and [`crate::read_file`].
 pub async fn package_namespaces(store: &Store) -> Result<BTreeSet<String>> {
-    texts(store, Table::Packages, "namespace", |_| true).await
+    texts(store, Table::Packages, "namespace").await
 }
 
 /// What [`write_advisories`] wrote.

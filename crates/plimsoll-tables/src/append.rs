@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::Result;
 use crate::facts::{ScanFacts, hex};
 use crate::file::{Form, encode};
-use crate::files::{Objects, file_key};
+use crate::files::{Objects, file_key, table_key};
 use crate::rows::Rows;
 use crate::schema::Table;
 
@@ -54,10 +54,16 @@ pub async fn append(store: &Store, facts: &ScanFacts<'_>, is_new_inventory: bool
     write(store, files).await
 }
 
+/// Writes files, those of `scans` before the others: who sees rows of an inventory there sees the scan that needs them.
 async fn write(store: &Store, files: Vec<(String, bytes::Bytes)>) -> Result<()> {
     let objects = Objects(store);
     let put = |(key, bytes): (String, bytes::Bytes)| async move { objects.put(&key, bytes).await };
-    stream::iter(files.into_iter().map(put)).buffer_unordered(FILES_AT_ONCE).try_collect().await
+    let scans = format!("{}/", table_key(Table::Scans));
+    let (first, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|(key, _)| key.starts_with(&scans));
+    for files in [first, rest] {
+        stream::iter(files.into_iter().map(put)).buffer_unordered(FILES_AT_ONCE).try_collect::<()>().await?;
+    }
+    Ok(())
 }
 
 /// Writes the rows of many scans into few files: for backfill.
@@ -127,7 +133,8 @@ impl<'s> Appender<'s> {
         self.files
     }
 
-    /// Writes the largest, where more is held than `bytes`, until there is half as much.
+    /// Writes the largest, where more is held than `bytes`, until there is half as much; and the rows of `scans`, which come
+    /// first.
     async fn write_until(&mut self, bytes: usize) -> Result<()> {
         let mut held: usize = self.pending.values().map(|pending| pending.rows.size_bytes()).sum();
         if held <= bytes && bytes > 0 {
@@ -138,8 +145,8 @@ impl<'s> Appender<'s> {
         sizes.sort_by(|a, b| b.cmp(a));
         let mut files = Vec::new();
         for (size, place) in sizes {
-            if held <= bytes / 2 && bytes > 0 {
-                break;
+            if held <= bytes / 2 && bytes > 0 && place.0 != Table::Scans {
+                continue;
             }
             held = held.saturating_sub(size);
             let Some(mut pending) = self.pending.remove(&place) else { continue };

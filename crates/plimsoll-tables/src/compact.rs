@@ -156,7 +156,7 @@ async fn compact_day(store: &Store, table: Table, day: &str, mut partition: Part
         partition = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
     }
     let object = Objects(store).address(&partition_key(table, day));
-    Err(Error::Busy { action: "compact", object, times: MAX_TRIES })
+    Err(Error::Busy { action: "compact", object })
 }
 
 /// Rows that were read and are not written yet.

@@ -54,15 +54,13 @@ pub enum Error {
     },
     /// Others change a partition all the time.
     #[error(
-        "cannot {action} `{object}`: expected it to stay the same for a moment, found it changed {times} times"
+        "cannot {action} `{object}`: expected it to stay the same for a moment, found that others change it"
     )]
     Busy {
         /// What was tried.
         action: &'static str,
         /// On what.
         object: String,
-        /// How often it was tried.
-        times: u32,
     },
     /// An advisory database that cannot be read.
     #[error("cannot read the advisory database `{path}`")]

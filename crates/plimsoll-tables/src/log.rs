@@ -92,7 +92,7 @@ pub(crate) async fn partitions(
         }
         before = after;
     }
-    Err(Error::Busy { action: "list", object: objects.address(&folder), times: MAX_TRIES })
+    Err(Error::Busy { action: "list", object: objects.address(&folder) })
 }
 
 async fn listed(objects: Objects<'_>, folder: &str, log: &str) -> Result<Listed> {

@@ -41,8 +41,21 @@ pub struct Reindexed {
 /// Memory: some 400 MiB, and the digests of all inventories.
 ///
 /// # Errors
-/// [`Error::Store`]; [`Error::Busy`] where others compact meanwhile: then those days are as they were.
+/// [`Error::Store`]; [`Error::Busy`] where others compact meanwhile: then those days are as they were, and the others are
+/// made anew.
 pub async fn reindex(store: &Store) -> Result<Reindexed> {
+    let mut made = Made::new();
+    let done = make(store, &mut made).await;
+    // What does not count is in the way of other programs. Best effort: what is reported is the failure before.
+    if done.is_err() {
+        for ((table, day), outputs) in std::mem::take(&mut made.outputs) {
+            let _ = withdraw(store, table, &day, &made.entry(outputs, Vec::new())).await;
+        }
+    }
+    done
+}
+
+async fn make(store: &Store, made: &mut Made) -> Result<Reindexed> {
     // Before the reports: a scan's report is written before its rows, so that what is replaced here is made anew there.
     let mut before: BTreeMap<(Table, String), Partition> = BTreeMap::new();
     for table in tables(true) {
@@ -58,7 +71,6 @@ pub async fn reindex(store: &Store) -> Result<Reindexed> {
     }
     // An inventory's rows are those of its first scan.
     reports.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-    let mut made = Made::new();
     let mut reindexed = Reindexed::default();
     let mut inventories: HashSet<String> = HashSet::new();
     let mut fetched = stream::iter(reports)
@@ -87,21 +99,28 @@ pub async fn reindex(store: &Store) -> Result<Reindexed> {
         reindexed.reports += 1;
     }
     made.write(store).await?;
+    let mut busy = None;
     let places: BTreeSet<(Table, String)> = before.keys().chain(made.outputs.keys()).cloned().collect();
     for (table, day) in places {
         let place = (table, day);
         let partition = before.remove(&place).unwrap_or_default();
-        let outputs = made.outputs.remove(&place).unwrap_or_default();
+        let outputs = made.outputs.get(&place).cloned().unwrap_or_default();
         let replaces: Vec<String> = partition.live.keys().cloned().collect();
-        reindexed.files += outputs.len();
-        reindexed.replaced += replaces.len();
-        let entry = Entry { change: made.change.clone(), outputs, replaces };
-        if entry.outputs.is_empty() && entry.replaces.is_empty() {
+        let (written, replaced) = (outputs.len(), replaces.len());
+        if written == 0 && replaced == 0 {
             continue;
         }
-        publish(store, table, &place.1, partition, &entry).await?;
+        match publish(store, table, &place.1, partition, &made.entry(outputs, replaces)).await {
+            Ok(()) => {
+                made.outputs.remove(&place);
+                reindexed.files += written;
+                reindexed.replaced += replaced;
+            }
+            Err(error @ Error::Busy { .. }) => busy = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(reindexed)
+    busy.map_or(Ok(reindexed), Err)
 }
 
 async fn read(store: &Store, key: &str) -> Result<StoredScan> {
@@ -128,11 +147,7 @@ async fn publish(
         partition = partitions(store, table, Some(day)).await?.remove(day).unwrap_or_default();
     }
     withdraw(store, table, day, entry).await?;
-    Err(Error::Busy {
-        action: "make anew",
-        object: Objects(store).address(&partition_key(table, day)),
-        times: MAX_TRIES,
-    })
+    Err(Error::Busy { action: "make anew", object: Objects(store).address(&partition_key(table, day)) })
 }
 
 /// Rows that are made.
@@ -145,6 +160,10 @@ struct Made {
 impl Made {
     fn new() -> Self {
         Self { change: unique(), pending: BTreeMap::new(), outputs: BTreeMap::new() }
+    }
+
+    fn entry(&self, outputs: Vec<String>, replaces: Vec<String>) -> Entry {
+        Entry { change: self.change.clone(), outputs, replaces }
     }
 
     fn push(&mut self, facts: &ScanFacts<'_>, is_new_inventory: bool) {

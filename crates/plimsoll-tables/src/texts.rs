@@ -13,18 +13,13 @@ use crate::files::{Objects, partition_key, table_key};
 use crate::log::live_files;
 use crate::schema::Table;
 
-/// All texts of a column in the files that are wanted, each once.
+/// All texts of a column of a table, each once.
 ///
 /// # Errors
 /// As [`live_files`] and [`read_file`]; [`Error::Busy`] where files are compacted all the time.
-pub(crate) async fn texts(
-    store: &Store,
-    table: Table,
-    column: &str,
-    is_wanted: impl Fn(&LiveFile) -> bool,
-) -> Result<BTreeSet<String>> {
+pub(crate) async fn texts(store: &Store, table: Table, column: &str) -> Result<BTreeSet<String>> {
     for _ in 0..MAX_TRIES {
-        let files: Vec<LiveFile> = live_files(store, table).await?.into_iter().filter(&is_wanted).collect();
+        let files = live_files(store, table).await?;
         match of_files(store, table, column, &files).await {
             // A compaction has replaced a file since.
             Err(Error::Store(error)) if error.is_not_found() => {}
@@ -32,7 +27,7 @@ pub(crate) async fn texts(
         }
     }
     let object = Objects(store).address(&table_key(table));
-    Err(Error::Busy { action: "read", object, times: MAX_TRIES })
+    Err(Error::Busy { action: "read", object })
 }
 
 async fn of_files(store: &Store, table: Table, column: &str, files: &[LiveFile]) -> Result<BTreeSet<String>> {

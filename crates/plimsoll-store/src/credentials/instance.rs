@@ -19,7 +19,7 @@ impl Places {
     /// Keys of the machine's role, and in words what was found.
     pub(super) fn of_instance(&self) -> Result<(Option<Keys>, &'static str), Error> {
         if self.variables.is_on("AWS_EC2_METADATA_DISABLED") {
-            return Ok((None, "not the machine (AWS_EC2_METADATA_DISABLED)"));
+            return Ok((None, "but not at the machine (AWS_EC2_METADATA_DISABLED)"));
         }
         let is_v6 = self.variables.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE") == Some("IPv6");
         let default = if is_v6 { SERVICE_V6 } else { SERVICE };
@@ -34,7 +34,7 @@ impl Places {
         let put = Request::new(Method::Put).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
         // Not there, or not Amazon's.
         let Ok((200, token)) = ask(&client, &format!("{service}/latest/api/token"), &put) else {
-            return Ok((None, "the machine (no answer from EC2's metadata service)"));
+            return Ok((None, "and the machine (no answer from EC2's metadata service)"));
         };
         let folder = format!("{service}/latest/meta-data/iam/security-credentials/");
         let wrong = |expected, found: String| Error::Service { address: folder.clone(), expected, found };
@@ -45,7 +45,7 @@ impl Places {
             .ok_or_else(|| wrong("a token", "other bytes".to_owned()))?;
         let get = || Request::get().secret("x-aws-ec2-metadata-token", token.clone());
         let role = match ask(&client, &folder, &get())? {
-            (404, _) => return Ok((None, "the machine (an instance of EC2 without a role)")),
+            (404, _) => return Ok((None, "and the machine (an instance of EC2 without a role)")),
             (200, role) => role,
             (status, _) => return Err(wrong("the machine's role", format!("status {status}"))),
         };

@@ -5,10 +5,7 @@ use plimsoll_store::Location;
 
 use super::*;
 use crate::remove::remove_of_day;
-use crate::{
-    Appender, InventoryFiles, ScanFacts, abandoned_inventories, append, file_key, live_files,
-    remove_inventories, remove_scans,
-};
+use crate::{Appender, ScanFacts, append, file_key, live_files, remove_abandoned_inventories, remove_scans};
 
 /// 2023-11-14T22:13:20Z.
 const AT: i64 = 1_700_000_000_000;
@@ -234,22 +231,22 @@ fn rows_of_scans_and_inventories_can_go() {
             let scan = scan(number);
             ScanFacts::new(&scan, AT, "", "", "").inventory_digest().to_owned()
         };
-        let files = InventoryFiles::now(&store).await.unwrap();
-        // A scan that has found its inventory gone has written the rows anew.
-        add(&store, 2, AT + 2 * DAY_MS).await;
-        assert_eq!(read(&store, Table::Packages).await.len(), 15 + 3);
-        let inventories = BTreeSet::from([digest(2)]);
-        assert_eq!(remove_inventories(&store, &inventories, &files).await.unwrap(), 1 + 3);
-        let left = read(&store, Table::Packages).await;
-        assert_eq!(left.len(), 15);
-        assert_eq!(left.iter().filter(|line| line.ends_with(&digest(2))).count(), 3);
-
-        // What a clean-up left that was broken off: rows that neither an inventory nor a scan stands for.
+        // Of 1 there is an inventory, of 0, 2 and 3 there are scans.
         Objects(&store).put(&format!("inventories/sha256/{}.json", &digest(1)[7..]), "{}").await.unwrap();
-        let written = live_files(&store, Table::Images).await.unwrap();
-        let last = written.iter().map(|file| file.meta.last_modified.timestamp_millis()).max().unwrap();
-        assert_eq!(abandoned_inventories(&store, last + 1).await.unwrap(), [digest(4)].into());
-        assert_eq!(abandoned_inventories(&store, 0).await.unwrap(), [].into());
+        let listed = partitions(&store, Table::Packages, Some(&crate::day(AT + DAY_MS))).await.unwrap();
+        assert_eq!(remove_abandoned_inventories(&store).await.unwrap(), 1 + 3);
+        assert_eq!(remove_abandoned_inventories(&store).await.unwrap(), 0);
+        let left = read(&store, Table::Packages).await;
+        assert!(left.len() == 12 && left.iter().all(|line| !line.ends_with(&digest(4))), "{left:?}");
+        // A scan that has found its inventory gone writes the rows anew, just after the day was looked at.
+        let (of_four, id) = (scan(4), id(40));
+        let facts = ScanFacts::new(&of_four, AT + DAY_MS, &id, "reports/b.json", "1");
+        append(&store, &facts, true).await.unwrap();
+        for (day, partition) in listed {
+            let ids = BTreeSet::from([digest(4)]);
+            assert_eq!(remove_of_day(&store, Table::Packages, &day, partition, &ids).await.unwrap(), 0);
+        }
+        assert_eq!(read(&store, Table::Packages).await.len(), 15);
     });
 }
 
@@ -264,7 +261,7 @@ fn a_file_that_is_compacted_while_rows_are_removed_is_looked_for_again() {
         let seen = partitions(&store, Table::Scans, Some(&day)).await.unwrap().remove(&day).unwrap();
         compact(&store, Table::Scans, &options()).await.unwrap();
         let ids = BTreeSet::from([id(2)]);
-        let removed = remove_of_day(&store, Table::Scans, &day, seen, &ids, |_| true).await.unwrap();
+        let removed = remove_of_day(&store, Table::Scans, &day, seen, &ids).await.unwrap();
         assert_eq!((removed, read(&store, Table::Scans).await.len()), (1, 3));
     });
 }

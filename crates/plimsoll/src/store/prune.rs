@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
-use plimsoll_store::{GRACE, Pruned, Rules, prune};
-use plimsoll_tables::{InventoryFiles, abandoned_inventories, remove_inventories, remove_scans};
+use plimsoll_store::{Pruned, Rules, prune};
+use plimsoll_tables::{remove_abandoned_inventories, remove_scans};
 use serde::Serialize;
 
 use super::{counted, existing, failure, runtime};
@@ -57,16 +57,12 @@ pub(super) fn run(
         }
         // Rows before what they are of: where this is broken off, the next call finds the reports and does it again.
         remove_scans(&store, &plan.scan_ids).await.map_err(rows)?;
-        let files = InventoryFiles::now(&store).await.map_err(rows)?;
         let pruned = prune(&store, &rules, environment.now, false).await.map_err(cannot)?;
         // What came to go since the first look.
         let late = pruned.scan_ids.difference(&plan.scan_ids).cloned().collect();
         remove_scans(&store, &late).await.map_err(rows)?;
-        // The other way round an inventory would be left without rows. Those of a call that was broken off just here go too.
-        let fresh = environment.now - GRACE;
-        let abandoned = abandoned_inventories(&store, fresh.as_millisecond()).await.map_err(rows)?;
-        let gone = pruned.inventory_digests.union(&abandoned).cloned().collect();
-        remove_inventories(&store, &gone, &files).await.map_err(rows)?;
+        // The other way round an inventory would be left without rows.
+        remove_abandoned_inventories(&store).await.map_err(rows)?;
         Ok(pruned)
     })?;
     let text = if *json || *format == TextOrJson::Json {
