@@ -37,7 +37,7 @@ pub use files::{file_key, table_key, tables_key};
 pub use log::live_files;
 pub use plimsoll_match::is_affected;
 pub use reindex::{Reindexed, reindex};
-pub use remove::{remove_abandoned_inventories, remove_scans};
+pub use remove::{Looked, remove_abandoned_inventories, remove_scans};
 pub use rows::{Rows, rows};
 pub use schema::{Column, Kind, PARTITION_COLUMN, SCHEMA_VERSION, Table};
 

@@ -13,6 +13,7 @@ use crate::facts::ScanFacts;
 use crate::file::{Form, encode, sorted};
 use crate::files::{COMPACTED, EXTENSION, Objects, partition_key};
 use crate::log::{Entry, Partition, commit, finish, partitions, unique, withdraw};
+use crate::remove::{Looked, remove_scans};
 use crate::rows::Rows;
 use crate::schema::Table;
 
@@ -69,6 +70,7 @@ async fn make(store: &Store, made: &mut Made) -> Result<Reindexed> {
             reports.push((time.as_millisecond(), id.to_owned(), meta));
         }
     }
+    let ids: BTreeSet<String> = reports.iter().map(|(_, id, _)| id.clone()).collect();
     // An inventory's rows are those of its first scan.
     reports.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     let mut reindexed = Reindexed::default();
@@ -106,20 +108,28 @@ async fn make(store: &Store, made: &mut Made) -> Result<Reindexed> {
         let partition = before.remove(&place).unwrap_or_default();
         let outputs = made.outputs.get(&place).cloned().unwrap_or_default();
         let replaces: Vec<String> = partition.live.keys().cloned().collect();
-        let (written, replaced) = (outputs.len(), replaces.len());
-        if written == 0 && replaced == 0 {
+        let (written, earlier) = (outputs.len(), replaces.len());
+        if written == 0 && earlier == 0 {
             continue;
         }
         match publish(store, table, &place.1, partition, &made.entry(outputs, replaces)).await {
             Ok(()) => {
                 made.outputs.remove(&place);
                 reindexed.files += written;
-                reindexed.replaced += replaced;
+                reindexed.replaced += earlier;
             }
             Err(error @ Error::Busy { .. }) => busy = Some(error),
             Err(error) => return Err(error),
         }
     }
+    // Of what was removed meanwhile the rows may have gone before they were made anew.
+    let mut gone = ids;
+    for meta in store.list(layout::REPORTS).await? {
+        if let Some((_, id)) = layout::scan_of(meta.key.rsplit('/').next().unwrap_or_default()) {
+            gone.remove(id);
+        }
+    }
+    remove_scans(store, &gone, &mut Looked::default()).await?;
     busy.map_or(Ok(reindexed), Err)
 }
 

@@ -1,6 +1,6 @@
 //! Rows that are to go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use plimsoll_store::{Store, layout};
 
@@ -16,17 +16,22 @@ use crate::texts::texts;
 /// The column that names an inventory, in every table but `advisories`.
 const INVENTORY_COLUMN: &str = "inventory_digest";
 
+/// Files that have none of the rows that are to go: by table, day and name. No file ever changes.
+#[derive(Clone, Debug, Default)]
+pub struct Looked(HashSet<(Table, String, String)>);
+
 /// Takes the rows of scans out of `scans`, `findings` and `waivers`. Gives their number.
 ///
-/// Reads the column of IDs of every file of these tables, and writes those anew that hold other rows too.
+/// Reads the column of IDs of every file of these tables but those that were looked through for these scans before, and
+/// writes those anew that hold other rows too.
 ///
 /// # Errors
 /// [`Error`]; what was removed until then stays removed.
-pub async fn remove_scans(store: &Store, scan_ids: &BTreeSet<String>) -> Result<usize> {
+pub async fn remove_scans(store: &Store, scan_ids: &BTreeSet<String>, looked: &mut Looked) -> Result<usize> {
     let mut removed = 0;
     for table in OF_SCANS.into_iter().filter(|_| !scan_ids.is_empty()) {
         for (day, partition) in partitions(store, table, None).await? {
-            removed += remove_of_day(store, table, &day, partition, scan_ids).await?;
+            removed += remove_of_day(store, table, &day, partition, scan_ids, looked).await?;
         }
     }
     Ok(removed)
@@ -35,7 +40,7 @@ pub async fn remove_scans(store: &Store, scan_ids: &BTreeSet<String>) -> Result<
 /// Takes the rows of inventories out of `images`, `layers` and `packages` that are not in the store any more and that no
 /// scan's row names: of those that were removed just now, and before a clean-up that was broken off. Gives their number.
 ///
-/// A scan that finds its inventory gone writes the rows anew. Its row in `scans` is written before these ([`crate::append`]),
+/// A scan that finds its inventory gone writes the rows anew. Its row in `scans` is written before these ([`crate::append()`]),
 /// so that who sees these and looks there behind sees that they are needed.
 ///
 /// Reads a column of all files of `images` and `scans`, and lists the inventories; of files with such rows as
@@ -58,7 +63,8 @@ pub async fn remove_abandoned_inventories(store: &Store) -> Result<usize> {
         let listed = partitions(store, table, None).await?;
         let ids = unnamed(store, &abandoned).await?;
         for (day, partition) in listed.into_iter().filter(|_| !ids.is_empty()) {
-            removed += remove_of_day(store, table, &day, partition, &ids).await?;
+            let looked = &mut Looked::default();
+            removed += remove_of_day(store, table, &day, partition, &ids, looked).await?;
         }
     }
     Ok(removed)
@@ -77,19 +83,25 @@ pub(crate) async fn remove_of_day(
     day: &str,
     mut partition: Partition,
     ids: &BTreeSet<String>,
+    looked: &mut Looked,
 ) -> Result<usize> {
     let mut ids = ids.clone();
     for _ in 0..MAX_TRIES {
         let names: Vec<String> = partition.live.keys().cloned().collect();
         let mut change = Change::new(table, day, &[]);
-        let taken = match take(store, &mut change, names, &ids).await {
+        let taken = match take(store, &mut change, names, &ids, looked).await {
             // A compaction has replaced a file since.
             Err(Error::Store(error)) if error.is_not_found() => None,
             Err(error) => return Err(error),
             Ok(0) => return Ok(0),
             Ok(removed) => {
                 let hit = change.entry.replaces.clone();
-                change.publish(store, &mut partition, &hit).await?.map(|_| removed)
+                let published = change.publish(store, &mut partition, &hit).await?;
+                if published.is_some() {
+                    let outputs = change.entry.outputs.iter().cloned();
+                    looked.0.extend(outputs.map(|name| (table, day.to_owned(), name)));
+                }
+                published.map(|_| removed)
             }
         };
         if let Some(removed) = taken {
@@ -111,11 +123,17 @@ async fn take(
     change: &mut Change<'_>,
     names: Vec<String>,
     ids: &BTreeSet<String>,
+    looked: &mut Looked,
 ) -> Result<usize> {
     let objects = Objects(store);
     let table = change.table;
     let mut removed = 0;
     for name in names {
+        let file = (table, change.day.to_owned(), name);
+        if looked.0.contains(&file) {
+            continue;
+        }
+        let name = &file.2;
         let key = format!("{}/{name}", partition_key(table, change.day));
         let (object, bytes) = (objects.address(&key), objects.get(&key).await?);
         let mut met = 0;
@@ -124,10 +142,11 @@ async fn take(
             met += batch.num_rows() - filtered(table, batch, |id| !ids.contains(id))?.num_rows();
         }
         if met == 0 {
+            looked.0.insert(file);
             continue;
         }
         removed += met;
-        change.entry.replaces.push(name);
+        change.entry.replaces.push(name.clone());
         let mut writer = Writer::new(table, Form::Sorted)?;
         let mut rows = 0;
         for batch in read_file(table, &object, bytes, None)? {

@@ -5,7 +5,9 @@ use plimsoll_store::Location;
 
 use super::*;
 use crate::remove::remove_of_day;
-use crate::{Appender, ScanFacts, append, file_key, live_files, remove_abandoned_inventories, remove_scans};
+use crate::{
+    Appender, Looked, ScanFacts, append, file_key, live_files, remove_abandoned_inventories, remove_scans,
+};
 
 /// 2023-11-14T22:13:20Z.
 const AT: i64 = 1_700_000_000_000;
@@ -221,8 +223,16 @@ fn rows_of_scans_and_inventories_can_go() {
         compact(&store, Table::Findings, &options()).await.unwrap();
         add(&store, 4, AT + DAY_MS).await;
         let gone = BTreeSet::from([id(1), id(4), id(99)]);
-        assert_eq!(remove_scans(&store, &gone).await.unwrap(), 2 + 4);
-        assert_eq!(remove_scans(&store, &gone).await.unwrap(), 0);
+        let mut looked = Looked::default();
+        assert_eq!(remove_scans(&store, &gone, &mut looked).await.unwrap(), 2 + 4);
+        assert_eq!(remove_scans(&store, &gone, &mut looked).await.unwrap(), 0);
+        // Made anew meanwhile, into a file that nobody has looked through.
+        let (of_one, id_of_one) = (scan(1), id(1));
+        let mut anew = Appender::new(&store);
+        let facts = ScanFacts::new(&of_one, AT, &id_of_one, "reports/a.json", "1");
+        anew.push(&facts, false).await.unwrap();
+        anew.flush().await.unwrap();
+        assert_eq!(remove_scans(&store, &gone, &mut looked).await.unwrap(), 1 + 2);
         let left = read(&store, Table::Findings).await;
         assert_eq!(left.len(), 6);
         assert!(left.iter().all(|line| !line.ends_with(&id(1))));
@@ -244,7 +254,9 @@ fn rows_of_scans_and_inventories_can_go() {
         append(&store, &facts, true).await.unwrap();
         for (day, partition) in listed {
             let ids = BTreeSet::from([digest(4)]);
-            assert_eq!(remove_of_day(&store, Table::Packages, &day, partition, &ids).await.unwrap(), 0);
+            let looked = &mut Looked::default();
+            let removed = remove_of_day(&store, Table::Packages, &day, partition, &ids, looked).await;
+            assert_eq!(removed.unwrap(), 0);
         }
         assert_eq!(read(&store, Table::Packages).await.len(), 15);
     });
@@ -261,7 +273,8 @@ fn a_file_that_is_compacted_while_rows_are_removed_is_looked_for_again() {
         let seen = partitions(&store, Table::Scans, Some(&day)).await.unwrap().remove(&day).unwrap();
         compact(&store, Table::Scans, &options()).await.unwrap();
         let ids = BTreeSet::from([id(2)]);
-        let removed = remove_of_day(&store, Table::Scans, &day, seen, &ids).await.unwrap();
+        let removed =
+            remove_of_day(&store, Table::Scans, &day, seen, &ids, &mut Looked::default()).await.unwrap();
         assert_eq!((removed, read(&store, Table::Scans).await.len()), (1, 3));
     });
 }

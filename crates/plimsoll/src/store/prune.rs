@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 use plimsoll_store::{Pruned, Rules, prune};
-use plimsoll_tables::{remove_abandoned_inventories, remove_scans};
+use plimsoll_tables::{Looked, remove_abandoned_inventories, remove_scans};
 use serde::Serialize;
 
 use super::{counted, existing, failure, runtime};
@@ -56,11 +56,13 @@ pub(super) fn run(
             return Ok(plan);
         }
         // Rows before what they are of: where this is broken off, the next call finds the reports and does it again.
-        remove_scans(&store, &plan.scan_ids).await.map_err(rows)?;
+        let mut looked = Looked::default();
+        remove_scans(&store, &plan.scan_ids, &mut looked).await.map_err(rows)?;
         let pruned = prune(&store, &rules, environment.now, false).await.map_err(cannot)?;
-        // What came to go since the first look.
+        // What was made anew of these meanwhile; and what came to go since the first look.
+        remove_scans(&store, &plan.scan_ids, &mut looked).await.map_err(rows)?;
         let late = pruned.scan_ids.difference(&plan.scan_ids).cloned().collect();
-        remove_scans(&store, &late).await.map_err(rows)?;
+        remove_scans(&store, &late, &mut Looked::default()).await.map_err(rows)?;
         // The other way round an inventory would be left without rows.
         remove_abandoned_inventories(&store).await.map_err(rows)?;
         Ok(pruned)
