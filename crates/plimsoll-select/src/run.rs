@@ -486,5 +486,4 @@ fn take_job<J>(queue: &Mutex<Receiver<J>>) -> Option<J> {
 }
 
 #[cfg(test)]
-#[path = "run_tests.rs"]
 mod tests;

@@ -1,0 +1,74 @@
+//! Any number of workers, and those who wait for them.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+/// Some megabytes of lines.
+fn many(count: u32) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        let severity = ["LOW", "MEDIUM", "HIGH", "CRITICAL"][(number % 7 % 4) as usize];
+        writeln!(text, "{{\"id\": {number}, \"severity\": \"{severity}\", \"score\": {}.{}, \"tags\": [\"a\", {{\"b\": null}}]}}", number % 10, number % 3).unwrap();
+    }
+    text
+}
+
+#[test]
+fn any_number_of_workers_gives_the_same() {
+    let text = many(6_000);
+    assert!(text.len() > 4 * CHUNK_BYTES);
+    for statement in [
+        "SELECT s.id FROM S3Object s WHERE s.severity = 'HIGH' AND s.score >= 7",
+        "SELECT * FROM S3Object s",
+        "SELECT id FROM S3Object LIMIT 3000",
+        "SELECT COUNT(*), SUM(CAST(score AS FLOAT)), AVG(score), MAX(id) FROM S3Object WHERE severity <> 'LOW'",
+        "SELECT t.b FROM S3Object[*].tags[1] t WHERE t.b IS NULL LIMIT 7",
+    ] {
+        let with = |threads| {
+            let options = Options { threads, ..options(InputFormat::JsonLines) };
+            try_run(statement, text.as_bytes(), &options).unwrap()
+        };
+        let one = with(1);
+        assert!(!one.is_empty());
+        for threads in [0, 2, 3, 1_000] {
+            assert!(with(threads) == one, "{statement} with {threads} threads");
+        }
+        // A sum of floats depends on where it is put together.
+        if !statement.contains("FLOAT") {
+            assert!(run_with(statement, &text, &Options::default()) == one, "{statement} as a document");
+        }
+    }
+    let broken = text.clone() + "{\"id\": oops}\n" + &text;
+    for threads in [1, 4] {
+        let options = Options { threads, ..options(InputFormat::JsonLines) };
+        let (error, before) = *try_run("SELECT id FROM S3Object", broken.as_bytes(), &options).unwrap_err();
+        assert_eq!(error.place(), Place::Input { offset: text.len() as u64 + 7, record: 6_001 });
+        assert_eq!(before.lines().count(), 6_000);
+    }
+}
+
+#[test]
+fn progress_comes_and_a_receiver_may_go() {
+    let text = format!("{{\"a\":\"{}\"}}\n", "x".repeat(100_000)).repeat(500);
+    let query = Query::parse("SELECT * FROM S3Object").unwrap();
+    let options = Options { threads: 2, ..options(InputFormat::JsonLines) };
+    let mut progress = Vec::new();
+    query
+        .run(&mut text.as_bytes(), &options, &mut |event| {
+            if let Event::Progress(stats) = event {
+                progress.push(stats);
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(progress.len(), 2);
+    assert!(progress.iter().all(|stats| stats.bytes_returned > 0 && stats.bytes_processed > 0));
+    let gone = query
+        .run(&mut text.as_bytes(), &options, &mut |event| match event {
+            Event::Progress(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            _ => Ok(()),
+        })
+        .unwrap_err();
+    assert_eq!(gone.code(), Code::ConnectionClosedByRequester);
+}
