@@ -61,12 +61,15 @@ pub(crate) fn tokens(statement: &str) -> Result<Vec<Token>, SelectError> {
     }
     let mut tokens: Vec<Token> = Vec::new();
     let mut lexer = Lexer { statement, offset: 0 };
+    // Of the token before.
+    let mut end = 0;
     loop {
         lexer.skip_space_and_comments()?;
         let offset = lexer.offset;
-        let kind = lexer.next(tokens.last().map(|token| &token.kind))?;
+        let kind = lexer.next(tokens.last().filter(|_| end == offset).map(|token| &token.kind))?;
         let done = kind == TokenKind::End;
         tokens.push(Token { kind, offset });
+        end = lexer.offset;
         if done {
             return Ok(tokens);
         }
@@ -107,6 +110,7 @@ impl Lexer<'_> {
         }
     }
 
+    /// The next token; `before` is the one that it follows without a space.
     fn next(&mut self, before: Option<&TokenKind>) -> Result<TokenKind, SelectError> {
         let rest = self.rest();
         let Some(first) = rest.chars().next() else { return Ok(TokenKind::End) };

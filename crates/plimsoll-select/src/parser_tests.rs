@@ -123,7 +123,7 @@ fn what_is_wrong_is_named_where_it_is() {
         ("SELECT DATE_ADD(timezone_hour, 1, a) FROM S3Object", Code::ParseExpectedDatePart, 8),
         ("SELECT DATE_ADD(day 1, a) FROM S3Object", Code::ParseExpectedArgumentDelimiter, 21),
         ("SELECT TO_STRING(a, 'q') FROM S3Object", Code::EvaluatorInvalidTimestampFormatPatternSymbol, 21),
-        ("SELECT `yesterday` FROM S3Object", Code::LexerInvalidIonLiteral, 8),
+        ("SELECT `next week` FROM S3Object", Code::LexerInvalidIonLiteral, 8),
         ("SELECT 1 + * FROM S3Object", Code::ParseInvalidContextForWildcardInSelectList, 12),
         ("SELECT (SELECT a FROM S3Object) FROM S3Object", Code::UnsupportedSqlStructure, 9),
         ("SELECT a AS 'x' FROM S3Object", Code::ParseExpectedIdentForAlias, 13),

@@ -88,6 +88,8 @@ pub(crate) fn find_fields(
     }
     let mut members = Members::new(bytes, at, depth)?;
     let mut trouble = None;
+    // What the first member of each name is called, where there are several.
+    let mut firsts: Vec<Option<Cow<'_, str>>> = Vec::new();
     while let Some(member) = members.next_key()? {
         let end = members.skip(&member)?;
         let (from, to) = member.name;
@@ -98,16 +100,18 @@ pub(crate) fn find_fields(
         let written = &text[from..to];
         let key = if member.escaped { crate::json::unescape(written) } else { Cow::Borrowed(written) };
         let key = key.as_ref();
-        for (name, field) in names.iter().zip(fields.iter_mut()) {
+        for (number, (name, field)) in names.iter().zip(fields.iter_mut()).enumerate() {
             if !name.fits(key) {
                 continue;
             }
             match field {
                 None => *field = Some((member.value, end)),
                 Some(_) if name.quoted => {}
-                // Rare: look whether the first one is spelled the same.
+                // Rare: look whether the first one is called the same.
                 Some((first, _)) => {
-                    if !spelled_before(&text[at..*first], key) {
+                    firsts.resize(names.len(), None);
+                    let first = firsts[number].get_or_insert_with(|| name_of(text, at, *first));
+                    if first != key {
                         trouble = Some(ambiguous(name));
                     }
                 }
@@ -117,12 +121,19 @@ pub(crate) fn find_fields(
     Ok(trouble.map_or(Ok(members.end()), Err))
 }
 
-/// Whether the object so far, which ends before a member's value, ends with this key.
-fn spelled_before(before: &str, key: &str) -> bool {
-    let Some(quote) = before.trim_end().strip_suffix(':').map(str::trim_end) else { return false };
-    quote
-        .strip_suffix('"')
-        .is_some_and(|rest| rest.ends_with(key) && rest[..rest.len() - key.len()].ends_with('"'))
+/// The name of the member of the object at `at` whose value begins at `value`, up to which the object was checked.
+fn name_of(text: &str, at: usize, value: usize) -> Cow<'_, str> {
+    let Ok(mut members) = Members::new(text.as_bytes(), at, CHECKED) else { return Cow::Borrowed("") };
+    while let Ok(Some(member)) = members.next_key() {
+        if member.value == value {
+            let written = &text[member.name.0..member.name.1];
+            return if member.escaped { crate::json::unescape(written) } else { Cow::Borrowed(written) };
+        }
+        if members.skip(&member).is_err() {
+            break;
+        }
+    }
+    Cow::Borrowed("")
 }
 
 fn find_member<'v>(text: &'v str, name: &Name) -> Result<Option<&'v str>, SelectError> {

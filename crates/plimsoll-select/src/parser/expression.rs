@@ -270,10 +270,20 @@ impl Parser<'_> {
             "false" => return Ok(Literal::Bool(false)),
             _ => {}
         }
-        if let Some(inner) = trimmed.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
-            && !inner.contains(['"', '\\'])
+        // Text, and a symbol, which is compared as text is.
+        for quote in ['"', '\''] {
+            if let Some(inner) = trimmed.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote))
+                && !inner.contains([quote, '\\'])
+            {
+                return Ok(Literal::Text(inner.to_owned()));
+            }
+        }
+        let is_letter = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '_' | '$');
+        if trimmed.starts_with(is_letter)
+            && trimmed.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit())
+            && trimmed != "nan"
         {
-            return Ok(Literal::Text(inner.to_owned()));
+            return Ok(Literal::Text(trimmed.to_owned()));
         }
         let message = format!("expected a time between backticks, found `{text}`");
         let error = self.refused(Code::LexerInvalidIonLiteral, offset, message);
