@@ -49,6 +49,21 @@ fn any_number_of_workers_gives_the_same() {
 }
 
 #[test]
+fn what_lies_behind_enough_records_is_no_trouble() {
+    let endless = "{\"a\":1}\n".repeat(10_000) + &"x".repeat(4 * CHUNK_BYTES);
+    let limits = crate::limits::Limits { record_bytes: 100, ..crate::limits::Limits::default() };
+    for threads in [1, 2, 4] {
+        let options = Options { threads, limits, ..options(InputFormat::JsonLines) };
+        assert_eq!(
+            run_with("SELECT a FROM S3Object LIMIT 9990", &endless, &options),
+            "{\"a\":1}\n".repeat(9_990)
+        );
+        let (error, before) = *try_run("SELECT a FROM S3Object", endless.as_bytes(), &options).unwrap_err();
+        assert_eq!((error.code(), before.lines().count()), (Code::OverMaxRecordSize, 10_000));
+    }
+}
+
+#[test]
 fn progress_comes_and_a_receiver_may_go() {
     let text = format!("{{\"a\":\"{}\"}}\n", "x".repeat(100_000)).repeat(500);
     let query = Query::parse("SELECT * FROM S3Object").unwrap();
