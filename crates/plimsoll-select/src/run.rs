@@ -233,7 +233,7 @@ impl Query {
     ) -> Result<Worker<'q>, SelectError> {
         let (header, begin) = match (first, csv.header) {
             (Some(chunk), Header::Use | Header::Ignore) => {
-                let (text, no_text) = whole_text(chunk, cutter);
+                let (text, no_text) = whole_text(&chunk.buffer[..chunk.length], chunk.offset, cutter);
                 match (header(text, cutter, options.limits.columns)?, no_text) {
                     ((_, begin), Some(byte)) if begin >= text.len() as u64 => return Err(byte.refused(1)),
                     (header, _) => header,

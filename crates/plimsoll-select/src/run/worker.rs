@@ -46,14 +46,13 @@ impl NoText {
     }
 }
 
-/// The records of a chunk that are text, up to the first one that is none.
-pub(super) fn whole_text<'c>(chunk: &'c Chunk, cutter: &Cutter) -> (&'c str, Option<NoText>) {
-    let bytes = &chunk.buffer[..chunk.length];
+/// The records that are text, up to the first one that is none; the bytes are whole records, from `offset` on.
+pub(super) fn whole_text<'c>(bytes: &'c [u8], offset: u64, cutter: &Cutter) -> (&'c str, Option<NoText>) {
     let valid = match std::str::from_utf8(bytes) {
         Ok(text) => return (text, None),
         Err(error) => error.valid_up_to(),
     };
-    let no_text = NoText { byte: bytes[valid], offset: chunk.offset + valid as u64 };
+    let no_text = NoText { byte: bytes[valid], offset: offset + valid as u64 };
     let whole = cutter.last_end(&bytes[..valid]).unwrap_or(0);
     (std::str::from_utf8(&bytes[..whole]).unwrap_or_default(), Some(no_text))
 }
@@ -168,21 +167,44 @@ impl<'q> Worker<'q> {
     pub(super) fn work(&self, chunk: Chunk) -> Found {
         let mut found = Found::new(self.query);
         let cutter = self.cutter.expect("chunks are made by a cutter");
-        let (text, no_text) = whole_text(&chunk, cutter);
-        let done = self.records(text, cutter, chunk.offset, &mut found).and_then(|()| match no_text {
-            // The record it is in begins where the text ends.
-            Some(byte) if (self.first..=self.last).contains(&(chunk.offset + text.len() as u64)) => {
-                Err(byte.refused(found.records + 1))
-            }
-            _ => Ok(()),
-        });
+        let done = self.text_records(&chunk.buffer[..chunk.length], chunk.offset, cutter, &mut found);
         found.error = done.err();
         found.processed = chunk.length as u64;
         found.buffer = chunk.buffer;
         found
     }
 
-    /// All records of a chunk.
+    /// All records of a chunk, of which each that counts must be text.
+    fn text_records(
+        &self,
+        bytes: &[u8],
+        offset: u64,
+        cutter: &Cutter,
+        found: &mut Found,
+    ) -> Result<(), SelectError> {
+        let (mut bytes, mut offset) = (bytes, offset);
+        loop {
+            let (text, no_text) = whole_text(bytes, offset, cutter);
+            self.records(text, cutter, offset, found)?;
+            // The record it is in begins where the text ends.
+            offset += text.len() as u64;
+            let Some(byte) = no_text else { return Ok(()) };
+            if (self.first..=self.last).contains(&offset) {
+                return Err(byte.refused(found.records + 1));
+            }
+            // It lies before the range or behind it. In front of a range all behind it is still to be read.
+            bytes = &bytes[text.len()..];
+            match cutter.record_end(bytes, 0) {
+                Some((_, next)) if offset < self.first => {
+                    bytes = &bytes[next..];
+                    offset += next as u64;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// The records of a text.
     fn records(
         &self,
         text: &str,

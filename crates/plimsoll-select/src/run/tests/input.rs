@@ -133,6 +133,25 @@ fn ranges_take_records_that_begin_in_them() {
 }
 
 #[test]
+fn bytes_that_are_no_text_hide_no_record_of_a_range() {
+    let text = b"{\"a\":0}\n{\"a\":\"\xff\"}\n{\"a\":2}\n{\"a\":3}\n\xff\n";
+    for (start, end, expected) in [
+        (0, 7, Ok("{\"a\":0}\n")),
+        (0, 8, Err(14)),
+        (9, 99, Err(34)),
+        (9, 20, Ok("{\"a\":2}\n")),
+        (9, 30, Ok("{\"a\":2}\n{\"a\":3}\n")),
+    ] {
+        let options = Options { range: Some(ScanRange { start, end }), ..options(InputFormat::JsonLines) };
+        let found = try_run("SELECT a FROM S3Object", text, &options).map_err(|failed| {
+            let Place::Input { offset, .. } = failed.0.place() else { panic!("{}", failed.0) };
+            offset
+        });
+        assert_eq!(found.as_deref().map_err(|offset| *offset), expected, "{start}-{end}");
+    }
+}
+
+#[test]
 fn a_range_is_all_that_is_read_of_an_object() {
     let mut text = String::new();
     for number in 0..40_000 {
