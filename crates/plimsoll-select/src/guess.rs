@@ -16,6 +16,10 @@ pub struct Guess {
     pub compression: Compression,
     /// What it is: by its first bytes if it is Parquet or JSON, else by its name, else CSV.
     pub input: InputFormat,
+    /// Whether the name's ending says that it is so compressed, or not at all.
+    pub compression_is_named: bool,
+    /// Whether the name's ending says that it is this.
+    pub input_is_named: bool,
 }
 
 /// Guesses by the first bytes of an object, [`SAMPLE_BYTES`] of them or all that there are, and by its name.
@@ -37,7 +41,36 @@ pub fn guess(sample: &[u8], name: &str) -> Guess {
         _ => Compression::None,
     };
     let unpacked = unpacked(sample, compression);
-    Guess { compression, input: input(unpacked.as_deref().unwrap_or(sample), name) }
+    let name = name.to_ascii_lowercase();
+    let (name, packed) =
+        [(".gz", Compression::Gzip), (".bz2", Compression::Bzip2), (".zst", Compression::Zstd)]
+            .into_iter()
+            .find_map(|(ending, packed)| Some((name.strip_suffix(ending)?, packed)))
+            .unwrap_or((&name, Compression::None));
+    let named = named(name);
+    let input = input(unpacked.as_deref().unwrap_or(sample), named.as_ref());
+    Guess {
+        compression,
+        compression_is_named: packed == compression,
+        input_is_named: named.as_ref() == Some(&input),
+        input,
+    }
+}
+
+/// What a name says, in small letters and without the ending of a compression.
+fn named(name: &str) -> Option<InputFormat> {
+    let csv = |field_delimiter: &str| {
+        let field_delimiter = field_delimiter.to_owned();
+        InputFormat::Csv(CsvInput { header: Header::Use, field_delimiter, ..CsvInput::default() })
+    };
+    match name.rsplit_once('.')?.1 {
+        "json" => Some(InputFormat::JsonDocument),
+        "jsonl" | "ndjson" => Some(InputFormat::JsonLines),
+        "parquet" => Some(InputFormat::Parquet),
+        "csv" => Some(csv(",")),
+        "tsv" => Some(csv("\t")),
+        _ => None,
+    }
 }
 
 /// What can be unpacked of a sample, which is cut anywhere.
@@ -60,28 +93,18 @@ fn unpacked(sample: &[u8], compression: Compression) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn input(bytes: &[u8], name: &str) -> InputFormat {
+fn input(bytes: &[u8], named: Option<&InputFormat>) -> InputFormat {
     if bytes.starts_with(b"PAR1") {
         return InputFormat::Parquet;
     }
-    let name = name.to_ascii_lowercase();
-    let name = [".gz", ".bz2", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    let csv = |field_delimiter: &str| {
-        let field_delimiter = field_delimiter.to_owned();
-        InputFormat::Csv(CsvInput { header: Header::Use, field_delimiter, ..CsvInput::default() })
-    };
-    let ending = name.rsplit('.').next();
-    match ending {
-        Some("jsonl" | "ndjson") => return InputFormat::JsonLines,
-        Some("parquet") => return InputFormat::Parquet,
-        Some("csv") => return csv(","),
-        Some("tsv") => return csv("\t"),
-        _ => {}
+    if let Some(named) = named.filter(|named| **named != InputFormat::JsonDocument) {
+        return named.clone();
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let begin = skip_space(bytes, 0);
     if !matches!(bytes.get(begin), Some(b'{' | b'[')) {
-        return if ending == Some("json") { InputFormat::JsonDocument } else { csv(",") };
+        let csv = || InputFormat::Csv(CsvInput { header: Header::Use, ..CsvInput::default() });
+        return named.cloned().unwrap_or_else(csv);
     }
     // A value that ends with its line, and another one behind it.
     let end = memchr::memchr(b'\n', &bytes[begin..]).map_or(bytes.len(), |length| begin + length);
@@ -136,6 +159,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_name_says_is_no_guess() {
+        for (sample, name, input_is_named, compression_is_named) in [
+            (&b"{}"[..], "a.json", true, true),
+            (b"{}\n{}", "a.json", false, true),
+            (b"{}", "a.jsonl", true, true),
+            (b"{}", "a", false, true),
+            (b"{}", "-", false, true),
+            (b"a\n", "A.CSV", true, true),
+            (b"a\n", "a.txt", false, true),
+            (b"PAR1", "a.parquet", true, true),
+            (b"PAR1", "a.csv", false, true),
+            (b"\x1f\x8b", "a.json.gz", true, true),
+            (b"\x1f\x8b", "a.json", true, false),
+            (b"{}", "a.json.gz", true, false),
+        ] {
+            let guess = guess(sample, name);
+            assert_eq!(
+                (guess.input_is_named, guess.compression_is_named),
+                (input_is_named, compression_is_named),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn compressed_objects_are_looked_into_though_cut() {
         let text = "{\"a\":1}\n".repeat(100_000);
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
@@ -148,7 +196,9 @@ mod tests {
             (zstd::stream::encode_all(text.as_bytes(), 1).unwrap(), Compression::Zstd),
         ] {
             let cut = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-            assert_eq!(guess(cut, ""), Guess { compression, input: InputFormat::JsonLines });
+            let guess = guess(cut, "");
+            assert_eq!((guess.compression, guess.input), (compression, InputFormat::JsonLines));
+            assert!(!guess.compression_is_named && !guess.input_is_named);
         }
         assert_eq!(guess(b"\x1f\x8b", "a.json.gz").input, InputFormat::JsonDocument);
     }

@@ -31,9 +31,10 @@ pub(crate) fn run(
     let object = Object::open(&arguments.object, settings)?;
     let guessed = guess(object.sample(), &object.name);
     let (input, compression) = input(&arguments.input, &guessed)?;
-    let said = arguments.input.input.is_some()
-        && (arguments.input.compression != CompressionWord::Auto || compression == Compression::None);
-    if !quiet && !said {
+    // What neither the name nor an option says.
+    let is_guess = (input == guessed.input && arguments.input.input.is_none() && !guessed.input_is_named)
+        || (arguments.input.compression == CompressionWord::Auto && !guessed.compression_is_named);
+    if !quiet && is_guess {
         eprintln!("note: `{}` is read as {}", object.name, described(&input, compression));
     }
     let range = arguments.scan_range.map(|range| scan_range(range, &object)).transpose()?;

@@ -60,10 +60,10 @@ fn several_reports_are_put_together() {
     assert_eq!(
         run.stdout,
         "\
-REPORT     VERDICT  TOTAL  UNKNOWN  LOW  MEDIUM  HIGH  CRITICAL  FIXABLE  EXPLOITED
-old.json                2        0    1       0     1         0        1          0
-app:2                   1        0    0       0     1         0        0          0
-2 reports               3        0    1       0     2         0        1          0
+REPORT     VERDICT  TOTAL UNKN LOW MED HIGH CRIT FIXABLE EXPLOITED
+old.json                2    0   1   0    1    0       1         0
+app:2                   1    0   0   0    1    0       0         0
+2 reports               3    0   1   0    2    0       1         0
 "
     );
     assert_eq!(stage.run(&["summary", "old.json", "--fail-on", "critical"]).status, 0);

@@ -38,31 +38,59 @@ fn line(text: &str) -> String {
     printable(text).replace('\n', " ")
 }
 
+/// Heads of the numbers in a table, in the order of [`numbers`]: words of so many columns must be short.
+const HEADS: [&str; 8] = ["TOTAL", "UNKN", "LOW", "MED", "HIGH", "CRIT", "FIXABLE", "EXPLOITED"];
+/// Characters of a line. A name that leaves no room for its numbers has a line of its own above them, as `df` does it.
+const LINE_CHARS: usize = 80;
+
+/// A line of a table: a name, the gate's word, and numbers or their heads.
+struct Row {
+    name: String,
+    verdict: &'static str,
+    cells: Vec<String>,
+}
+
 pub(super) fn table(summaries: &[Summary], total: &Counts, by_target: bool) -> String {
-    let mut rows: Vec<(String, &str, Vec<String>)> = Vec::new();
-    let texts = |counts: &Counts| numbers(counts).iter().map(u64::to_string).collect();
-    rows.push(("REPORT".to_owned(), "VERDICT", columns().into_iter().map(str::to_owned).collect()));
+    let row = |name: String, verdict: &'static str, counts: &Counts| Row {
+        name,
+        verdict,
+        cells: numbers(counts).iter().map(u64::to_string).collect(),
+    };
+    let mut rows = vec![Row {
+        name: "REPORT".to_owned(),
+        verdict: "VERDICT",
+        cells: HEADS.iter().map(|head| (*head).to_owned()).collect(),
+    }];
     for summary in summaries {
-        rows.push((line(name(summary)), verdict(summary.verdict), texts(&summary.counts)));
+        rows.push(row(line(name(summary)), verdict(summary.verdict), &summary.counts));
         if by_target {
             rows.extend(
-                summary.targets.iter().map(|(name, counts)| (format!("  {}", line(name)), "", texts(counts))),
+                summary.targets.iter().map(|(name, counts)| row(format!("  {}", line(name)), "", counts)),
             );
         }
     }
     if summaries.len() > 1 {
-        rows.push((format!("{} reports", summaries.len()), verdict(worst(summaries)), texts(total)));
+        rows.push(row(format!("{} reports", summaries.len()), verdict(worst(summaries)), total));
     }
-    let wide = rows.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
-    let words = rows.iter().map(|(_, verdict, _)| verdict.len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns().len())
-        .map(|place| rows.iter().map(|(.., cells)| cells[place].len()).max().unwrap_or(0))
+    let verdicts = rows.iter().map(|row| row.verdict.len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEADS.len())
+        .map(|place| rows.iter().map(|row| row.cells[place].len()).max().unwrap_or(0))
         .collect();
+    // Two spaces before the verdict and the first number, one before each further number.
+    let beside = 2 + verdicts + 1 + widths.iter().map(|width| width + 1).sum::<usize>();
+    let room = LINE_CHARS.saturating_sub(beside);
+    let length = |row: &Row| row.name.chars().count();
+    let wide = rows.iter().map(length).filter(|length| *length <= room).max().unwrap_or(0);
     let mut text = String::new();
-    for (name, verdict, cells) in &rows {
-        write!(text, "{name:wide$}  {verdict:words$}").expect(NEVER);
-        for (cell, width) in cells.iter().zip(&widths) {
-            write!(text, "  {cell:>width$}").expect(NEVER);
+    for row in &rows {
+        if length(row) > room {
+            write!(text, "{}\n{:wide$}", row.name, "").expect(NEVER);
+        } else {
+            write!(text, "{:wide$}", row.name).expect(NEVER);
+        }
+        write!(text, "  {:verdicts$} ", row.verdict).expect(NEVER);
+        for (cell, width) in row.cells.iter().zip(&widths) {
+            write!(text, " {cell:>width$}").expect(NEVER);
         }
         text.push('\n');
     }
@@ -177,13 +205,40 @@ mod tests {
         assert_eq!(
             table(&summaries(), &total(), true),
             "\
-REPORT      VERDICT  TOTAL  UNKNOWN  LOW  MEDIUM  HIGH  CRITICAL  FIXABLE  EXPLOITED
-app:1\u{fffd}[31m  failed      10        0    1       2     3         4        5          1
-  =cmd, x               10        0    1       2     3         4        5          1
-b.json                   0        0    0       0     0         0        0          0
-2 reports   failed      10        0    1       2     3         4        5          1
+REPORT      VERDICT  TOTAL UNKN LOW MED HIGH CRIT FIXABLE EXPLOITED
+app:1\u{fffd}[31m  failed      10    0   1   2    3    4       5         1
+  =cmd, x               10    0   1   2    3    4       5         1
+b.json                   0    0   0   0    0    0       0         0
+2 reports   failed      10    0   1   2    3    4       5         1
 "
         );
+    }
+
+    #[test]
+    fn lines_are_eighty_characters_long_at_most() {
+        let mut summaries = summaries();
+        summaries[0].artifact = "registry.example/app:1.2".to_owned();
+        summaries[0].verdict = Some(Verdict::Undecided);
+        summaries[1].artifact = "registry.example/team/an-application:2026-11-22".to_owned();
+        summaries[1].targets.push(("usr/lib/python3/dist-packages/x.dist-info".to_owned(), Counts::default()));
+        let mut counts = total();
+        counts.by_word[3] = 1_234_567;
+        let text = table(&summaries, &counts, true);
+        assert_eq!(
+            text,
+            "\
+REPORT     VERDICT      TOTAL UNKN LOW MED    HIGH CRIT FIXABLE EXPLOITED
+registry.example/app:1.2
+           undecided       10    0   1   2       3    4       5         1
+  =cmd, x                  10    0   1   2       3    4       5         1
+registry.example/team/an-application:2026-11-22
+                            0    0   0   0       0    0       0         0
+  usr/lib/python3/dist-packages/x.dist-info
+                            0    0   0   0       0    0       0         0
+2 reports  undecided  1234574    0   1   2 1234567    4       5         1
+"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= LINE_CHARS));
     }
 
     #[test]
