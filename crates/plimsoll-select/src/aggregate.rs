@@ -3,6 +3,7 @@
 
 use crate::ast::Aggregate;
 use crate::error::{Code, SelectError};
+use crate::limits::MAX_EXTREME_BYTES;
 use crate::number::{Arithmetic, Number};
 use crate::value::Value;
 
@@ -83,6 +84,14 @@ impl Gathered {
                 if self.aggregate == Aggregate::Minimum { order.is_lt() } else { order.is_gt() }
             }
         };
+        if let Some(text) = value.as_text().filter(|text| better && text.len() > MAX_EXTREME_BYTES) {
+            let message = format!(
+                "expected text of at most {MAX_EXTREME_BYTES} bytes as the argument of `{}`, found {}",
+                self.aggregate.name(),
+                text.len()
+            );
+            return Err(SelectError::evaluation(Code::OverMaxRecordSize, message));
+        }
         if better {
             self.extreme = Some(value.into_owned());
         }

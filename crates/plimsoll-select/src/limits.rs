@@ -20,6 +20,14 @@ pub const RECORDS_EVENT_BYTES: usize = 1 << 20;
 pub const PROGRESS_BYTES: u64 = 16 << 20;
 /// Bytes of whole records that one worker is given at a time; tests have many chunks of little text.
 pub(crate) const CHUNK_BYTES: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
+/// Bytes of records after which a worker gives away what it found, since short records may yield long ones.
+pub(crate) const RESULT_BYTES: usize = if cfg!(test) { 64 << 10 } else { 8 << 20 };
+/// Most aggregates of a statement.
+pub const MAX_AGGREGATES: usize = 1_000;
+/// Longest text that `MIN` and `MAX` keep, in bytes.
+pub const MAX_EXTREME_BYTES: usize = 16 << 10;
+/// Most values that a path with wildcards yields within an expression.
+pub const MAX_PATH_VALUES: usize = 1 << 20;
 /// Largest row group of Parquet without its compression, of the columns that are read, as Amazon has it, in bytes.
 pub const MAX_ROW_GROUP_BYTES: u64 = 512 << 20;
 /// Longest footer of Parquet, in bytes; one of a hundred columns and a hundred row groups takes about one million.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::error::{Code, SelectError};
 use crate::format::{CsvOutput, OutputFormat};
 use crate::json::{write_compact, write_string};
 use crate::record::Record;
@@ -13,6 +14,8 @@ pub(crate) struct Writer<'o> {
     format: &'o OutputFormat,
     /// Names of columns as members of JSON: `"name":`.
     keys: Vec<Vec<u8>>,
+    /// Longest record of a select list's values, in bytes.
+    most: usize,
 }
 
 fn key(name: &str) -> Vec<u8> {
@@ -24,16 +27,25 @@ fn key(name: &str) -> Vec<u8> {
 
 impl<'o> Writer<'o> {
     /// `columns` are the names of the select list, or with `*` those of a CSV header.
-    pub(crate) fn new(format: &'o OutputFormat, columns: &[String]) -> Writer<'o> {
-        Writer { format, keys: columns.iter().map(|name| key(name)).collect() }
+    pub(crate) fn new(format: &'o OutputFormat, columns: &[String], most: usize) -> Writer<'o> {
+        Writer { format, keys: columns.iter().map(|name| key(name)).collect(), most }
     }
 
     /// A record of the select list's values, in its order.
-    pub(crate) fn values<'v, E>(
+    ///
+    /// # Errors
+    ///
+    /// That of the first value that has one, and a record that is too long, with what was written of it.
+    pub(crate) fn values<'v>(
         &self,
-        values: impl Iterator<Item = Result<Value<'v>, E>>,
+        values: impl Iterator<Item = Result<Value<'v>, SelectError>>,
         out: &mut Vec<u8>,
-    ) -> Result<(), E> {
+    ) -> Result<(), SelectError> {
+        let begin = out.len();
+        let check = |out: &[u8]| {
+            let written = out.len() - begin;
+            if written > self.most { Err(too_long(self.most, written)) } else { Ok(()) }
+        };
         match self.format {
             OutputFormat::Json { record_delimiter } => {
                 let mut object = Object::begin(out);
@@ -43,6 +55,7 @@ impl<'o> Writer<'o> {
                         value => {
                             self.write_key(number, object.member());
                             write_json(&value, object.out);
+                            check(object.out)?;
                         }
                     }
                 }
@@ -52,6 +65,7 @@ impl<'o> Writer<'o> {
                 for (number, value) in values.enumerate() {
                     begin_field(number, csv, out);
                     write_field(&text(&value?), csv, out);
+                    check(out)?;
                 }
                 out.extend_from_slice(csv.record_delimiter.as_bytes());
             }
@@ -128,6 +142,11 @@ impl<'o> Writer<'o> {
             }
         }
     }
+}
+
+fn too_long(most: usize, written: usize) -> SelectError {
+    let message = format!("expected a record of at most {most} bytes, found one of {written} or more");
+    SelectError::new(Code::OverMaxRecordSize, "cannot write record", message).hint("select fewer columns")
 }
 
 /// An object that is being written.
@@ -225,7 +244,7 @@ mod tests {
 
     fn written(format: &OutputFormat, record: &Record<'_>) -> String {
         let mut out = Vec::new();
-        Writer::new(format, &["a\"b".to_owned()]).record(record, &mut out);
+        Writer::new(format, &["a\"b".to_owned()], 1_000).record(record, &mut out);
         String::from_utf8(out).unwrap()
     }
 

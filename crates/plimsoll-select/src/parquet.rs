@@ -40,6 +40,8 @@ const TAIL_BYTES: usize = 8;
 /// Rows that are evaluated together.
 pub(crate) struct Rows {
     pub(crate) columns: Vec<ArrayRef>,
+    /// Rows that were evaluated already.
+    pub(crate) from: usize,
     pub(crate) count: usize,
     /// Where their row group begins in the object.
     pub(crate) offset: u64,
@@ -250,7 +252,7 @@ impl Table {
     fn rows(&mut self, batch: &RecordBatch, offset: u64) -> Rows {
         let count = batch.num_rows();
         let processed = std::mem::take(&mut self.processed);
-        Rows { columns: batch.columns().to_vec(), count, offset, processed }
+        Rows { columns: batch.columns().to_vec(), from: 0, count, offset, processed }
     }
 }
 
@@ -450,8 +452,8 @@ fn cut(rows: Rows) -> (Rows, Option<Rows>) {
     let (now, later) = (slice(0, count), slice(count, rows.count - count));
     let Rows { offset, processed, count: all, .. } = rows;
     (
-        Rows { columns: now, count, offset, processed },
-        Some(Rows { columns: later, count: all - count, offset, processed: 0 }),
+        Rows { columns: now, from: 0, count, offset, processed },
+        Some(Rows { columns: later, from: 0, count: all - count, offset, processed: 0 }),
     )
 }
 

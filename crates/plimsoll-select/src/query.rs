@@ -5,6 +5,7 @@ use std::fmt;
 use crate::ast::{Aggregate, Begin, Expr, Kind, List, Name, Path, Select, Step};
 use crate::error::{Code, SelectError};
 use crate::lexer::place;
+use crate::limits::{DEFAULT_COLUMNS, MAX_AGGREGATES};
 use crate::parser;
 
 /// A statement of S3 Select's SQL, ready to run on any number of objects.
@@ -97,6 +98,15 @@ impl Query {
             }
         }
         let Binder { names, aggregates, .. } = binder;
+        if aggregates.len() > MAX_AGGREGATES {
+            let message = format!("expected at most {MAX_AGGREGATES} aggregates, found {}", aggregates.len());
+            return Err(refused(Code::UnsupportedSqlStructure, 0, message));
+        }
+        if names.len() > DEFAULT_COLUMNS {
+            let message =
+                format!("expected at most {DEFAULT_COLUMNS} names of columns, found {}", names.len());
+            return Err(refused(Code::OverMaxColumn, 0, message));
+        }
         let mut query = Query { select, names, aggregates, columns, whole_record: false };
         query.whole_record = query.asks_for_whole_record();
         Ok(query)

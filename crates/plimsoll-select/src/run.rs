@@ -137,7 +137,7 @@ impl Query {
                 scanned.set(blocks.scanned_bytes());
                 rows
             };
-            run_jobs(next, |rows| worker.rows(&rows, &names, documents), options.threads, &mut emitter)
+            run_jobs(next, |rows| worker.rows(rows, &names, documents), options.threads, &mut emitter)
         });
         emitter.end(done, options)
     }
@@ -275,7 +275,7 @@ impl Query {
                 }
                 // Without a header all that counts is that there is something.
                 Some(InputFormat::Csv(csv)) => {
-                    let something = Chunk { buffer: Vec::new(), length: 0, offset: 0 };
+                    let something = Chunk { buffer: Vec::new(), length: 0, from: 0, offset: 0 };
                     self.csv_worker(Some(&something), csv, &cutter, options)?
                 }
                 _ => self.lines_worker(&cutter, options),
@@ -421,10 +421,11 @@ fn run_chunks(
 }
 
 /// Has `work` done by workers, while the caller's thread makes the jobs with `next`, which is given buffers to use again,
-/// and takes the results in the order of the jobs.
+/// and takes the results in the order of the jobs. Of a job that yields much only the beginning is done; the rest of it is
+/// done by the caller's thread, a part at a time, once the results before it were given away.
 fn run_jobs<J: Send>(
     mut next: impl FnMut(&mut Vec<Vec<u8>>) -> Result<Option<J>, SelectError>,
-    work: impl Fn(J) -> Found + Sync,
+    work: impl Fn(J) -> (Found, Option<J>) + Sync,
     threads: usize,
     emitter: &mut Emitter<'_, '_>,
 ) -> Result<(), SelectError> {
@@ -434,18 +435,26 @@ fn run_jobs<J: Send>(
             spare.push(buffer);
         }
     };
+    let work = &work;
+    let take = |emitter: &mut Emitter<'_, '_>, (found, rest): (Found, Option<J>)| {
+        let (mut buffer, mut rest) = (emitter.take(found)?, rest);
+        while let Some(job) = rest.take_if(|_| !emitter.is_full()) {
+            let (found, further) = work(job);
+            (buffer, rest) = (emitter.take(found)?, further);
+        }
+        Ok::<Vec<u8>, SelectError>(buffer)
+    };
     if threads <= 1 {
         while !emitter.is_full() {
             let Some(job) = next(&mut spare)? else { break };
-            let buffer = emitter.take(work(job))?;
+            let buffer = take(emitter, work(job))?;
             keep(&mut spare, buffer);
         }
         return Ok(());
     }
     let threads = threads.min(MAX_THREADS);
-    let work = &work;
     std::thread::scope(|scope| {
-        let (jobs, queue) = channel::<(J, Sender<Found>)>();
+        let (jobs, queue) = channel::<(J, Sender<(Found, Option<J>)>)>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
             let queue = Arc::clone(&queue);
@@ -456,7 +465,7 @@ fn run_jobs<J: Send>(
                 }
             });
         }
-        let mut waiting: VecDeque<Receiver<Found>> = VecDeque::new();
+        let mut waiting: VecDeque<Receiver<(Found, Option<J>)>> = VecDeque::new();
         let mut read = Ok(());
         while !emitter.is_full() {
             if waiting.len() < threads * 2 && read.is_ok() {
@@ -474,7 +483,7 @@ fn run_jobs<J: Send>(
             }
             let Some(receiver) = waiting.pop_front() else { break };
             let found = receiver.recv().expect("a worker answers every job");
-            let buffer = emitter.take(found)?;
+            let buffer = take(emitter, found)?;
             keep(&mut spare, buffer);
         }
         // After enough records it does not matter how far was read.

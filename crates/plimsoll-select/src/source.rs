@@ -99,6 +99,8 @@ pub(crate) struct Chunk {
     /// The first `length` bytes are the chunk's.
     pub(crate) buffer: Vec<u8>,
     pub(crate) length: usize,
+    /// Bytes of whole records that were read of it already.
+    pub(crate) from: usize,
     /// Where it begins in the object.
     pub(crate) offset: u64,
 }
@@ -170,7 +172,7 @@ impl<'s> Chunks<'s> {
         };
         let offset = self.offset;
         self.offset += length as u64;
-        Ok((length > 0).then_some(Chunk { buffer, length, offset }))
+        Ok((length > 0).then_some(Chunk { buffer, length, from: 0, offset }))
     }
 }
 

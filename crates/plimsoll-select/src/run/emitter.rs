@@ -122,7 +122,7 @@ impl<'e, 's> Emitter<'e, 's> {
         let results = gathered.into_iter().map(Gathered::finish).collect::<Result<Vec<_>, _>>()?;
         let scope = Scope { record: Record::Missing, now: options.now, aggregates: &results };
         let format: &OutputFormat = &options.output;
-        let writer = Writer::new(format, &self.query.columns);
+        let writer = Writer::new(format, &self.query.columns, options.limits.document_bytes);
         let mut found = Found::default();
         writer.values(items.iter().map(|item| eval(&item.expr, &scope)), &mut found.out)?;
         self.left = None;

@@ -8,8 +8,9 @@ use crate::ast::List;
 use crate::csv::Cutter;
 use crate::error::{Code, Place, SelectError};
 use crate::eval::{Scope, eval, truth};
-use crate::format::Options;
+use crate::format::{InputFormat, Options};
 use crate::json::{Flaw, skip_space, skip_value, write_string};
+use crate::limits::RESULT_BYTES;
 use crate::output::Writer;
 use crate::parquet::Rows;
 use crate::query::Query;
@@ -108,7 +109,7 @@ impl<'q> Worker<'q> {
         let most =
             if all { usize::MAX } else { columns.iter().max().map_or(1, |column| column.saturating_add(1)) };
         let (first, last) = options.range.map_or((0, u64::MAX), |range| (range.start, range.end));
-        let writer = Writer::new(&options.output, names);
+        let writer = Writer::new(&options.output, names, most_of_result(options));
         Worker { query, options, writer, cutter: None, lines: false, columns, most, first, last }
     }
 
@@ -164,54 +165,65 @@ impl<'q> Worker<'q> {
         Ok(())
     }
 
-    pub(super) fn work(&self, chunk: Chunk) -> Found {
+    /// What is in a chunk, and the chunk again where something is left in it.
+    pub(super) fn work(&self, mut chunk: Chunk) -> (Found, Option<Chunk>) {
         let mut found = Found::new(self.query);
         let cutter = self.cutter.expect("chunks are made by a cutter");
-        let done = self.text_records(&chunk.buffer[..chunk.length], chunk.offset, cutter, &mut found);
-        found.error = done.err();
-        found.processed = chunk.length as u64;
+        let bytes = &chunk.buffer[chunk.from..chunk.length];
+        let done = self.text_records(bytes, chunk.offset + chunk.from as u64, cutter, &mut found);
+        match done {
+            Ok(Some(read)) => {
+                found.processed = read as u64;
+                chunk.from += read;
+                return (found, Some(chunk));
+            }
+            Ok(None) => {}
+            Err(error) => found.error = Some(error),
+        }
+        found.processed = (chunk.length - chunk.from) as u64;
         found.buffer = chunk.buffer;
-        found
+        (found, None)
     }
 
-    /// All records of a chunk, of which each that counts must be text.
+    /// All records of a chunk, of which each that counts must be text; or how many bytes were read, where the records found
+    /// are many and others follow.
     fn text_records(
         &self,
         bytes: &[u8],
         offset: u64,
         cutter: &Cutter,
         found: &mut Found,
-    ) -> Result<(), SelectError> {
-        let (mut bytes, mut offset) = (bytes, offset);
+    ) -> Result<Option<usize>, SelectError> {
+        let mut read = 0;
         loop {
-            let (text, no_text) = whole_text(bytes, offset, cutter);
-            self.records(text, cutter, offset, found)?;
+            let begin = offset + read as u64;
+            let (text, no_text) = whole_text(&bytes[read..], begin, cutter);
+            if let Some(part) = self.records(text, cutter, begin, found)? {
+                return Ok(Some(read + part));
+            }
             // The record it is in begins where the text ends.
-            offset += text.len() as u64;
-            let Some(byte) = no_text else { return Ok(()) };
-            if (self.first..=self.last).contains(&offset) {
+            read += text.len();
+            let begin = offset + read as u64;
+            let Some(byte) = no_text else { return Ok(None) };
+            if (self.first..=self.last).contains(&begin) {
                 return Err(byte.refused(found.records + 1));
             }
             // It lies before the range or behind it. In front of a range all behind it is still to be read.
-            bytes = &bytes[text.len()..];
-            match cutter.record_end(bytes, 0) {
-                Some((_, next)) if offset < self.first => {
-                    bytes = &bytes[next..];
-                    offset += next as u64;
-                }
-                _ => return Ok(()),
+            match cutter.record_end(bytes, read) {
+                Some((_, next)) if begin < self.first => read = next,
+                _ => return Ok(None),
             }
         }
     }
 
-    /// The records of a text.
+    /// The records of a text, or how many bytes were read as in [`Worker::text_records`].
     fn records(
         &self,
         text: &str,
         cutter: &Cutter,
         offset: u64,
         found: &mut Found,
-    ) -> Result<(), SelectError> {
+    ) -> Result<Option<usize>, SelectError> {
         let bytes = text.as_bytes();
         let mut from = if offset == 0 && text.starts_with('\u{feff}') { 3 } else { 0 };
         let mut spans = Vec::new();
@@ -246,22 +258,27 @@ impl<'q> Worker<'q> {
                 }
             }
             from = next;
+            if found.out.len() >= RESULT_BYTES && from < bytes.len() {
+                return Ok(Some(from));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Rows of columns with these names; as documents, or by their fields alone.
-    pub(super) fn rows(&self, rows: &Rows, names: &[String], documents: bool) -> Found {
+    /// Rows of columns with these names; as documents, or by their fields alone. Where the records found are many, the rows
+    /// again, of which some are left.
+    pub(super) fn rows(&self, mut rows: Rows, names: &[String], documents: bool) -> (Found, Option<Rows>) {
         let mut found = Found::new(self.query);
+        found.processed = std::mem::take(&mut rows.processed);
         let mut texts = vec![String::new(); if documents { 1 } else { rows.columns.len() }];
         let mut spans = Vec::new();
-        for number in 0..rows.count {
+        for number in rows.from..rows.count {
             found.records += 1;
             let before = found.out.len();
             let done = if documents {
-                self.document_row(rows, number, names, &mut texts[0], &mut spans, &mut found)
+                self.document_row(&rows, number, names, &mut texts[0], &mut spans, &mut found)
             } else {
-                self.row(rows, number, &mut texts, &mut found)
+                self.row(&rows, number, &mut texts, &mut found)
             };
             let longest = self.options.limits.record_bytes;
             let done = done.and_then(|()| {
@@ -277,9 +294,12 @@ impl<'q> Worker<'q> {
             if self.query.select.limit.is_some_and(|limit| found.ends.len() as u64 >= limit) {
                 break;
             }
+            if found.out.len() >= RESULT_BYTES && number + 1 < rows.count {
+                rows.from = number + 1;
+                return (found, Some(rows));
+            }
         }
-        found.processed = rows.processed;
-        found
+        (found, None)
     }
 
     fn row(
@@ -392,6 +412,14 @@ impl<'q> Worker<'q> {
             return Err(too_many_columns(self.options.limits.columns, fields.len()));
         }
         self.take(Record::Csv { fields, columns: &self.columns }, found)
+    }
+}
+
+/// Longest record of a select list's values, in bytes: as long as what they are made of.
+fn most_of_result(options: &Options) -> usize {
+    match options.input {
+        None | Some(InputFormat::JsonDocument) => options.limits.document_bytes,
+        Some(_) => options.limits.record_bytes,
     }
 }
 

@@ -216,3 +216,24 @@ fn compressed_objects_are_read() {
         }
     }
 }
+
+#[test]
+fn statements_cannot_ask_for_more_than_a_record_may_hold() {
+    let limits = Limits { record_bytes: 10_000, ..Limits::default() };
+    let options = Options { limits, ..options(InputFormat::JsonLines) };
+    let input = format!("{{\"a\":\"{}\"}}\n", "x".repeat(4_000));
+    for (statement, expected) in [
+        ("SELECT a, a FROM S3Object", Ok(())),
+        ("SELECT a, a, a FROM S3Object", Err(Code::OverMaxRecordSize)),
+        ("SELECT a || a || a FROM S3Object", Err(Code::OverMaxRecordSize)),
+        ("SELECT MAX(a) FROM S3Object", Ok(())),
+        ("SELECT MAX(a || a || a || a || a) FROM S3Object", Err(Code::OverMaxRecordSize)),
+    ] {
+        let done = try_run(statement, input.as_bytes(), &options);
+        assert_eq!(done.map(|_| ()).map_err(|failed| failed.0.code()), expected, "{statement}");
+    }
+    let many = |count: usize| vec!["MAX(a)"; count].join(",");
+    assert!(Query::parse(&format!("SELECT {} FROM S3Object", many(1_000))).is_ok());
+    let error = Query::parse(&format!("SELECT {} FROM S3Object", many(1_001))).unwrap_err();
+    assert_eq!(error.code(), Code::UnsupportedSqlStructure);
+}

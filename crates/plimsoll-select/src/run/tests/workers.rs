@@ -87,3 +87,55 @@ fn progress_comes_and_a_receiver_may_go() {
         .unwrap_err();
     assert_eq!(gone.code(), Code::ConnectionClosedByRequester);
 }
+
+#[test]
+fn short_records_that_yield_long_ones_are_given_away_in_parts() {
+    let text = "1\n".repeat(3 * CHUNK_BYTES / 2);
+    let long = "x".repeat(1_000);
+    let query = Query::parse(&format!("SELECT _1, '{long}' FROM S3Object")).unwrap();
+    let limited = Query::parse(&format!("SELECT _1, '{long}' FROM S3Object LIMIT 7001")).unwrap();
+    for threads in [1, 3] {
+        let options = Options { threads, ..csv(Header::None) };
+        for (query, expected) in [(&query, 3 * CHUNK_BYTES / 2), (&limited, 7_001)] {
+            let (mut bytes, mut records) = (0, 0);
+            let stats = query
+                .run(&mut text.as_bytes(), &options, &mut |event| {
+                    if let Event::Records(found) = event {
+                        bytes += found.len();
+                        records += memchr::memchr_iter(b'\n', found).count();
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(
+                (records, bytes),
+                (expected, expected * r#"{"_1":"1","_2":""}|"#.len() + expected * 1_000)
+            );
+            assert!(stats.bytes_processed <= text.len() as u64);
+        }
+        // What is wrong behind them has its place.
+        let broken = "1\n".repeat(3_000) + "\"\n";
+        let failed = try_run(&query.to_string(), broken.as_bytes(), &options).unwrap_err();
+        assert_eq!(failed.0.place(), Place::Input { offset: 6_000, record: 3_001 });
+        assert_eq!(failed.1.lines().count(), 3_000);
+    }
+}
+
+#[test]
+fn a_worker_finds_no_more_than_it_may_hold() {
+    let query = Query::parse(&format!("SELECT '{}' FROM S3Object", "x".repeat(1_000))).unwrap();
+    let options = csv(Header::None);
+    let cutter = Cutter::new(&CsvInput::default());
+    let worker = Worker { cutter: Some(&cutter), ..Worker::new(&query, &options, &[], Vec::new()) };
+    let buffer = "1\n".repeat(5_000).into_bytes();
+    let mut rest = Some(Chunk { length: buffer.len(), buffer, from: 0, offset: 0 });
+    let (mut parts, mut records) = (0, 0);
+    while let Some(chunk) = rest {
+        let (found, further) = worker.work(chunk);
+        assert!(found.out.len() < crate::limits::RESULT_BYTES + 1_100 && found.error.is_none());
+        records += found.records;
+        parts += 1;
+        rest = further;
+    }
+    assert!(records == 5_000 && parts > 50, "{parts}");
+}
