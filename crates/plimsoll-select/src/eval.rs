@@ -109,7 +109,7 @@ pub(crate) fn eval<'v>(expr: &'v Expr, scope: &Scope<'v>) -> Evaluated<'v> {
             } else {
                 let list = eval(list, scope)?;
                 match list.elements() {
-                    Some(elements) => is_in(&value, elements.iter().cloned().map(Ok))?,
+                    Some(elements) => is_in(&value, elements.map(Ok))?,
                     None if list.is_known() => is_in(&value, std::iter::once(Ok(list)))?,
                     None => list,
                 }

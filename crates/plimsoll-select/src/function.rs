@@ -147,7 +147,7 @@ fn to_timestamp<'v>(
 fn size<'v>(value: &Value<'_>) -> Evaluated<'v> {
     let count = match value {
         Value::List(items) => items.len(),
-        Value::Json(text) if text.starts_with('[') => elements(text).len(),
+        Value::Json(text) if text.starts_with('[') => elements(text).count(),
         Value::Json(text) => {
             let mut count = 0;
             for_each_member(text, |_, _| {

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use crate::ast::{Begin, Name, Path, Step};
 use crate::error::{Code, SelectError};
 use crate::json::{Flaw, Members, skip_value};
+use crate::limits::MAX_PATH_VALUES;
 use crate::row::Row;
-use crate::value::{CHECKED, Value, elements, for_each_member};
+use crate::value::{CHECKED, Value, for_each_member};
 
 /// Where a field's value begins and ends.
 pub(crate) type Span = Option<(usize, usize)>;
@@ -188,6 +189,13 @@ fn nth(text: &str, index: usize) -> Option<&str> {
 /// All values that steps lead to; how deep it goes is bounded by how many steps a path may have.
 fn collect<'v>(text: &'v str, steps: &[Step], list: &mut Vec<Value<'v>>) -> Result<(), SelectError> {
     let Some((step, rest)) = steps.split_first() else {
+        if list.len() >= MAX_PATH_VALUES {
+            let message = format!(
+                "expected at most {MAX_PATH_VALUES} values that a path with wildcards leads to, found more"
+            );
+            return Err(SelectError::evaluation(Code::OverMaxRecordSize, message)
+                .hint("let the path stand in `FROM`, where each value is a record"));
+        }
         list.push(Value::from_json(text));
         return Ok(());
     };
@@ -201,10 +209,6 @@ fn collect<'v>(text: &'v str, steps: &[Step], list: &mut Vec<Value<'v>>) -> Resu
             None => Ok(()),
         },
         Step::Elements if text.starts_with('[') => {
-            if rest.is_empty() {
-                list.extend(elements(text));
-                return Ok(());
-            }
             let mut elements = crate::json::Elements::new(text.as_bytes(), 0, CHECKED).map_err(broken)?;
             while let Some((from, to)) = elements.next().map_err(broken)? {
                 collect(&text[from..to], rest, list)?;
@@ -300,6 +304,16 @@ mod tests {
         let error = find_member(text, &name("name", false)).unwrap_err();
         assert_eq!(error.code(), Code::AmbiguousFieldName);
         assert_eq!(find_member(r#"{"a": 1, "a": 2}"#, &name("A", false)).unwrap(), Some("1"));
+    }
+
+    #[test]
+    fn wildcards_make_lists_of_so_many_values() {
+        let path = [Step::Elements];
+        let text = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        let most = text(MAX_PATH_VALUES);
+        assert_eq!(follow(&most, &path).unwrap().elements().unwrap().count(), MAX_PATH_VALUES);
+        let error = follow(&text(MAX_PATH_VALUES + 1), &path).unwrap_err();
+        assert_eq!(error.code(), Code::OverMaxRecordSize);
     }
 
     #[test]

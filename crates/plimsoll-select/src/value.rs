@@ -134,11 +134,11 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// The elements of an array.
-    pub(crate) fn elements(&self) -> Option<Cow<'_, [Value<'v>]>> {
+    /// The elements of an array, one at a time: a list of all takes many times the memory of its text.
+    pub(crate) fn elements(&self) -> Option<Items<'_, 'v>> {
         match self {
-            Value::List(items) => Some(Cow::Borrowed(items)),
-            Value::Json(text) if text.starts_with('[') => Some(Cow::Owned(elements(text))),
+            Value::List(items) => Some(Items::Values(items.iter())),
+            Value::Json(text) if text.starts_with('[') => Some(Items::Json(elements(text))),
             _ => None,
         }
     }
@@ -174,9 +174,13 @@ impl<'v> Value<'v> {
                 same_members(one, two)
             }
             _ => match (self.elements(), other.elements()) {
-                (Some(one), Some(two)) => {
-                    one.len() == two.len() && one.iter().zip(two.iter()).all(|(one, two)| one.equals(two))
-                }
+                (Some(mut one), Some(mut two)) => loop {
+                    match (one.next(), two.next()) {
+                        (None, None) => break true,
+                        (Some(one), Some(two)) if one.equals(&two) => {}
+                        _ => break false,
+                    }
+                },
                 (None, None) => self.order(other) == Some(Ordering::Equal),
                 _ => false,
             },
@@ -196,14 +200,41 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// The elements of an array that was checked.
-pub(crate) fn elements(text: &str) -> Vec<Value<'_>> {
-    let mut values = Vec::new();
-    let Ok(mut elements) = Elements::new(text.as_bytes(), 0, CHECKED) else { return values };
-    while let Ok(Some((from, to))) = elements.next() {
-        values.push(Value::from_json(&text[from..to]));
+/// The elements of an array: of a list that was made, or of JSON.
+pub(crate) enum Items<'l, 'v> {
+    Values(std::slice::Iter<'l, Value<'v>>),
+    Json(JsonItems<'v>),
+}
+
+impl<'v> Iterator for Items<'_, 'v> {
+    type Item = Value<'v>;
+
+    fn next(&mut self) -> Option<Value<'v>> {
+        match self {
+            Items::Values(values) => values.next().cloned(),
+            Items::Json(items) => items.next(),
+        }
     }
-    values
+}
+
+/// The elements of an array that was checked.
+pub(crate) struct JsonItems<'v> {
+    text: &'v str,
+    elements: Option<Elements<'v>>,
+}
+
+impl<'v> Iterator for JsonItems<'v> {
+    type Item = Value<'v>;
+
+    fn next(&mut self) -> Option<Value<'v>> {
+        let (from, to) = self.elements.as_mut()?.next().ok()??;
+        Some(Value::from_json(&self.text[from..to]))
+    }
+}
+
+/// The elements of an array that was checked.
+pub(crate) fn elements(text: &str) -> JsonItems<'_> {
+    JsonItems { text, elements: Elements::new(text.as_bytes(), 0, CHECKED).ok() }
 }
 
 /// Calls `visit` with name and value of each member of an object that was checked, until it gives an error.
