@@ -42,9 +42,9 @@ pub struct Stats {
 /// What a run gives away, in the order of Amazon's event stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Event<'e> {
-    /// Records, at most [`RECORDS_EVENT_BYTES`]; a record may begin in one event and end in a later one.
+    /// Records, at most [`crate::RECORDS_EVENT_BYTES`]; a record may begin in one event and end in a later one.
     Records(&'e [u8]),
-    /// Each [`PROGRESS_BYTES`] of the object.
+    /// Each [`crate::PROGRESS_BYTES`] of the object.
     Progress(Stats),
     /// Once, after all records.
     Stats(Stats),

@@ -123,6 +123,10 @@ fn between_and_in() {
         ("(1 IN (1)) = TRUE", "true"),
         ("1 IN ()", "ParseUnexpectedOperator"),
         ("1 IN 2", "ParseExpectedLeftParenValueConstructor"),
+        ("1 IN -s.crew", "ParseExpectedLeftParenValueConstructor"),
+        ("1 IN NOT s.laden", "ParseExpectedLeftParenValueConstructor"),
+        ("'rope' IN COALESCE(s.gone, s.cargo)", "true"),
+        ("'rope' IN CASE WHEN s.laden THEN s.cargo END", "true"),
         ("3 BETWEEN 1", "ParseExpectedKeyword"),
     ]);
 }

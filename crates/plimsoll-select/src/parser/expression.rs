@@ -162,10 +162,11 @@ impl Parser<'_> {
                 let items = self.arguments(")")?;
                 self.make(Kind::List(items), start)?
             } else {
-                self.expr(power::IN)?
+                self.prefix()?
             };
-            if matches!(list.kind, Kind::Literal(_)) {
-                let message = "expected a list of values or an array, found a literal";
+            // What is calculated is no array, and would be a list of one where it is printed.
+            if matches!(list.kind, Kind::Literal(_) | Kind::Negative(_) | Kind::Not(_)) {
+                let message = "expected a list of values or an array, found neither";
                 return Err(self.refused(Code::ParseExpectedLeftParenValueConstructor, start, message));
             }
             Kind::In { value, list: Box::new(list), negated }

@@ -53,7 +53,7 @@ fn what_lies_behind_enough_records_is_no_trouble() {
     let endless = "{\"a\":1}\n".repeat(10_000) + &"x".repeat(4 * CHUNK_BYTES);
     let limits = crate::limits::Limits { record_bytes: 100, ..crate::limits::Limits::default() };
     for threads in [1, 2, 4] {
-        let options = Options { threads, limits, ..options(InputFormat::JsonLines) };
+        let options = Options { limits, threads, ..options(InputFormat::JsonLines) };
         assert_eq!(
             run_with("SELECT a FROM S3Object LIMIT 9990", &endless, &options),
             "{\"a\":1}\n".repeat(9_990)
