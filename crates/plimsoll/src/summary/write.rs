@@ -220,7 +220,9 @@ b.json                   0    0   0   0    0    0       0         0
         summaries[0].artifact = "registry.example/app:1.2".to_owned();
         summaries[0].verdict = Some(Verdict::Undecided);
         summaries[1].artifact = "registry.example/team/an-application:2026-11-22".to_owned();
-        summaries[1].targets.push(("usr/lib/python3/dist-packages/x.dist-info".to_owned(), Counts::default()));
+        summaries[1]
+            .targets
+            .push(("usr/lib/python3/dist-packages/x.dist-info".to_owned(), Counts::default()));
         let mut counts = total();
         counts.by_word[3] = 1_234_567;
         let text = table(&summaries, &counts, true);
