@@ -57,6 +57,16 @@ impl Name {
         Name { text: text.to_owned(), quoted, small }
     }
 
+    /// What to say where no column has the name: which there are, and what double quotes mean.
+    pub(crate) fn hint(&self, columns: &str) -> String {
+        if self.quoted {
+            let text = self.text.replace('\'', "''");
+            format!("{columns}; between double quotes stands a name, text is `'{text}'`")
+        } else {
+            columns.to_owned()
+        }
+    }
+
     /// Whether the name can mean a field whose name is so many bytes long.
     #[inline]
     pub(crate) fn may_fit(&self, bytes: usize) -> bool {

@@ -5,8 +5,9 @@
 //! in it. Beyond them columns may be compressed with zstd and LZ4, lists are read as a whole and not by their last
 //! value, and paths of `FROM` lead into rows.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -283,12 +284,31 @@ fn column(fields: &Fields, name: &crate::ast::Name) -> Result<usize, SelectError
     let columns: Vec<&str> = fields.iter().take(20).map(|field| field.name().as_str()).collect();
     let message = format!("expected a column of the object, found `{}`", name.text);
     Err(refused(Code::EvaluatorBindingDoesNotExist, message)
-        .hint(format!("columns are {}", columns.join(", "))))
+        .hint(name.hint(&format!("columns are {}", columns.join(", ")))))
 }
+
+thread_local! {
+    /// Whether a panic on this thread is caught and made an error of.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps the words of panics that are caught off standard error, where they would tell a user nothing.
+static QUIET: Once = Once::new();
 
 /// Runs what reads foreign bytes; where it panics, which it ought not, that is an error too.
 fn guarded<T>(blocks: &Blocks, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, SelectError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
+    QUIET.call_once(|| {
+        let say = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !IS_GUARDED.get() {
+                say(panic);
+            }
+        }));
+    });
+    IS_GUARDED.set(true);
+    let done = catch_unwind(AssertUnwindSafe(read));
+    IS_GUARDED.set(false);
+    match done {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(blamed(blocks, error)),
         Err(_) => Err(blamed(blocks, ParquetError::General("what it says contradicts itself".to_owned()))),

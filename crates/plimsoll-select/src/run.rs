@@ -339,10 +339,13 @@ fn column_of(
     Err(match kind {
         Header::Use => {
             let columns: Vec<&str> = header.iter().take(20).map(String::as_str).collect();
-            refused(Code::MissingHeaders, message).hint(format!("columns are {}", columns.join(", ")))
+            let columns = format!("columns are {}", columns.join(", "));
+            refused(Code::MissingHeaders, message).hint(name.hint(&columns))
         }
-        Header::None | Header::Ignore => refused(Code::MissingHeaders, message)
-            .hint("columns are called `_1`, `_2`, or by their header with FileHeaderInfo USE"),
+        Header::None | Header::Ignore => {
+            let columns = "columns are called `_1`, `_2`, or by their header with FileHeaderInfo USE";
+            refused(Code::MissingHeaders, message).hint(name.hint(columns))
+        }
     })
 }
 

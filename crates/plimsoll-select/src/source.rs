@@ -13,6 +13,11 @@ const COMPRESSED_BYTES: usize = 64 << 10;
 /// Largest window of a zstd frame, as a power of two: 128 MiB, which is what the `zstd` command takes too.
 const MAX_WINDOW_LOG: u32 = 27;
 
+/// What the object itself answered, so that a decoder's own errors are told from it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct OfObject(io::Error);
+
 /// Counts what is read.
 pub(crate) struct Counted<'c, 'r> {
     pub(crate) inner: &'r mut dyn Read,
@@ -21,7 +26,10 @@ pub(crate) struct Counted<'c, 'r> {
 
 impl Read for Counted<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
+        let length = self.inner.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, OfObject(error)),
+        })?;
         self.bytes.set(self.bytes.get() + length as u64);
         Ok(length)
     }
@@ -54,7 +62,7 @@ pub(crate) fn decompressed<'c>(
     unpacked(input, compression).map_err(|error| unread(error, compression))
 }
 
-/// Reading failed: the disk's or the network's fault if it has a number, else the compression's.
+/// Reading failed: the disk's or the network's fault, or the compression's.
 pub(crate) fn unread(error: io::Error, compression: Compression) -> SelectError {
     let name = match compression {
         Compression::Gzip => "gzip",
@@ -62,9 +70,12 @@ pub(crate) fn unread(error: io::Error, compression: Compression) -> SelectError 
         Compression::Zstd => "zstd",
         Compression::None => "",
     };
+    let error = match error.downcast::<OfObject>() {
+        Ok(OfObject(error)) => return of_object(error),
+        Err(error) => error,
+    };
     if name.is_empty() || error.raw_os_error().is_some() {
-        return SelectError::new(Code::InternalError, "cannot read object", "reading failed")
-            .caused_by(error);
+        return of_object(error);
     }
     SelectError::new(
         Code::TruncatedInput,
@@ -73,6 +84,10 @@ pub(crate) fn unread(error: io::Error, compression: Compression) -> SelectError 
     )
     .caused_by(error)
     .hint("see whether the compression that the request names is the object's")
+}
+
+fn of_object(error: io::Error) -> SelectError {
+    SelectError::new(Code::InternalError, "cannot read object", "reading failed").caused_by(error)
 }
 
 /// Fills the buffer from `filled` on, as far as there is input; whether the input has ended.

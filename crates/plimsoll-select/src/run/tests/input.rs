@@ -237,3 +237,44 @@ fn statements_cannot_ask_for_more_than_a_record_may_hold() {
     let error = Query::parse(&format!("SELECT {} FROM S3Object", many(1_001))).unwrap_err();
     assert_eq!(error.code(), Code::UnsupportedSqlStructure);
 }
+
+/// Gives some bytes, and then no more.
+struct Broken<'t>(&'t [u8]);
+
+impl Read for Broken<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the server went away"));
+        }
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_is_no_fault_of_the_object() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all("{\"a\":1}\n".repeat(1_000).as_bytes()).unwrap();
+    let gzip = encoder.finish().unwrap();
+    let bzip2 = {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all("{\"a\":1}\n".repeat(1_000).as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = zstd::stream::encode_all("{\"a\":1}\n".repeat(1_000).as_bytes(), 1).unwrap();
+    let query = Query::parse("SELECT SUM(a) FROM S3Object").unwrap();
+    for (compression, bytes) in [
+        (Compression::None, b"{\"a\":1}".as_slice()),
+        (Compression::Gzip, &gzip),
+        (Compression::Bzip2, &bzip2),
+        (Compression::Zstd, &zstd),
+    ] {
+        for input in [InputFormat::JsonLines, InputFormat::JsonDocument] {
+            let options = Options { compression, ..options(input) };
+            let error =
+                query.run(&mut Broken(&bytes[..bytes.len() / 2]), &options, &mut |_| Ok(())).unwrap_err();
+            assert_eq!(error.code(), Code::InternalError, "{compression:?}: {error}");
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause, "the server went away", "{compression:?}");
+        }
+    }
+}

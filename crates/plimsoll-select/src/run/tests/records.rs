@@ -108,6 +108,13 @@ fn csv_is_asked_by_number_and_header() {
         let (error, _) = *try_run(statement, TABLE.as_bytes(), &csv(header)).unwrap_err();
         assert_eq!(error.code(), code, "{statement}: {error}");
     }
+    let (error, _) =
+        *try_run("SELECT id FROM S3Object WHERE Name = \"it's\"", TABLE.as_bytes(), &csv(Header::Use))
+            .unwrap_err();
+    assert_eq!(
+        error.advice(),
+        "columns are id, Name, time; between double quotes stands a name, text is `'it''s'`"
+    );
     let (error, _) = *try_run("SELECT a FROM S3Object", b"a,A\n1,2\n", &csv(Header::Use)).unwrap_err();
     assert_eq!(error.code(), Code::AmbiguousFieldName);
     assert_eq!(run_with("SELECT \"A\" FROM S3Object", "a,A\n1,2\n", &csv(Header::Use)), "{\"A\":\"2\"}\n");
