@@ -187,9 +187,34 @@ printf '[[waivers]]\nid = "CVE-2026-1"\nowner = "a"\nreason = "accepted-risk"\ne
 printf 'vulnerabilities:\n  - id: CVE-2026-1\n    paths: ["app/**"]\n    expired_at: 2026-03-01\n' | seed policy trivy
 printf 'ignore:\n  - vulnerability: CVE-2026-1\n    package: {name: openssl, type: deb}\n' | seed policy grype
 printf '[[IgnoredVulns]]\nid = "GO-2022-0968"\nignoreUntil = 2026-03-01\n' | seed policy osv
+# Parquet files with a column `ID` of text, and but for the first `Score` of numbers: plain, second form of pages, deltas.
+base64 -d > "$work/tiny.parquet" <<'END'
+UEFSMRUEFQoVCkwVAhUAEgAAAQAAAHgVABUSFRIsFQIVEBUGFQYcAAAAAgAAAAIBAQIAFQQZLDUAGAZzY2hlbWEVAgAVDCUCGAJJRCUATBwAAA
+AWAhkcGRwmABwVDBk1AAYQGRgCSUQVABYCFl4WXiYuJggpLBUEFQAVAgAVABUQFQIAPBYCGQYZJgACAAAAFl4WAiYIFl4AKCBwYXJxdWV0LWNw
+cC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRkcHAAAAI4AAABQQVIx
+END
+base64 -d > "$work/pages.parquet" <<'END'
+UEFSMRUEFSQVJEwVBBUAEgAABQAAAENWRS0xBQAAAENWRS0yFQYVChUKXBUEFQAVBBUQFQQVABIcNgAoBUNWRS0yGAVDVkUtMRERAAAABAEBAw
+IVBBUgFSBMFQQVABIAAAEAAAAAAAAAAgAAAAAAAAAVBhUKFQpcFQQVABUEFRAVBBUAEhwYCAIAAAAAAAAAGAgBAAAAAAAAABYAKAgCAAAAAAAA
+ABgIAQAAAAAAAAAREQAAAAQBAQMCFQQZPDUAGAZzY2hlbWEVBAAVDCUCGAJJRCUATBwAAAAVBCUCGAVTY29yZQAWBBkcGSwmABwVDBk1AAYQGR
+gCSUQVABYEFp4BFp4BJkgmCBw2ACgFQ1ZFLTIYBUNWRS0xEREAGSwVBBUAFQIAFQAVEBUCADwWFBkGGSYABAAAACYAHBUEGTUABhAZGAVTY29y
+ZRUAFgQWzgEWzgEm4gEmpgEcGAgCAAAAAAAAABgIAQAAAAAAAAAWACgIAgAAAAAAAAAYCAEAAAAAAAAAEREAGSwVBBUAFQIAFQAVEBUCADwpBh
+kmAAQAAAAW7AIWBCYIFuwCACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZLBwAABwAAAAfAQAAUEFSMQ==
+END
+base64 -d > "$work/delta.parquet" <<'END'
+UEFSMRUAFUAVQCwVBBUOFQYVBhw2ACgFQ1ZFLTIYBUNWRS0xEREAAAACAAAABAGAAQQCAAgAAAAAgAEEAgoHAAAAAENWRS0xMhUAFSAVICwVBB
+UKFQYVBhwYCAIAAAAAAAAAGAgBAAAAAAAAABYAKAgCAAAAAAAAABgIAQAAAAAAAAAREQAAAAIAAAAEAYACBAICAgAAAAAVBBk8NQAYBnNjaGVt
+YRUEABUMJQIYAklEJQBMHAAAABUEJQIYBVNjb3JlABYEGRwZLCYAHBUMGSUGDhkYAklEFQAWBBaKARaKASYIPDYAKAVDVkUtMhgFQ1ZFLTEREQ
+AZHBUAFQ4VAgA8FhQZBhkmAAQAAAAmABwVBBklBgoZGAVTY29yZRUAFgQWngEWngEmkgE8GAgCAAAAAAAAABgIAQAAAAAAAAAWACgIAgAAAAAA
+AAAYCAEAAAAAAAAAEREAGRwVABUKFQIAPCkGGSYABAAAABaoAhYEJggWqAIAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRksHA
+AAHAAAAAoBAABQQVIx
+END
 count=0
 while IFS= read -r statement; do
     count=$((count + 1))
+    for parquet in tiny pages delta; do
+        { printf '\003%s\n' "$statement"; cat "$work/$parquet.parquet"; } | seed select "$parquet-$count"
+    done
     printf '\000%s\n[{"Vulnerabilities":[{"ID":"CVE-1","Score":7.50,"Tags":["a",null]}]}]' "$statement" | seed select "document-$count"
     printf '\001%s\n{"ID":"CVE-1","Score":1e1,"d":"2017-01-02T03:04Z"}\n{}\n' "$statement" | seed select "lines-$count"
     printf '\006%s\nID,Score\nCVE-1,"7,50"\n#\n2\n' "$statement" | seed select "csv-$count"
