@@ -2,13 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::error::{Code, Place, SelectError};
+use crate::footer;
+use crate::limits::{MAX_LZ4_BYTES, MAX_PAGE_BYTES, TRUSTED_GZIP_BYTES};
 
 /// Bytes that are read at a time where the object does not say otherwise.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -131,11 +136,29 @@ pub(crate) struct Blocks {
     scanned: AtomicU64,
     /// What went wrong in reading, which is no fault of the object's bytes.
     failed: Mutex<Option<io::Error>>,
+    /// What was refused before the reader of Parquet saw it.
+    refused: Mutex<Option<SelectError>>,
+    /// Where pages stand whose compression does not say how much comes out of them.
+    unbounded: OnceLock<Vec<(Range<u64>, Unbounded)>>,
+}
+
+/// A compression that the reader of Parquet unpacks to the end, whatever the page says of itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unbounded {
+    Gzip,
+    Lz4,
 }
 
 impl Blocks {
     pub(crate) fn new(object: Arc<dyn RandomAccess>) -> Blocks {
-        Blocks { object, kept: Mutex::new(Vec::new()), scanned: AtomicU64::new(0), failed: Mutex::new(None) }
+        Blocks {
+            object,
+            kept: Mutex::new(Vec::new()),
+            scanned: AtomicU64::new(0),
+            failed: Mutex::new(None),
+            refused: Mutex::new(None),
+            unbounded: OnceLock::new(),
+        }
     }
 
     /// Bytes that were read of the object.
@@ -146,6 +169,16 @@ impl Blocks {
     /// Why reading failed, if it did.
     pub(crate) fn take_failure(&self) -> Option<io::Error> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What was refused, if something was.
+    pub(crate) fn take_refusal(&self) -> Option<SelectError> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says once which pages are to be looked at before they are unpacked.
+    pub(crate) fn watch(&self, unbounded: Vec<(Range<u64>, Unbounded)>) {
+        self.unbounded.get_or_init(|| unbounded);
     }
 
     fn block(&self, number: u64) -> io::Result<Bytes> {
@@ -212,6 +245,52 @@ impl Read for BlockReader {
 #[derive(Clone)]
 pub(crate) struct Shared(pub(crate) Arc<Blocks>);
 
+impl Shared {
+    fn reader(&self, at: u64) -> BlockReader {
+        BlockReader { blocks: Arc::clone(&self.0), at }
+    }
+
+    /// Sees that a page unfolds to no more than it says, and that this is within the bounds.
+    fn check_page(&self, start: u64) -> io::Result<Result<(), SelectError>> {
+        let mut head = Vec::new();
+        io::copy(&mut self.reader(start).take(PIECE_BYTES as u64), &mut head)?;
+        let Some(page) = footer::page(&head) else { return Ok(Ok(())) };
+        let refused = |code, message| {
+            let place = Place::Input { offset: start, record: 1 };
+            Ok(Err(SelectError::new(code, "cannot read Parquet", message).at(place)))
+        };
+        if page.unpacked > MAX_PAGE_BYTES {
+            let message =
+                format!("expected pages of at most {MAX_PAGE_BYTES} bytes, found one of {}", page.unpacked);
+            return refused(Code::OverMaxParquetBlockSize, message);
+        }
+        let unbounded = self.0.unbounded.get().map_or(&[][..], Vec::as_slice);
+        match unbounded.iter().find(|(range, _)| range.contains(&start)) {
+            Some((_, Unbounded::Lz4)) if page.packed > MAX_LZ4_BYTES => {
+                let message = format!(
+                    "expected pages of at most {MAX_LZ4_BYTES} bytes in LZ4, found one of {}",
+                    page.packed
+                );
+                refused(Code::OverMaxParquetBlockSize, message)
+            }
+            Some((_, Unbounded::Gzip)) if page.packed > TRUSTED_GZIP_BYTES => {
+                let plain = page.plain.min(page.packed);
+                let packed = self.reader(start + page.header + plain).take(page.packed - plain);
+                let packed = io::BufReader::with_capacity(PIECE_BYTES, packed);
+                let most = page.unpacked.saturating_sub(plain);
+                let mut unpacked = flate2::bufread::MultiGzDecoder::new(packed).take(most + 1);
+                // What is damaged is found where it is unpacked.
+                if io::copy(&mut unpacked, &mut io::sink()).is_ok_and(|length| length > most) {
+                    let message = format!("expected a page that unpacks to {most} bytes, found more");
+                    return refused(Code::ParquetParsingError, message);
+                }
+                Ok(Ok(()))
+            }
+            _ => Ok(Ok(())),
+        }
+    }
+}
+
 impl Length for Shared {
     fn len(&self) -> u64 {
         self.0.len()
@@ -221,8 +300,14 @@ impl Length for Shared {
 impl ChunkReader for Shared {
     type T = BlockReader;
 
+    /// The reader of Parquet asks this way for each page's header.
     fn get_read(&self, start: u64) -> Result<BlockReader, ParquetError> {
-        Ok(BlockReader { blocks: Arc::clone(&self.0), at: start })
+        if let Err(error) = self.check_page(start)? {
+            let said = ParquetError::General(error.to_string());
+            *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            return Err(said);
+        }
+        Ok(self.reader(start))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {

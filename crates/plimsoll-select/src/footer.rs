@@ -52,6 +52,47 @@ pub(crate) fn check(footer: &[u8]) -> Looked<()> {
     if schema { Ok(()) } else { Err("a list of columns in the footer") }
 }
 
+/// What the header of a page says, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Page {
+    pub(crate) header: u64,
+    pub(crate) unpacked: u64,
+    /// After the header, with what is not compressed.
+    pub(crate) packed: u64,
+    /// In the second form of pages, the levels before the values, which are never compressed.
+    pub(crate) plain: u64,
+}
+
+/// Reads the header of a page; `None` where it is none, which the reader behind it finds too.
+///
+/// Source: parquet-format, `parquet.thrift`, `PageHeader` and `DataPageHeaderV2`.
+pub(crate) fn page(bytes: &[u8]) -> Option<Page> {
+    let mut look = Look { bytes, at: 0 };
+    let (mut unpacked, mut packed, mut plain) = (None, None, 0_i64);
+    look.fields(MAX_LEVELS, &mut |look, field, kind| {
+        match (field, kind) {
+            (2, kind::I32) => unpacked = Some(look.number()?),
+            (3, kind::I32) => packed = Some(look.number()?),
+            (8, kind::STRUCT) => look.fields(MAX_LEVELS, &mut |look, field, kind| {
+                if matches!((field, kind), (5 | 6, kind::I32)) {
+                    plain = plain.saturating_add(look.number()?);
+                    return Ok(());
+                }
+                look.skip(kind, MAX_LEVELS)
+            })?,
+            _ => look.skip(kind, MAX_LEVELS)?,
+        }
+        Ok(())
+    })
+    .ok()?;
+    Some(Page {
+        header: look.at as u64,
+        unpacked: u64::try_from(unpacked?).ok()?,
+        packed: u64::try_from(packed?).ok()?,
+        plain: u64::try_from(plain).ok()?,
+    })
+}
+
 struct Look<'f> {
     bytes: &'f [u8],
     at: usize,
@@ -242,6 +283,25 @@ mod tests {
         assert_eq!(check(&footer(&deep)), Ok(()));
         deep.insert(0, 1);
         assert_eq!(check(&footer(&deep)), Err("columns that are nested less deeply"));
+    }
+
+    #[test]
+    fn headers_of_pages_say_their_sizes() {
+        // A data page of 300 bytes, 100 of them packed; then one of the second form with 3 and 4 bytes of levels.
+        let first = [0x15, 0, 0x15, 0xd8, 4, 0x15, 0xc8, 1, 0x2c, 0x15, 2, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0];
+        let page = Page { header: 19, unpacked: 300, packed: 100, plain: 0 };
+        assert_eq!(super::page(&first), Some(page));
+        let second = [
+            0x15, 6, 0x15, 0xd8, 4, 0x15, 0xc8, 1, 0x5c, 0x15, 2, 0x15, 0, 0x15, 2, 0x15, 0, 0x15, 6, 0x15,
+            8, 0, 0, 9,
+        ];
+        let page = Page { header: 23, plain: 7, ..page };
+        assert_eq!(super::page(&second), Some(page));
+        for length in 0..first.len() {
+            assert_eq!(super::page(&first[..length]), None);
+        }
+        assert_eq!(super::page(&[0x15, 0, 0x15, 1, 0x15, 2, 0]), None, "fewer bytes than none");
+        assert_eq!(super::page(&[0x1c; 1_000]), None);
     }
 
     #[test]

@@ -30,6 +30,13 @@ pub const MAX_EXTREME_BYTES: usize = 16 << 10;
 pub const MAX_PATH_VALUES: usize = 1 << 20;
 /// Largest row group of Parquet without its compression, of the columns that are read, as Amazon has it, in bytes.
 pub const MAX_ROW_GROUP_BYTES: u64 = 512 << 20;
+/// Longest page of Parquet without its compression, in bytes.
+pub(crate) const MAX_PAGE_BYTES: u64 = MAX_ROW_GROUP_BYTES;
+/// Pages that are no longer than this unfold to no more than the row groups they are in may hold, in bytes with gzip; others
+/// are unpacked once before, without keeping what comes out.
+pub(crate) const TRUSTED_GZIP_BYTES: u64 = if cfg!(test) { 256 } else { MAX_PAGE_BYTES / 1_032 };
+/// The same with LZ4's older form, whose longer pages are refused.
+pub(crate) const MAX_LZ4_BYTES: u64 = MAX_PAGE_BYTES / 255;
 /// Longest footer of Parquet, in bytes; one of a hundred columns and a hundred row groups takes about one million.
 pub const MAX_FOOTER_BYTES: usize = 32 << 20;
 /// Most values in a column chunk of lists.

@@ -21,7 +21,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader as _, Length as _};
 
-use crate::access::{Blocks, Shared};
+use crate::access::{Blocks, Shared, Unbounded};
 use crate::ast::{List, Step};
 use crate::error::{Code, Place, SelectError};
 use crate::footer;
@@ -163,14 +163,15 @@ impl Table {
     fn check_groups(&mut self, options: &Options) -> Result<(), SelectError> {
         let metadata = Arc::clone(self.metadata.metadata());
         let mut groups = Vec::new();
+        let mut unbounded = Vec::new();
         for (number, group) in metadata.row_groups().iter().enumerate() {
-            let Some(begin) = group_begin(group) else {
+            let Some(first) = group_begin(group) else {
                 // Without columns there are rows all the same, but no place where they begin.
                 groups.push(number);
                 continue;
             };
-            let begin = u64::try_from(begin).map_err(|_| outside(number))?;
-            let within = options.range.is_none_or(|range| (range.start..=range.end).contains(&begin));
+            let first = u64::try_from(first).map_err(|_| outside(number))?;
+            let within = options.range.is_none_or(|range| (range.start..=range.end).contains(&first));
             if !within {
                 continue;
             }
@@ -180,6 +181,13 @@ impl Table {
             let mut bytes = 0_u64;
             for chunk in self.chunks(group) {
                 bytes = bytes.saturating_add(check_chunk(number, chunk, self.object.len())?);
+                let codec = match chunk.compression_codec() {
+                    CompressionCodec::GZIP => Unbounded::Gzip,
+                    CompressionCodec::LZ4 => Unbounded::Lz4,
+                    _ => continue,
+                };
+                let (from, length) = (begin(chunk), chunk.compressed_size());
+                unbounded.push((from.cast_unsigned()..from.saturating_add(length).cast_unsigned(), codec));
             }
             if bytes > MAX_ROW_GROUP_BYTES {
                 let message = format!(
@@ -190,6 +198,7 @@ impl Table {
             }
             groups.push(number);
         }
+        self.object.0.watch(unbounded);
         self.groups = groups.into_iter();
         Ok(())
     }
@@ -320,6 +329,9 @@ fn blamed(blocks: &Blocks, error: ParquetError) -> SelectError {
     if let Some(failure) = blocks.take_failure() {
         return SelectError::new(Code::InternalError, "cannot read object", "reading failed")
             .caused_by(failure);
+    }
+    if let Some(refused) = blocks.take_refusal() {
+        return refused;
     }
     match error {
         // What was found before it was given to the reader.

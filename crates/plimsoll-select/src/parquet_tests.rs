@@ -8,8 +8,8 @@ use arrow_array::{
     TimestampMillisecondArray, UInt64Array,
 };
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression as Codec;
-use parquet::file::properties::WriterProperties;
+use parquet::basic::{Compression as Codec, GzipLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
 use super::*;
 use crate::access::RandomAccess;
@@ -360,4 +360,46 @@ fn damaged_objects_end_in_an_answer() {
             let _ = try_run(statement, &bytes, &options());
         }
     }
+}
+
+#[test]
+fn pages_unfold_to_what_they_say() {
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(300_000); 3]));
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        let properties = WriterProperties::builder()
+            .set_compression(Codec::GZIP(GzipLevel::default()))
+            .set_dictionary_enabled(false)
+            .set_writer_version(version)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .build();
+        let batch = RecordBatch::try_from_iter_with_nullable([("t", Arc::clone(&text), true)]).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        let mut object = writer.into_inner().unwrap();
+        assert_eq!(run("SELECT CHAR_LENGTH(t) n FROM S3Object LIMIT 1", &object), "{\"n\":300000}\n");
+        // The header of the only page stands at byte 4: its second number is the size of what comes out.
+        let page = footer::page(&object[4..]).unwrap();
+        assert!(page.packed > 256 && page.unpacked > 300_000, "{page:?}");
+        let number = |value: u64| {
+            let value = value * 2;
+            [0x80 | (value & 0x7f), 0x80 | (value >> 7 & 0x7f), value >> 14]
+                .map(|byte| u8::try_from(byte).unwrap())
+        };
+        let at = 4 + object[4..24].windows(3).position(|bytes| bytes == number(page.unpacked)).unwrap();
+        object[at..at + 3].copy_from_slice(&number(20_000));
+        let error = try_run("SELECT t FROM S3Object", &object, &options()).unwrap_err();
+        assert_eq!(error.code(), Code::ParquetParsingError);
+        assert!(error.to_string().contains("bytes, found more"), "{error}");
+    }
+    // A page of 600 MiB, as it says.
+    let mut bytes = vec![0x15, 0, 0x15];
+    let mut size = (600_u64 << 20) * 2;
+    while size >= 0x80 {
+        bytes.push(u8::try_from(size & 0x7f).unwrap() | 0x80);
+        size >>= 7;
+    }
+    bytes.extend_from_slice(&[u8::try_from(size).unwrap(), 0x15, 2, 0]);
+    let blocks = Arc::new(Blocks::new(Arc::new(bytes)));
+    assert!(Shared(Arc::clone(&blocks)).get_read(0).is_err());
+    assert_eq!(blocks.take_refusal().unwrap().code(), Code::OverMaxParquetBlockSize);
 }
