@@ -19,6 +19,8 @@ use crate::limits::{MAX_LZ4_BYTES, MAX_PAGE_BYTES, TRUSTED_GZIP_BYTES};
 const BLOCK_BYTES: usize = 1 << 20;
 /// Bytes that are read at a time to find where a record begins.
 const PIECE_BYTES: usize = 64 << 10;
+/// Bytes that hold the header of a page of Parquet, nearly always.
+const HEADER_BYTES: usize = 512;
 /// Most bytes of blocks that are kept.
 const KEPT_BYTES: usize = 64 << 20;
 
@@ -252,9 +254,17 @@ impl Shared {
 
     /// Sees that a page unfolds to no more than it says, and that this is within the bounds.
     fn check_page(&self, start: u64) -> io::Result<Result<(), SelectError>> {
-        let mut head = Vec::new();
-        io::copy(&mut self.reader(start).take(PIECE_BYTES as u64), &mut head)?;
-        let Some(page) = footer::page(&head) else { return Ok(Ok(())) };
+        let mut page = None;
+        // Most headers are short; those with statistics of long texts are not.
+        for length in [HEADER_BYTES, PIECE_BYTES] {
+            let mut head = Vec::with_capacity(length);
+            io::copy(&mut self.reader(start).take(length as u64), &mut head)?;
+            page = footer::page(&head);
+            if page.is_some() || head.len() < length {
+                break;
+            }
+        }
+        let Some(page) = page else { return Ok(Ok(())) };
         let refused = |code, message| {
             let place = Place::Input { offset: start, record: 1 };
             Ok(Err(SelectError::new(code, "cannot read Parquet", message).at(place)))

@@ -1,7 +1,7 @@
 //! Reports read as streams: ours and Trivy's, and arrays of results as older ones of Trivy's are.
 
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use anyhow::anyhow;
 use plimsoll_model::Severity;
@@ -16,11 +16,79 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Most results of one report. An image has some hundred.
 const MAX_TARGETS: usize = 1_000_000;
 
+/// Longest text in a report. Descriptions have some ten thousand bytes.
+const MAX_TEXT_BYTES: usize = 16 << 20;
+/// Deepest nesting of a report. Trivy's are about ten deep.
+const MAX_DEPTH: usize = 512;
+
+/// Refuses JSON whose texts or depth would be held in memory without bound. What is no JSON is left to the parser.
+struct Bounded<R> {
+    inner: R,
+    /// Bytes of the text that is open, with its first quote.
+    text: Option<usize>,
+    /// The next byte belongs to an escape.
+    escaped: bool,
+    depth: usize,
+}
+
+impl<R: Read> Bounded<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, text: None, escaped: false, depth: 0 }
+    }
+
+    fn look(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let mut rest = bytes;
+        while let Some((first, behind)) = rest.split_first() {
+            if let Some(length) = &mut self.text {
+                // Up to the next quote or escape, most of a report's bytes.
+                let plain = if std::mem::take(&mut self.escaped) { 1 } else { 0 };
+                let found = memchr::memchr2(b'"', b'\\', &rest[plain..]);
+                let end = found.map_or(rest.len(), |at| plain + at + 1);
+                *length += end;
+                if *length > MAX_TEXT_BYTES {
+                    return Err(format!(
+                        "expected texts of at most {MAX_TEXT_BYTES} bytes, found a longer one"
+                    ));
+                }
+                if found.is_some() {
+                    self.escaped = rest[end - 1] == b'\\';
+                    if !self.escaped {
+                        self.text = None;
+                    }
+                }
+                rest = &rest[end..];
+                continue;
+            }
+            match first {
+                b'"' => self.text = Some(1),
+                b'[' | b'{' => {
+                    self.depth += 1;
+                    if self.depth > MAX_DEPTH {
+                        return Err(format!("expected at most {MAX_DEPTH} levels of nesting, found more"));
+                    }
+                }
+                b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.look(&buffer[..length]).map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))?;
+        Ok(length)
+    }
+}
+
 /// Reads a report to its end.
 pub(super) fn read(reader: impl Read, source: &str) -> Result<Summary, Failure> {
     let mut summary = Summary { source: source.to_owned(), ..Summary::default() };
     let mut deserializer =
-        serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, reader));
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER_BYTES, Bounded::new(reader)));
     let read = Top { summary: &mut summary, nested: false }
         .deserialize(&mut deserializer)
         .and_then(|is_report| deserializer.end().map(|()| is_report));
@@ -335,7 +403,24 @@ mod tests {
             let error = counted(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
-        let deep = "{\"SchemaVersion\": ".to_owned() + &"[".repeat(10_000);
-        assert!(counted(&deep).unwrap_err().contains("EOF"));
+        let deep = |levels: usize| "{\"SchemaVersion\": ".to_owned() + &"[".repeat(levels);
+        assert!(counted(&deep(MAX_DEPTH - 1)).unwrap_err().contains("EOF"));
+        assert!(counted(&deep(MAX_DEPTH)).unwrap_err().contains("levels of nesting, found more"));
+        // Brackets within texts are no levels, and quotes in them end no text.
+        let text = format!("{{\"SchemaVersion\": 2, \"x\": \"{}\"}}", "\\\"[".repeat(MAX_DEPTH + 1));
+        assert!(counted(&text).is_ok());
+    }
+
+    #[test]
+    fn texts_have_an_end() {
+        for (begin, end) in
+            [("{\"SchemaVersion\": 2, \"ArtifactName\": \"", "\"}"), ("{\"SchemaVersion\": 2, \"", "\": 1}")]
+        {
+            let endless = begin.as_bytes().chain(io::repeat(b'x'));
+            let error = read(endless, "r").unwrap_err().to_string();
+            assert!(error.contains("found a longer one"), "{error}");
+            let long = begin.to_owned() + &"x".repeat(100_000) + end;
+            assert!(counted(&long).is_ok());
+        }
     }
 }
