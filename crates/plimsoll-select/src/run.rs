@@ -218,12 +218,12 @@ impl Query {
     ) -> Result<(), SelectError> {
         let cutter = Cutter::new(csv);
         let mut chunks = Chunks::new(input, options.compression, &cutter, options.limits.record_bytes);
-        let first = chunks.next(Vec::new())?;
+        let first = first_chunk(&mut chunks, csv.header, &cutter, &mut emitter.processed)?;
         let worker = self.csv_worker(first.as_ref(), csv, &cutter, options)?;
         run_chunks(&worker, chunks, first, options.threads, emitter)
     }
 
-    /// Knows the columns, by the header in the object's first chunk.
+    /// Knows the columns, by the header in the object's first chunk that has a record.
     fn csv_worker<'q>(
         &'q self,
         first: Option<&Chunk>,
@@ -234,9 +234,11 @@ impl Query {
         let (header, begin) = match (first, csv.header) {
             (Some(chunk), Header::Use | Header::Ignore) => {
                 let (text, no_text) = whole_text(&chunk.buffer[..chunk.length], chunk.offset, cutter);
-                match (header(text, cutter, options.limits.columns)?, no_text) {
+                let header = header(text, cutter, options.limits.columns)
+                    .map_err(|error| error.moved(chunk.offset, 0))?;
+                match (header, no_text) {
                     ((_, begin), Some(byte)) if begin >= text.len() as u64 => return Err(byte.refused(1)),
-                    (header, _) => header,
+                    ((names, begin), _) => (names, chunk.offset + begin),
                 }
             }
             _ => (Vec::new(), 0),
@@ -270,7 +272,8 @@ impl Query {
                 Some(InputFormat::Csv(csv)) if csv.header != Header::None => {
                     let mut near = Sequential::new(object);
                     let mut near = Counted { inner: &mut near, bytes: &scanned };
-                    let first = Chunks::new(&mut near, none, &cutter, limit).next(Vec::new())?;
+                    let mut chunks = Chunks::new(&mut near, none, &cutter, limit);
+                    let first = first_chunk(&mut chunks, csv.header, &cutter, &mut 0)?;
                     self.csv_worker(first.as_ref(), csv, &cutter, options)?
                 }
                 // Without a header all that counts is that there is something.
@@ -363,24 +366,50 @@ fn held(input: &mut dyn Read, options: &Options) -> Result<Arc<dyn RandomAccess>
     Ok(Arc::new(bytes))
 }
 
-/// The names in the first record, and where the second one begins.
-fn header(text: &str, cutter: &Cutter, columns: usize) -> Result<(Vec<String>, u64), SelectError> {
+/// The first chunk; where there is a header, the one that it is in, behind any number of comments.
+fn first_chunk(
+    chunks: &mut Chunks<'_>,
+    header: Header,
+    cutter: &Cutter,
+    passed: &mut u64,
+) -> Result<Option<Chunk>, SelectError> {
+    let mut spare = Vec::new();
+    while let Some(chunk) = chunks.next(spare)? {
+        let (text, no_text) = whole_text(&chunk.buffer[..chunk.length], chunk.offset, cutter);
+        if header == Header::None || no_text.is_some() || first_record(text, cutter).is_some() {
+            return Ok(Some(chunk));
+        }
+        *passed += chunk.length as u64;
+        spare = chunk.buffer;
+    }
+    Ok(None)
+}
+
+/// Where the first record begins that is no comment, where it ends, and where the next one begins.
+fn first_record(text: &str, cutter: &Cutter) -> Option<(usize, usize, usize)> {
     let mut from = if text.starts_with('\u{feff}') { 3 } else { 0 };
     while from < text.len() {
         let (end, next) = cutter.record_end(text.as_bytes(), from).unwrap_or((text.len(), text.len()));
-        let record = &text[from..end];
-        if !record.is_empty() && !cutter.is_comment(record.as_bytes()) {
-            let mut fields = Vec::new();
-            let place = Place::Input { offset: from as u64, record: 1 };
-            cutter.split(record, usize::MAX, &mut fields).map_err(|_| open_quote(cutter, place))?;
-            if fields.len() > columns {
-                return Err(too_many_columns(columns, fields.len()).at(place));
-            }
-            return Ok((fields.into_iter().map(Cow::into_owned).collect(), next as u64));
+        if end > from && !cutter.is_comment(&text.as_bytes()[from..end]) {
+            return Some((from, end, next));
         }
         from = next;
     }
-    Ok((Vec::new(), text.len() as u64))
+    None
+}
+
+/// The names in the first record, and where the second one begins.
+fn header(text: &str, cutter: &Cutter, columns: usize) -> Result<(Vec<String>, u64), SelectError> {
+    let Some((from, end, next)) = first_record(text, cutter) else {
+        return Ok((Vec::new(), text.len() as u64));
+    };
+    let mut fields = Vec::new();
+    let place = Place::Input { offset: from as u64, record: 1 };
+    cutter.split(&text[from..end], usize::MAX, &mut fields).map_err(|_| open_quote(cutter, place))?;
+    if fields.len() > columns {
+        return Err(too_many_columns(columns, fields.len()).at(place));
+    }
+    Ok((fields.into_iter().map(Cow::into_owned).collect(), next as u64))
 }
 
 fn open_quote(cutter: &Cutter, place: Place) -> SelectError {

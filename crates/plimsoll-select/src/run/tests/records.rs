@@ -204,3 +204,40 @@ fn quoted_delimiters_and_other_dialects() {
         "{\"_2\":\"b\\r\\n'||\"}\n{\"_2\":\"2\"}\n"
     );
 }
+
+#[test]
+fn a_header_may_stand_behind_many_comments() {
+    let comments = "# not yet\n\n".repeat(CHUNK_BYTES / 4);
+    let text = format!("{comments}id,name\n1,a\n2,b\n");
+    for threads in [1, 2] {
+        for (header, statement, expected) in [
+            (Header::Use, "SELECT name FROM S3Object", "{\"name\":\"a\"}\n{\"name\":\"b\"}\n"),
+            (Header::Use, "SELECT COUNT(*) FROM S3Object", "{\"_1\":2}\n"),
+            (Header::Ignore, "SELECT _2 FROM S3Object", "{\"_2\":\"a\"}\n{\"_2\":\"b\"}\n"),
+            (Header::None, "SELECT COUNT(*) FROM S3Object", "{\"_1\":3}\n"),
+        ] {
+            let options = Options { threads, ..csv(header) };
+            assert_eq!(run_with(statement, &text, &options), expected, "{statement}");
+        }
+    }
+    for header in [Header::Use, Header::Ignore] {
+        assert_eq!(run_with("SELECT COUNT(*) FROM S3Object", &comments, &csv(header)), "{\"_1\":0}\n");
+    }
+    // The same where a range leaves out all between.
+    let long = format!("{text}{}", "3,c\n".repeat(CHUNK_BYTES));
+    let start = (long.len() - 6) as u64;
+    let range = Some(crate::format::ScanRange { start, end: u64::MAX });
+    let object: Arc<dyn RandomAccess> = Arc::new(long.into_bytes());
+    let mut found = Vec::new();
+    let options = Options { range, ..csv(Header::Use) };
+    Query::parse("SELECT name FROM S3Object")
+        .unwrap()
+        .run_at(&object, &options, &mut |event| {
+            if let Event::Records(bytes) = event {
+                found.extend_from_slice(bytes);
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(found, b"{\"name\":\"c\"}\n");
+}
