@@ -1,12 +1,15 @@
 //! A statement that was understood: names bound, aggregates numbered, columns named.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ast::{Aggregate, Begin, Expr, Kind, List, Name, Path, Select, Step};
 use crate::error::{Code, SelectError};
 use crate::lexer::place;
 use crate::limits::{DEFAULT_COLUMNS, MAX_AGGREGATES};
 use crate::parser;
+use crate::record::Span;
 
 /// A statement of S3 Select's SQL, ready to run on any number of objects.
 ///
@@ -31,6 +34,8 @@ pub struct Query {
     pub(crate) columns: Vec<String>,
     /// Whether the record as a whole is asked for.
     pub(crate) whole_record: bool,
+    /// For each name, whether a record had such a field.
+    seen: Arc<[AtomicBool]>,
 }
 
 impl Query {
@@ -107,7 +112,8 @@ impl Query {
                 format!("expected at most {DEFAULT_COLUMNS} names of columns, found {}", names.len());
             return Err(refused(Code::OverMaxColumn, 0, message));
         }
-        let mut query = Query { select, names, aggregates, columns, whole_record: false };
+        let seen = names.iter().map(|_| AtomicBool::new(false)).collect();
+        let mut query = Query { select, names, aggregates, columns, whole_record: false, seen };
         query.whole_record = query.asks_for_whole_record();
         Ok(query)
     }
@@ -122,6 +128,25 @@ impl Query {
             visit_paths(expr, &mut |path| whole |= path.begin == Begin::Record);
         }
         whole
+    }
+
+    /// Notes which fields a record has.
+    pub(crate) fn see(&self, fields: &[Span]) {
+        for (seen, field) in self.seen.iter().zip(fields) {
+            if field.is_some() && !seen.load(Ordering::Relaxed) {
+                seen.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Names of the statement that no JSON record had as a field in the runs so far, as the statement writes them: they may be
+    /// misspelled, or meant as text.
+    pub fn unseen(&self) -> Vec<String> {
+        let names = self.names.iter().zip(&*self.seen);
+        names
+            .filter(|(name, seen)| !seen.load(Ordering::Relaxed) && name.text != "_1")
+            .map(|(name, _)| name.to_string())
+            .collect()
     }
 
     pub(crate) fn is_aggregate(&self) -> bool {

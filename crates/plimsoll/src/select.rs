@@ -17,6 +17,8 @@ use crate::exit::{Exit, Failure};
 use crate::object::Object;
 use crate::settings::Settings;
 
+/// Most names that no record has of which a note is made.
+const SHOWN_NAMES: usize = 5;
 /// Most characters of a statement's line that are shown with an error.
 const SHOWN_CHARS: usize = 100;
 
@@ -50,6 +52,10 @@ pub(crate) fn run(
     };
     match execute(&query, object, &options) {
         Ok(stats) => {
+            let is_json = matches!(options.input, Some(InputFormat::JsonDocument | InputFormat::JsonLines));
+            if !quiet && is_json && stats.bytes_processed > 0 {
+                query.unseen().iter().take(SHOWN_NAMES).for_each(|name| eprintln!("{}", unseen(name)));
+            }
             if arguments.stats {
                 let Stats { bytes_scanned, bytes_processed, bytes_returned } = stats;
                 eprintln!(
@@ -62,6 +68,14 @@ pub(crate) fn run(
         Err(error) if is_closed(&error) => Ok(Exit::Passed),
         Err(error) => Err(refused(&error, &arguments.statement)),
     }
+}
+
+/// What is said of a name that no record has: a word between double quotes is often meant as text.
+fn unseen(name: &str) -> String {
+    let shown: String =
+        name.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let hint = if name.starts_with('"') { "; text stands between single quotes" } else { "" };
+    format!("note: no record that was read has a field `{shown}`{hint}")
 }
 
 fn execute(query: &Query, object: Object, options: &Options) -> Result<Stats, SelectError> {

@@ -128,6 +128,20 @@ fn stdin_is_asked() {
 }
 
 #[test]
+fn names_that_no_record_has_are_noted() {
+    let stage = stage("select-unseen");
+    let statement = "SELECT COUNT(*) FROM S3Object[*]._1[*].Vulnerabilities[*] v WHERE v.Severity = \"HIGH\"";
+    let run = stage.run(&["select", "report.json", statement]);
+    assert_eq!(lines(&run), ["{\"_1\":0}"]);
+    assert_eq!(
+        run.stderr,
+        "note: no record that was read has a field `\"HIGH\"`; text stands between single quotes\n"
+    );
+    let run = stage.run(&["-q", "select", "report.json", statement]);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
 fn a_reader_may_go() {
     let stage = stage("select-pipe");
     stage.write("many.jsonl", "{\"a\":1}\n".repeat(1_000_000).as_bytes());

@@ -123,7 +123,9 @@ impl<'q> Worker<'q> {
         if self.query.names.is_empty() {
             return Ok(Ok(skip_value(text.as_bytes(), at, self.options.limits.depth)?));
         }
-        find_fields(text, at, self.options.limits.depth, &self.query.names, spans)
+        let end = find_fields(text, at, self.options.limits.depth, &self.query.names, spans)?;
+        self.query.see(spans);
+        Ok(end)
     }
 
     /// Selects a record or not.

@@ -241,3 +241,21 @@ fn a_header_may_stand_behind_many_comments() {
         .unwrap();
     assert_eq!(found, b"{\"name\":\"c\"}\n");
 }
+
+#[test]
+fn names_that_no_record_has_are_known() {
+    let records = "{\"a\":1,\"b\":null}\n{\"c\":{\"d\":2}}\n";
+    for (statement, expected) in [
+        ("SELECT s.a, b FROM S3Object s WHERE s.c IS MISSING", vec![]),
+        ("SELECT a FROM S3Object WHERE b = \"HIGH\"", vec!["\"HIGH\""]),
+        ("SELECT s.A, s.\"A\", s.x.y, _1 FROM S3Object s", vec!["\"A\"", "x"]),
+        ("SELECT d, a FROM S3Object[*].c", vec!["a"]),
+        ("SELECT COUNT(*) FROM S3Object", vec![]),
+    ] {
+        for input in [InputFormat::JsonLines, InputFormat::JsonDocument] {
+            let query = Query::parse(statement).unwrap();
+            query.run(&mut records.as_bytes(), &options(input), &mut |_| Ok(())).unwrap();
+            assert_eq!(query.unseen(), expected, "{statement}");
+        }
+    }
+}
