@@ -1,6 +1,7 @@
 //! Patterns of `LIKE`: `%` for any characters, `_` for one.
 
 use crate::error::{Code, SelectError};
+use crate::limits::MAX_LIKE_CHARACTERS;
 
 /// A pattern that was understood.
 #[derive(Clone, Debug)]
@@ -64,6 +65,13 @@ impl Like {
             }
         }
         let shape = shape(&parts);
+        if matches!(shape, Shape::Other) && parts.len() > MAX_LIKE_CHARACTERS {
+            let message = format!(
+                "expected a pattern of `LIKE` of at most {MAX_LIKE_CHARACTERS} characters, found one of {}",
+                parts.len()
+            );
+            return Err(SelectError::evaluation(Code::LikeInvalidInputs, message));
+        }
         Ok(Like { parts, shape })
     }
 
@@ -173,6 +181,14 @@ mod tests {
             let error = Like::parse(pattern, Some('\\')).unwrap_err();
             assert_eq!(error.code(), Code::EvaluatorLikePatternInvalidEscapeSequence);
         }
+    }
+
+    #[test]
+    fn patterns_that_must_be_searched_have_a_length() {
+        let long = "a".repeat(MAX_LIKE_CHARACTERS);
+        assert!(Like::parse(&format!("%{long}%"), None).unwrap().matches(&format!("b{long}c")));
+        let error = Like::parse(&format!("_{long}"), None).unwrap_err();
+        assert_eq!(error.code(), Code::LikeInvalidInputs);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub const RECORDS_EVENT_BYTES: usize = 1 << 20;
 pub const PROGRESS_BYTES: u64 = 16 << 20;
 /// Bytes of whole records that one worker is given at a time; tests have many chunks of little text.
 pub(crate) const CHUNK_BYTES: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
+/// Longest pattern of `LIKE` that is searched character by character: the time is its length times the text's.
+pub const MAX_LIKE_CHARACTERS: usize = 8_192;
 /// Bytes of records after which a worker gives away what it found, since short records may yield long ones.
 pub(crate) const RESULT_BYTES: usize = if cfg!(test) { 64 << 10 } else { 8 << 20 };
 /// Most aggregates of a statement.
