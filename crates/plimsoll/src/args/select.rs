@@ -37,7 +37,8 @@ pub(crate) struct InputArgs {
     /// How it is compressed as a whole; guessed by its first bytes by default.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) compression: CompressionWord,
-    /// What the first record of CSV is: names of columns that are used, names that are ignored, or a record like all others.
+    /// What the first record of CSV is: names of columns that are used (the default), names that are ignored, or a record like
+    /// all others.
     #[arg(long, value_name = "HOW")]
     pub(crate) header: Option<HeaderWord>,
     /// What stands between fields of CSV: `,` by default. `\t` and `\n` are understood.
