@@ -41,6 +41,7 @@
 mod access;
 mod aggregate;
 mod ast;
+mod blocks;
 mod csv;
 mod document;
 mod error;

@@ -21,8 +21,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader as _, Length as _};
 
-use crate::access::{Blocks, Shared, Unbounded};
 use crate::ast::{List, Step};
+use crate::blocks::{Blocks, Shared, Unbounded};
 use crate::error::{Code, Place, SelectError};
 use crate::footer;
 use crate::format::Options;

@@ -3,26 +3,27 @@
 //! JSON lines and CSV are cut into chunks of whole records, and Parquet into batches of rows, which workers take; their
 //! results come back in the order of the chunks. A JSON document is read by the caller's thread alone.
 
+mod columns;
 mod emitter;
+mod jobs;
 mod worker;
 
-use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use columns::{first_chunk, header};
 use emitter::Emitter;
+use jobs::{run_chunks, run_jobs};
 use worker::{Found, Worker, no_json, whole_text};
 
-use crate::access::{Blocks, RandomAccess, Sequential, record_from};
-use crate::ast::{List, Name};
+use crate::access::{RandomAccess, Sequential, record_from};
+use crate::blocks::Blocks;
 use crate::csv::Cutter;
 use crate::document::{Document, Halt, Hold};
-use crate::error::{Code, Place, SelectError};
+use crate::error::{Code, SelectError};
 use crate::format::{CsvInput, Header, InputFormat, Options};
-use crate::limits::{CHUNK_BYTES, MAX_THREADS};
+use crate::limits::CHUNK_BYTES;
 use crate::parquet::Table;
 use crate::query::Query;
 use crate::record::Record;
@@ -292,64 +293,6 @@ impl Query {
         let done = run(&mut emitter);
         emitter.end(done, options)
     }
-
-    /// Which column each of the statement's names is.
-    fn columns_of(&self, header: &[String], kind: Header) -> Result<Vec<usize>, SelectError> {
-        let refused = |code, message| SelectError::new(code, "cannot run query", message);
-        if let List::Items(_) = self.select.list
-            && self.whole_record
-        {
-            let message = "expected columns of a CSV record, found the record as a value".to_owned();
-            return Err(refused(Code::UnsupportedSyntax, message).hint("`SELECT *` gives whole records"));
-        }
-        if !self.select.from.steps.is_empty() {
-            let message = "expected `FROM S3Object` for CSV, found a path".to_owned();
-            return Err(refused(Code::InvalidKeyPath, message).hint("paths are for JSON"));
-        }
-        self.names.iter().map(|name| column_of(name, header, kind, &refused)).collect()
-    }
-}
-
-fn column_of(
-    name: &Name,
-    header: &[String],
-    kind: Header,
-    refused: &dyn Fn(Code, String) -> SelectError,
-) -> Result<usize, SelectError> {
-    let mut fitting = header.iter().enumerate().filter(|(_, column)| name.fits(column));
-    match (fitting.next(), fitting.next()) {
-        (Some((place, _)), None) => return Ok(place),
-        (Some((place, _)), Some(_)) if name.quoted => return Ok(place),
-        (Some((_, one)), Some((_, two))) => {
-            let message = format!("expected one column `{}`, found `{one}` and `{two}`", name.text);
-            let hint = "put the name between double quotes, where case counts, or name the column by its number: `_1`";
-            return Err(refused(Code::AmbiguousFieldName, message).hint(hint));
-        }
-        (None, _) => {}
-    }
-    if let Some(digits) =
-        name.text.strip_prefix('_').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-    {
-        return match digits.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
-            Some(place) => Ok(place),
-            None => Err(refused(
-                Code::InvalidColumnIndex,
-                format!("expected a column from `_1`, found `{}`", name.text),
-            )),
-        };
-    }
-    let message = format!("expected a column of the object, found `{}`", name.text);
-    Err(match kind {
-        Header::Use => {
-            let columns: Vec<&str> = header.iter().take(20).map(String::as_str).collect();
-            let columns = format!("columns are {}", columns.join(", "));
-            refused(Code::MissingHeaders, message).hint(name.hint(&columns))
-        }
-        Header::None | Header::Ignore => {
-            let columns = "columns are called `_1`, `_2`, or by their header with FileHeaderInfo USE";
-            refused(Code::MissingHeaders, message).hint(name.hint(columns))
-        }
-    })
 }
 
 /// A stream as a whole, for what cannot be read as one.
@@ -364,167 +307,6 @@ fn held(input: &mut dyn Read, options: &Options) -> Result<Arc<dyn RandomAccess>
             .hint("give the object as a file or by its address, and not as a stream"));
     }
     Ok(Arc::new(bytes))
-}
-
-/// The first chunk; where there is a header, the one that it is in, behind any number of comments.
-fn first_chunk(
-    chunks: &mut Chunks<'_>,
-    header: Header,
-    cutter: &Cutter,
-    passed: &mut u64,
-) -> Result<Option<Chunk>, SelectError> {
-    let mut spare = Vec::new();
-    while let Some(chunk) = chunks.next(spare)? {
-        let (text, no_text) = whole_text(&chunk.buffer[..chunk.length], chunk.offset, cutter);
-        if header == Header::None || no_text.is_some() || first_record(text, cutter).is_some() {
-            return Ok(Some(chunk));
-        }
-        *passed += chunk.length as u64;
-        spare = chunk.buffer;
-    }
-    Ok(None)
-}
-
-/// Where the first record begins that is no comment, where it ends, and where the next one begins.
-fn first_record(text: &str, cutter: &Cutter) -> Option<(usize, usize, usize)> {
-    let mut from = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    while from < text.len() {
-        let (end, next) = cutter.record_end(text.as_bytes(), from).unwrap_or((text.len(), text.len()));
-        if end > from && !cutter.is_comment(&text.as_bytes()[from..end]) {
-            return Some((from, end, next));
-        }
-        from = next;
-    }
-    None
-}
-
-/// The names in the first record, and where the second one begins.
-fn header(text: &str, cutter: &Cutter, columns: usize) -> Result<(Vec<String>, u64), SelectError> {
-    let Some((from, end, next)) = first_record(text, cutter) else {
-        return Ok((Vec::new(), text.len() as u64));
-    };
-    let mut fields = Vec::new();
-    let place = Place::Input { offset: from as u64, record: 1 };
-    cutter.split(&text[from..end], usize::MAX, &mut fields).map_err(|_| open_quote(cutter, place))?;
-    if fields.len() > columns {
-        return Err(too_many_columns(columns, fields.len()).at(place));
-    }
-    Ok((fields.into_iter().map(Cow::into_owned).collect(), next as u64))
-}
-
-fn open_quote(cutter: &Cutter, place: Place) -> SelectError {
-    let message = "expected a quote that ends the field, found the end of the record";
-    let (code, hint) = if cutter.has_quoted_records() {
-        (Code::CsvParsingError, "see whether the quote characters that the request names are the object's")
-    } else {
-        (Code::CsvUnescapedQuote, "where records may hold quoted delimiters, set AllowQuotedRecordDelimiter")
-    };
-    SelectError::new(code, "cannot read CSV", message).at(place).hint(hint)
-}
-
-fn too_many_columns(limit: usize, found: usize) -> SelectError {
-    let message = format!("expected at most {limit} columns, found {found}");
-    SelectError::new(Code::OverMaxColumn, "cannot read CSV", message)
-}
-
-fn run_chunks(
-    worker: &Worker<'_>,
-    mut chunks: Chunks<'_>,
-    first: Option<Chunk>,
-    threads: usize,
-    emitter: &mut Emitter<'_, '_>,
-) -> Result<(), SelectError> {
-    let mut first = first;
-    let next = |spare: &mut Vec<Vec<u8>>| -> Result<Option<Chunk>, SelectError> {
-        loop {
-            let chunk = match first.take() {
-                Some(chunk) => Some(chunk),
-                None => chunks.next(spare.pop().unwrap_or_default())?,
-            };
-            match chunk {
-                Some(chunk) if chunk.offset > worker.last => return Ok(None),
-                // Wholly before the range.
-                Some(chunk) if chunk.offset + chunk.length as u64 <= worker.first => spare.push(chunk.buffer),
-                chunk => return Ok(chunk),
-            }
-        }
-    };
-    run_jobs(next, |chunk| worker.work(chunk), threads, emitter)
-}
-
-/// Has `work` done by workers, while the caller's thread makes the jobs with `next`, which is given buffers to use again,
-/// and takes the results in the order of the jobs. Of a job that yields much only the beginning is done; the rest of it is
-/// done by the caller's thread, a part at a time, once the results before it were given away.
-fn run_jobs<J: Send>(
-    mut next: impl FnMut(&mut Vec<Vec<u8>>) -> Result<Option<J>, SelectError>,
-    work: impl Fn(J) -> (Found, Option<J>) + Sync,
-    threads: usize,
-    emitter: &mut Emitter<'_, '_>,
-) -> Result<(), SelectError> {
-    let mut spare: Vec<Vec<u8>> = Vec::new();
-    let keep = |spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>| {
-        if !buffer.is_empty() {
-            spare.push(buffer);
-        }
-    };
-    let work = &work;
-    let take = |emitter: &mut Emitter<'_, '_>, (found, rest): (Found, Option<J>)| {
-        let (mut buffer, mut rest) = (emitter.take(found)?, rest);
-        while let Some(job) = rest.take_if(|_| !emitter.is_full()) {
-            let (found, further) = work(job);
-            (buffer, rest) = (emitter.take(found)?, further);
-        }
-        Ok::<Vec<u8>, SelectError>(buffer)
-    };
-    if threads <= 1 {
-        while !emitter.is_full() {
-            let Some(job) = next(&mut spare)? else { break };
-            let buffer = take(emitter, work(job))?;
-            keep(&mut spare, buffer);
-        }
-        return Ok(());
-    }
-    let threads = threads.min(MAX_THREADS);
-    std::thread::scope(|scope| {
-        let (jobs, queue) = channel::<(J, Sender<(Found, Option<J>)>)>();
-        let queue = Arc::new(Mutex::new(queue));
-        for _ in 0..threads {
-            let queue = Arc::clone(&queue);
-            scope.spawn(move || {
-                while let Some((job, results)) = take_job(&queue) {
-                    // Nobody waits any more where the run has ended.
-                    let _ = results.send(work(job));
-                }
-            });
-        }
-        let mut waiting: VecDeque<Receiver<(Found, Option<J>)>> = VecDeque::new();
-        let mut read = Ok(());
-        while !emitter.is_full() {
-            if waiting.len() < threads * 2 && read.is_ok() {
-                match next(&mut spare) {
-                    Ok(Some(job)) => {
-                        let (results, receiver) = channel();
-                        waiting.push_back(receiver);
-                        jobs.send((job, results)).expect("workers wait for jobs as long as this end is open");
-                        continue;
-                    }
-                    Ok(None) if waiting.is_empty() => break,
-                    Ok(None) => {}
-                    Err(error) => read = Err(error),
-                }
-            }
-            let Some(receiver) = waiting.pop_front() else { break };
-            let found = receiver.recv().expect("a worker answers every job");
-            let buffer = take(emitter, found)?;
-            keep(&mut spare, buffer);
-        }
-        // After enough records it does not matter how far was read.
-        if emitter.is_full() { Ok(()) } else { read }
-    })
-}
-
-fn take_job<J>(queue: &Mutex<Receiver<J>>) -> Option<J> {
-    queue.lock().ok()?.recv().ok()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod values;
 mod workers;
 
 use super::*;
+use crate::error::Place;
 use crate::limits::RECORDS_EVENT_BYTES;
 
 fn options(input: InputFormat) -> Options {

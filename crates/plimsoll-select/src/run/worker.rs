@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{open_quote, too_many_columns};
+use super::columns::{open_quote, too_many_columns};
 use crate::aggregate::Gathered;
 use crate::ast::List;
 use crate::csv::Cutter;
