@@ -54,7 +54,9 @@ pub(crate) fn run(
         Ok(stats) => {
             let is_json = matches!(options.input, Some(InputFormat::JsonDocument | InputFormat::JsonLines));
             if !quiet && is_json && stats.bytes_processed > 0 {
-                query.unseen().iter().take(SHOWN_NAMES).for_each(|name| eprintln!("{}", unseen(name)));
+                for name in query.unseen().iter().take(SHOWN_NAMES) {
+                    eprintln!("{}", unseen(name));
+                }
             }
             if arguments.stats {
                 let Stats { bytes_scanned, bytes_processed, bytes_returned } = stats;
@@ -73,7 +75,7 @@ pub(crate) fn run(
 /// What is said of a name that no record has: a word between double quotes is often meant as text.
 fn unseen(name: &str) -> String {
     let shown: String =
-        name.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        name.chars().take(SHOWN_CHARS).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     let hint = if name.starts_with('"') { "; text stands between single quotes" } else { "" };
     format!("note: no record that was read has a field `{shown}`{hint}")
 }

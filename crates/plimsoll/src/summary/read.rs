@@ -41,7 +41,7 @@ impl<R: Read> Bounded<R> {
         while let Some((first, behind)) = rest.split_first() {
             if let Some(length) = &mut self.text {
                 // Up to the next quote or escape, most of a report's bytes.
-                let plain = if std::mem::take(&mut self.escaped) { 1 } else { 0 };
+                let plain = usize::from(std::mem::take(&mut self.escaped));
                 let found = memchr::memchr2(b'"', b'\\', &rest[plain..]);
                 let end = found.map_or(rest.len(), |at| plain + at + 1);
                 *length += end;
