@@ -226,6 +226,9 @@ SELECT CASE WHEN ID IN ('a', 'b') THEN 1 ELSE COALESCE(NULLIF(ID, ''), MISSING) 
 SELECT TRIM(BOTH 'C' FROM ID), SUBSTRING(ID FROM 2 FOR 3), CHAR_LENGTH(ID) || 'x' FROM S3Object WHERE NOT (ID <> '\')
 SELECT EXTRACT(year FROM TO_TIMESTAMP(d)), DATE_ADD(month, 1, `2010T`), TO_STRING(d, 'y-MM-dd') FROM S3Object
 END
+for file in crates/plimsoll-template/testdata/shop/template.yml crates/plimsoll-template/testdata/shop/buildspecs/*.yml; do
+    seed template "$(basename "$file")" < "$file"
+done
 texts cvss cvss <<'END'
 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H
 CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N

@@ -3,6 +3,7 @@
 //! - [`document`] reads YAML and JSON into a tree whose nodes know their lines.
 //! - [`template`] knows the sections of a template, applies its functions, and marks what is made up here.
 //! - [`pipeline`] reads pipelines and projects out of it, and plans what runs when.
+//! - [`check`] finds what is wrong with a pipeline before it runs.
 //!
 //! It runs nothing, creates nothing, and reads neither files nor the environment nor the clock: texts and values are
 //! given to it. What cannot be known without AWS is a marked value or an error with its place, never a guess in silence.
@@ -48,6 +49,7 @@
 //! # Ok::<(), plimsoll_template::TemplateError>(())
 //! ```
 
+pub mod check;
 pub mod document;
 mod error;
 pub mod pipeline;
