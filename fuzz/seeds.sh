@@ -229,6 +229,10 @@ END
 for file in crates/plimsoll-template/testdata/shop/template.yml crates/plimsoll-template/testdata/shop/buildspecs/*.yml; do
     seed template "$(basename "$file")" < "$file"
 done
+printf '\003version: 0.2\nrun-as: u\nenv:\n  shell: bash\n  variables: {A: 1, B: yes}\n  parameter-store: {P: /p}\n  secrets-manager: {S: "id:key:stage"}\n  exported-variables: [A]\nphases:\n  install:\n    runtime-versions: {python: 3.x}\n    on-failure: RETRY-3-.*x\n    commands:\n      - |\n        fuzz\n    finally: [fuzz-secret]\nreports: {r: {files: "**/*", file-format: junitxml}}\nartifacts:\n  files: ["**/*.{jar,war}"]\n  discard-paths: yes\n  secondary-artifacts: {a: {files: [x]}}\ncache: {key: k, fallback-keys: [f], paths: [p]}\n' | seed buildspec whole
+printf '\001version: 0.1\nenvironment_variables:\n  plaintext: {A: b}\nphases: {build: {commands: [make]}}\n' | seed buildspec old
+printf '\002[parameters]\np = "fuzz"\n[secrets.s]\nk = "AKIAIOSFODNN7EXAMPLE"\n' | seed buildspec secrets
+printf '\005**/a[!b-d]?/{x,y}*\na/ae1/y1' | seed buildspec pattern
 texts cvss cvss <<'END'
 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H
 CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N
