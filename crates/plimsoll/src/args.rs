@@ -1,6 +1,7 @@
 //! The command line.
 
 mod db;
+mod pipeline;
 mod select;
 mod store;
 mod tables;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use db::{DatabaseArgs, DbAction, DbArgs, DbPath, RegistryArgs, SigningKey, Trust, UpdateArgs};
+pub(crate) use pipeline::{CheckArgs, CheckFormat, PipelineAction, PipelineArgs, RunArgs};
 pub(crate) use select::{
     ByteRange, CompressionWord, HeaderWord, InputArgs, InputWord, OutputArgs, OutputWord, QuoteWord,
     SelectArgs, SummaryArgs, SummaryFormat,
@@ -85,6 +87,8 @@ pub(crate) enum Action {
     Policy(PolicyArgs),
     /// Write and check VEX documents.
     Vex(VexArgs),
+    /// Run buildspecs and draw pipelines as AWS does, and check them before.
+    Pipeline(PipelineArgs),
     /// Keep results: add reports to a store, list, read and remove them.
     Store(StoreArgs),
     /// Ask one object, JSON, CSV or Parquet, in the SQL of Amazon S3 Select.

@@ -113,6 +113,19 @@ impl Environment {
     }
 }
 
+/// The time now, for logs of what takes long; no result depends on it.
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// All variables that are text, for builds, whose commands have them as those of a shell would.
+pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
 fn console_width() -> usize {
     usize::from(console::Term::stdout().size().1)
 }

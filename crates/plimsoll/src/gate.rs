@@ -1,8 +1,6 @@
 //! The gate of a scan: policy, flags and waivers from everywhere they may be written, and the day they are asked on.
 
 use std::cmp::Reverse;
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -14,9 +12,7 @@ use crate::args::GateArgs;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
-
-/// The largest policy, list of waivers or ignore file, in bytes.
-const MAX_BYTES: u64 = 4 << 20;
+use crate::texts::{text_if_there, text_of};
 
 /// What a rule wants that asks for what another scanner's report does not say.
 const OURS: &str = "a report of Plimsoll's";
@@ -234,33 +230,6 @@ fn waivers_of(path: &Path, text: &str) -> Result<Waivers, Failure> {
         return Err(Failure::new(Exit::Usage, anyhow!(what)));
     };
     read.map_err(input_failure)
-}
-
-fn text_of(path: &Path) -> Result<String, Failure> {
-    text_if_there(path).unwrap_or_else(|| {
-        let error = anyhow!("no such file").context(format!("cannot read `{}`", path.display()));
-        Err(Failure::new(Exit::Usage, error))
-    })
-}
-
-/// The text of a file; `None` where there is none.
-fn text_if_there(path: &Path) -> Option<Result<String, Failure>> {
-    let cannot = |error: anyhow::Error| {
-        Failure::new(Exit::Usage, error.context(format!("cannot read `{}`", path.display())))
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => return Some(Err(cannot(error.into()))),
-    };
-    let mut text = String::new();
-    Some(match file.take(MAX_BYTES + 1).read_to_string(&mut text) {
-        Ok(read) if read as u64 > MAX_BYTES => {
-            Err(cannot(anyhow!("expected at most {MAX_BYTES} bytes, found more")))
-        }
-        Ok(_) => Ok(text),
-        Err(error) => Err(cannot(error.into())),
-    })
 }
 
 /// What is wrong with a policy or with waivers: usage, for the gate does not pass because its own input is broken.

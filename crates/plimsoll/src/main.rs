@@ -17,6 +17,7 @@ mod handover;
 mod kept;
 mod object;
 mod output;
+mod pipeline;
 mod policy;
 mod progress;
 mod reports;
@@ -28,6 +29,7 @@ mod store;
 mod stored;
 mod summary;
 mod target;
+mod texts;
 mod update;
 mod updated;
 mod vex;
@@ -73,6 +75,7 @@ fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),
         Action::Vex(arguments) => vex::run(arguments, environment),
+        Action::Pipeline(arguments) => pipeline::run(arguments, environment, command.common.quiet),
         Action::Store(arguments) => store::run(arguments, &settings, environment, bars),
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),

@@ -1,0 +1,124 @@
+//! The arguments of `plimsoll pipeline`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::values::Age;
+
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct PipelineArgs {
+    #[command(subcommand)]
+    pub(crate) action: PipelineAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PipelineAction {
+    /// Run a buildspec on this machine as AWS CodeBuild would, or draw a template's pipeline.
+    #[command(after_help = "\
+  plimsoll pipeline run
+  plimsoll pipeline run --buildspec ci/scan.yml --env IMAGE=app:1 \\
+    --secrets secrets.toml --artifacts out
+  plimsoll pipeline run --template pipeline.yml --dry-run
+
+Exit status:
+  0  the build succeeded              2  usage, or a file that is wrong
+  1  the build failed                 3  it could not be run")]
+    Run(RunArgs),
+    /// Find what is wrong with templates and buildspecs before they run.
+    #[command(after_help = "\
+Gates that never fail a build, scripts piped from the network into a shell,
+secrets in the open, references to nothing, buildspecs that are not there.
+
+  plimsoll pipeline check pipeline.yml
+  plimsoll pipeline check buildspec.yml --format sarif --output check.sarif
+
+Exit status: 0 nothing wrong, 1 an error was found (with --strict: anything),
+2 usage.")]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The buildspec, from the source folder on; `buildspec.yml` where none is named.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) buildspec: Option<PathBuf>,
+    /// A CloudFormation template with a CodePipeline pipeline. Stages are drawn, not run yet: `--dry-run` is needed.
+    #[arg(long, value_name = "FILE", conflicts_with = "buildspec", requires = "dry_run")]
+    pub(crate) template: Option<PathBuf>,
+    /// Show what would run, and run nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// A parameter of the template. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, requires = "template")]
+    pub(crate) parameter: Vec<(String, String)>,
+    /// The folder that is built; commands run in it.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) source: PathBuf,
+    /// A variable of the build, above those of the buildspec. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) env: Vec<(String, String)>,
+    /// Parameters and secrets that the buildspec asks AWS for, as TOML or JSON: tables `parameters` and `secrets`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Put artifacts here: `primary`, and `secondary/NAME`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) artifacts: Option<PathBuf>,
+    /// Put reports here.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) reports: Option<PathBuf>,
+    /// Keep what the buildspec caches here, from build to build.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// How long the build may take.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(crate) timeout: Age,
+    /// Fail where a runtime of `runtime-versions` is not there in that version; else it is only told.
+    #[arg(long)]
+    pub(crate) require_runtimes: bool,
+    /// Write what came out, phase by phase, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) result: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// CloudFormation templates and buildspecs, YAML or JSON.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The root of the sources, where buildspecs of templates lie.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) source: PathBuf,
+    /// A parameter of the templates. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) parameter: Vec<(String, String)>,
+    /// How findings are written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(crate) format: CheckFormat,
+    /// Write them into this file instead of stdout.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Warnings and notes fail too.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// How findings of a check are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people, as compilers do.
+    Text,
+    /// For programs.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
+/// `NAME=VALUE`; the value may be empty.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
