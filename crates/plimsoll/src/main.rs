@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit, Failure> {
+pub(crate) fn run(command: &Command, environment: &Environment, bars: &Bars) -> Result<Exit, Failure> {
     // Another program reads its own settings.
     if let Some(program) = command.action.program() {
         return program.call();

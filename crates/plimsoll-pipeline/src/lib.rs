@@ -1,0 +1,1 @@
+//! Pipelines run on this machine: stages, actions, artifacts between them, approvals; which image a commit asks for.
