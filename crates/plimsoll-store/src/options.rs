@@ -82,6 +82,7 @@ impl Default for Options {
 impl Options {
     /// What the environment says: the variables of AWS's tools (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REGION`,
     /// `AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_CA_BUNDLE`, credentials …), of Google's and of Azure's.
+    #[expect(clippy::disallowed_methods, reason = "this is how the environment comes in")]
     pub fn from_env() -> Self {
         Self::from_variables(
             std::env::vars_os()

@@ -119,6 +119,7 @@ pub(crate) fn now() -> jiff::Timestamp {
 }
 
 /// All variables that are text, for builds, whose commands have them as those of a shell would.
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
 pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use plimsoll_real::{Plimsoll, Schema, database, image, own_document};
+use plimsoll_real::{Plimsoll, Schema, Scratch, database, image, own_document};
 use serde_json::{Value, json};
 
 /// Where the golden reports lie.
@@ -130,6 +130,33 @@ fn schema_sarif() {
     refused(Schema::Sarif, "judged.sarif", "/runs/0/results/0/level", json!("fatal"));
     refused(Schema::Sarif, "judged.sarif", "/runs/0/results/0/suppressions", json!([{ "kind": "waiver" }]));
     refused(Schema::Sarif, "judged.sarif", "/runs/0/results/0/baselineState", json!("known"));
+}
+
+/// A buildspec with a gate that is switched off, a script from the network, and a line that no shell ends.
+const BUILDSPEC: &str = "version: 0.2
+phases:
+  build:
+    commands:
+      - curl https://scanner.example/install.sh | sh
+      - plimsoll scan app:1 --fail-on high || true
+      - echo 'never ended
+";
+
+#[test]
+fn schema_sarif_of_a_pipeline_that_is_checked() {
+    let folder = Scratch::new();
+    fs::write(folder.path("buildspec.yml"), BUILDSPEC).expect("the folder is ours");
+    let file = folder.path("buildspec.yml").to_string_lossy().into_owned();
+    let run = Plimsoll::bare(&["pipeline", "check", &file, "--format", "sarif"]).run();
+    assert_eq!(run.status, Some(1), "`{}`: {}", run.call, run.stderr);
+    assert_valid(Schema::Sarif, "what a check found", &run.stdout);
+    let rules: Vec<String> = json_of(&run.stdout)["runs"][0]["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| result["ruleId"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(rules.contains(&"gate-off".to_owned()) && rules.contains(&"piped-script".to_owned()), "{rules:?}");
 }
 
 #[test]
