@@ -178,6 +178,15 @@ phases:
 }
 
 #[test]
+fn a_variable_behind_a_flag_is_no_image() {
+    let text =
+        "phases:\n  build:\n    commands:\n      - plimsoll scan $IMAGE --sign-key $KEY --fail-on high\n";
+    let surroundings =
+        Surroundings { variables: Some(["IMAGE".to_owned()].into()), ..Surroundings::default() };
+    assert_eq!(buildspec("b.yml", text, &surroundings), []);
+}
+
+#[test]
 fn a_template_is_looked_at_with_its_buildspecs() {
     let project = |name: &str, privileged: bool, variables: &str, buildspec: &str| {
         format!(

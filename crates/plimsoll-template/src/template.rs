@@ -160,6 +160,11 @@ impl Template {
         &self.file
     }
 
+    /// Whether it declares a parameter of this name.
+    pub fn declares(&self, parameter: &str) -> bool {
+        self.parameters.iter().any(|(name, _)| name == parameter)
+    }
+
     /// The resources in the order of the file, those of conditions that do not hold included.
     pub fn resources(&self) -> &[Resource] {
         &self.resources

@@ -168,4 +168,13 @@ fn a_template_is_drawn_and_checked_with_its_buildspecs() {
     let run = stage.run(&["pipeline", "check", "pipeline.yml"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.contains("0 errors"), "{run:?}");
+
+    // A parameter goes to the templates that declare it.
+    write(&stage, "other.yml", b"Resources: {Bucket: {Type: 'AWS::S3::Bucket'}}\n");
+    let run =
+        stage.run(&["pipeline", "check", "other.yml", "pipeline.yml", "--parameter", "Repository=shop"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let run = stage.run(&["pipeline", "check", "other.yml", "--parameter", "Repository=shop"]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.stderr.contains("the parameter `Repository`"), "{run:?}");
 }

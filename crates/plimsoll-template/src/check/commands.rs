@@ -239,13 +239,13 @@ fn target(text: &Text<'_>, place: Place, scan: &Scan, session: &Session, out: &m
     }
     let has_input =
         scan.arguments.iter().any(|word| word.starts_with("--input") || word.starts_with("--image"));
-    if !has_input && !scan.has_operand() {
+    if !has_input && scan.operands().next().is_none() {
         let message = format!("`{}` names no image", scan.name);
         out.push(Finding::new("no-target-image", text.file, place, message));
         return;
     }
     let Some(known) = &session.variables else { return };
-    for name in scan.arguments.iter().flat_map(|word| asked(word)) {
+    for name in scan.operands().flat_map(asked) {
         let is_given = name.starts_with("CODEBUILD_")
             || name.starts_with("AWS_")
             || matches!(name, "HOME" | "PATH" | "PWD" | "USER" | "HOSTNAME");

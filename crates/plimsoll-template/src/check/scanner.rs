@@ -125,32 +125,71 @@ const NO_SCAN: [&str; 14] = [
 
 /// Flags of scanners behind which a value stands.
 const WITH_VALUE: &[&str] = &[
+    "--as-of",
+    "--attest-output",
+    "--aws-account",
+    "--aws-product-arn",
+    "--aws-region",
+    "--base",
+    "--baseline",
+    "--build-id",
+    "--build-plan",
+    "--ca-cert",
     "--cache-dir",
+    "--compliance",
     "--config",
+    "--data-directory",
     "--db",
+    "--db-digest",
+    "--docker-host",
     "--exit-code",
+    "--exit-on-eol",
     "--fail-on",
+    "--fail-on-violation-exit-code",
     "--fail_on_severity",
     "--file",
     "--format",
+    "--github-job",
+    "--github-ref",
+    "--github-run",
+    "--github-run-url",
+    "--github-sha",
+    "--html-file",
+    "--html_file",
     "--ignore-policy",
     "--ignorefile",
+    "--image-src",
+    "--input",
+    "--insecure-http",
+    "--max-age",
     "--name",
     "--output",
     "--password",
     "--pkg-types",
     "--platform",
     "--policy",
+    "--policy-id",
+    "--poll_interval",
+    "--profile",
+    "--registry-token",
     "--scanners",
     "--security-checks",
     "--severity",
+    "--severity-order",
     "--severity-threshold",
+    "--sign-key",
     "--skip-dirs",
     "--skip-files",
+    "--store",
+    "--tags",
     "--template",
+    "--threads",
     "--timeout",
     "--username",
+    "--vex",
+    "--vex-key",
     "--vuln-type",
+    "--waivers",
     "-c",
     "-f",
     "-o",
@@ -172,11 +211,11 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Whether there is a word that is neither a flag nor the value of one.
-    pub(super) fn has_operand(&self) -> bool {
+    /// The words that are neither flags nor values of flags.
+    pub(super) fn operands(&self) -> impl Iterator<Item = &str> {
         let mut is_value = false;
-        self.arguments.iter().any(|word| {
-            let was_value = std::mem::replace(&mut is_value, WITH_VALUE.contains(&word.as_str()));
+        self.arguments.iter().map(String::as_str).filter(move |word| {
+            let was_value = std::mem::replace(&mut is_value, WITH_VALUE.contains(word));
             !was_value && !word.starts_with('-')
         })
     }

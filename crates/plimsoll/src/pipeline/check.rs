@@ -1,9 +1,10 @@
 //! `plimsoll pipeline check`: what is wrong with templates and buildspecs, before they run.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Component, Path};
 
+use anyhow::anyhow;
 use plimsoll_template::check::{Finding, Level, RULES, Surroundings, buildspec, template};
 use plimsoll_template::document::{Limits, parse};
 use plimsoll_template::template::{Inputs, Template};
@@ -16,8 +17,13 @@ use crate::texts::text_of;
 
 pub(super) fn run(arguments: &CheckArgs) -> Result<Exit, Failure> {
     let mut findings = Vec::new();
+    let mut unused: BTreeSet<&str> = arguments.parameter.iter().map(|(name, _)| name.as_str()).collect();
     for path in &arguments.files {
-        findings.extend(check(path, arguments)?);
+        findings.extend(check(path, arguments, &mut unused)?);
+    }
+    if let Some(name) = unused.first() {
+        let what = anyhow!("cannot use the parameter `{name}`: expected one that a template declares");
+        return Err(Failure::new(Exit::Usage, what));
     }
     let written = match arguments.format {
         CheckFormat::Text => text(&findings),
@@ -31,19 +37,25 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<Exit, Failure> {
     Ok(if findings.iter().any(fails) { Exit::GateFailed } else { Exit::Passed })
 }
 
-/// A template, or else a buildspec.
-fn check(path: &Path, arguments: &CheckArgs) -> Result<Vec<Finding>, Failure> {
+/// A template, or else a buildspec. Parameters go to the templates that declare them, and are unused no more.
+fn check(path: &Path, arguments: &CheckArgs, unused: &mut BTreeSet<&str>) -> Result<Vec<Finding>, Failure> {
     let name = path.display().to_string();
     let text = text_of(path)?;
     let is_template = parse(&text, &Limits::default()).is_ok_and(|root| Template::is_one(&root));
     if !is_template {
         return Ok(buildspec(&name, &text, &Surroundings::default()));
     }
-    let inputs = Inputs {
-        parameters: arguments.parameter.iter().cloned().collect::<BTreeMap<_, _>>(),
-        allow_missing: true,
-        ..Inputs::default()
-    };
+    let mut inputs = Inputs { allow_missing: true, ..Inputs::default() };
+    // One that cannot be read says so below, and says nothing of parameters.
+    match Template::read(&name, &text, &Limits::default()) {
+        Ok(declared) => {
+            for (name, value) in arguments.parameter.iter().filter(|(name, _)| declared.declares(name)) {
+                unused.remove(name.as_str());
+                inputs.parameters.insert(name.clone(), value.clone());
+            }
+        }
+        Err(_) => unused.clear(),
+    }
     Ok(template(&name, &text, inputs, &mut |inner| of_sources(&arguments.source, inner)))
 }
 
