@@ -7,12 +7,16 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, VerifyingKey, key::clip};
+use crate::{Error, SigningKey, VerifyingKey, key::clip};
 
 /// The most bytes of an envelope: base64 takes four for three.
 pub const MAX_ENVELOPE_BYTES: usize = 44 << 20;
+/// The most bytes of a payload that is signed: in base64 they fit.
+const MAX_PAYLOAD_BYTES: usize = 32 << 20;
+/// The media type of an envelope in JSON.
+pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// The most signatures of one envelope.
 const MAX_ENVELOPE_SIGNATURES: usize = 64;
 /// The most characters of one of them, in base64.
@@ -47,6 +51,21 @@ struct Raw {
 
 #[derive(Deserialize)]
 struct RawSignature {
+    sig: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written<'a> {
+    payload_type: &'a str,
+    payload: String,
+    signatures: Vec<WrittenSignature>,
+}
+
+#[derive(Serialize)]
+struct WrittenSignature {
+    // Verifiers that name keys in another way pass by a signature that names its own; an empty name is everybody's.
+    keyid: &'static str,
     sig: String,
 }
 
@@ -97,6 +116,36 @@ impl Envelope {
                 .ok_or_else(|| bad("a payload in base64", "something else".to_owned()))?,
             payload_type: raw.payload_type,
         }))
+    }
+
+    /// Signs a payload.
+    ///
+    /// # Errors
+    /// [`Error::Random`]; [`Error::Envelope`] for a payload that is larger than readers take.
+    pub fn sign(payload_type: &str, payload: Vec<u8>, key: &SigningKey) -> Result<Self, Error> {
+        let payload_type = payload_type.to_owned();
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(Error::Envelope {
+                subject: payload_type,
+                expected: "a payload of at most 32 MiB",
+                found: format!("{} bytes", payload.len()),
+            });
+        }
+        let mut envelope = Self { payload_type, payload, signatures: Vec::new() };
+        envelope.signatures.push(key.sign(&envelope.signed_bytes())?);
+        Ok(envelope)
+    }
+
+    /// The envelope as it is stored: JSON without blanks, as the specification has its fields.
+    pub fn to_json(&self) -> Vec<u8> {
+        let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let signatures = self.signatures.iter();
+        let written = Written {
+            payload_type: &self.payload_type,
+            payload: base64(&self.payload),
+            signatures: signatures.map(|bytes| WrittenSignature { keyid: "", sig: base64(bytes) }).collect(),
+        };
+        serde_json::to_vec(&written).expect("texts have a JSON form")
     }
 
     /// The key of these that has signed it, if one has.
@@ -178,6 +227,24 @@ mod tests {
             assert_eq!(other.signed_by(&keys), None);
         }
         assert_eq!(decode("_-8"), decode("/+8="));
+    }
+
+    #[test]
+    fn what_is_signed_is_read_back_and_verified() {
+        let keys = [
+            SigningKey::from(PrivateKey::generate().unwrap()),
+            SigningKey::from_pem(crate::signing_key::tests::P256, "k", None).unwrap(),
+        ];
+        for key in &keys {
+            let envelope = Envelope::sign("application/vnd.in-toto+json", b"{}".to_vec(), key).unwrap();
+            let text = envelope.to_json();
+            assert!(text.starts_with(br#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","#));
+            let read = Envelope::find(&text, "a").unwrap().unwrap();
+            assert_eq!(read, envelope);
+            assert_eq!(read.signed_by(&[key.public()]), Some(&key.public()));
+        }
+        let large = vec![b' '; MAX_PAYLOAD_BYTES + 1];
+        assert!(Envelope::sign("x", large, &keys[0]).unwrap_err().to_string().contains("at most 32 MiB"));
     }
 
     #[test]

@@ -68,6 +68,16 @@ pub enum Error {
         /// What was there.
         found: String,
     },
+    /// Bytes that are no statement, or one of another kind.
+    #[error("cannot read the statement `{subject}`: expected {expected}, found {found}")]
+    Statement {
+        /// What the caller called it.
+        subject: String,
+        /// What a statement has.
+        expected: &'static str,
+        /// What was there.
+        found: String,
+    },
     /// No signature of a trusted key.
     #[error("cannot trust `{subject}`: expected a signature by {trusted} of `{digest}`, found {found}")]
     Untrusted {
@@ -86,8 +96,14 @@ impl Error {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Key { found, .. } if found == super::cosign_key::NO_PASSWORD => {
+                Some("give its password in the variable COSIGN_PASSWORD")
+            }
             Self::Key { found, .. } if found == super::key::ENCRYPTED => Some(
                 "take its passphrase off with `openssl pkey -in KEY -out PLAIN`, and keep that file where the secrets of the build are kept",
+            ),
+            Self::Key { expected, .. } if expected.contains("private") && expected.contains("P-256") => Some(
+                "`plimsoll db keygen` makes one, and so do `cosign generate-key-pair` and `openssl genpkey -algorithm ed25519`",
             ),
             Self::Key { expected, .. } if expected.contains("P-256") => {
                 Some("`cosign generate-key-pair` makes such a pair, and `openssl genpkey -algorithm ed25519`")

@@ -65,6 +65,11 @@ impl PrivateKey {
             .map_err(|_| bad("one that is cut short, of another algorithm, or damaged".to_owned()))
     }
 
+    /// Reads the DER of a key's PKCS#8; `None` for every other one.
+    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
+        SigningKey::from_pkcs8_der(der).ok().map(Self)
+    }
+
     /// The key as a file holds it: PKCS#8 version 1, without the public half, which older tools refuse.
     pub fn to_pem(&self) -> PrivatePem {
         let mut bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
@@ -200,7 +205,7 @@ impl fmt::Display for PublicKey {
 }
 
 /// Overwrites a secret. `black_box` keeps the writes, which nobody reads, from being left out.
-fn wipe(bytes: &mut [u8]) {
+pub(crate) fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
     std::hint::black_box(bytes);
 }

@@ -92,7 +92,7 @@ fn write_new(path: &Path, text: &str, private: bool) -> Result<(), Error> {
 }
 
 #[cfg(unix)]
-fn exposed(file: &File, path: &Path) -> Option<String> {
+pub(crate) fn exposed(file: &File, path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let mode = file.metadata().ok()?.mode() & 0o777;
     (mode & OTHERS != 0).then(|| {
@@ -104,7 +104,7 @@ fn exposed(file: &File, path: &Path) -> Option<String> {
 }
 
 #[cfg(not(unix))]
-fn exposed(_: &File, _: &Path) -> Option<String> {
+pub(crate) fn exposed(_: &File, _: &Path) -> Option<String> {
     None
 }
 

@@ -18,6 +18,8 @@ const P256_PREFIX: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
+/// The characters of a line of PEM: the 124 of such a key stand on two.
+const PEM_LINE_CHARS: usize = 64;
 /// The bytes of such a point.
 const P256_POINT_BYTES: usize = 65;
 
@@ -65,6 +67,23 @@ impl VerifyingKey {
             rest = &rest[rest.find(block).map_or(rest.len(), |at| at + block.len())..];
         }
         if keys.is_empty() { Err(bad(key::describe(text))) } else { Ok(keys) }
+    }
+
+    /// The key of a point that is not compressed.
+    pub(crate) fn p256(point: Vec<u8>) -> Self {
+        Self(Kind::P256(point))
+    }
+
+    /// The key as a file holds it.
+    pub fn to_pem(&self) -> String {
+        match &self.0 {
+            Kind::Ed25519(key) => key.to_pem(),
+            Kind::P256(point) => {
+                let body = base64::engine::general_purpose::STANDARD.encode([P256_PREFIX, point].concat());
+                let (first, second) = body.split_at(PEM_LINE_CHARS);
+                format!("-----BEGIN PUBLIC KEY-----\n{first}\n{second}\n-----END PUBLIC KEY-----\n")
+            }
+        }
     }
 
     /// Names the key: the SHA-256 of its SPKI in DER, as `openssl pkey -pubin -outform DER | sha256sum` gives it.
