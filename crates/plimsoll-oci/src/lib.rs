@@ -45,7 +45,10 @@ pub use options::{Options, Progress};
 pub use platform::parse_platform;
 pub use plimsoll_http::{ConnectionFailure, ProxyOptions, Secret};
 pub use reference::Reference;
-pub use registry::{Artifact, ArtifactBlob, Attached, BlobContent, RemoteManifest, Repository, digest_tag};
+pub use registry::{
+    Appended, Artifact, ArtifactBlob, Attached, Attachment, BlobContent, RemoteImage, RemoteManifest,
+    Repository, digest_tag,
+};
 pub use source::{ImageSource, ImageStream, ResolvedImage, Source, StoredLayer};
 pub use target::Target;
 

@@ -78,6 +78,19 @@ pub(crate) fn check_platform(config: &Config, asked: Option<&Platform>, subject:
     Ok(())
 }
 
+/// The images of an index and of the indexes in it, in their order; none twice.
+pub(crate) fn leaves(
+    store: &dyn Store,
+    entries: Vec<Descriptor>,
+    subject: &str,
+) -> Result<Vec<Descriptor>, Error> {
+    let mut leaves: Vec<Descriptor> = Vec::new();
+    flatten(store, entries, subject, 1, &mut 0, &mut leaves)?;
+    let mut seen = std::collections::BTreeSet::new();
+    leaves.retain(|leaf| seen.insert(leaf.digest.clone()));
+    Ok(leaves)
+}
+
 /// Gathers the images of an index and of the indexes in it.
 fn flatten(
     store: &dyn Store,

@@ -1,8 +1,10 @@
 //! Images in a registry.
 
+mod attach;
 mod blob;
 mod challenge;
 mod client;
+mod images;
 mod referrers;
 mod repository;
 mod upload;
@@ -10,7 +12,9 @@ mod upload;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+pub use self::attach::{Appended, Attachment};
 use self::blob::BlobReader;
+pub use self::images::RemoteImage;
 pub use self::referrers::{Artifact, ArtifactBlob, Attached, digest_tag};
 pub use self::repository::{RemoteManifest, Repository};
 pub use self::upload::BlobContent;

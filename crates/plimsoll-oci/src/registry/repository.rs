@@ -139,6 +139,16 @@ impl Repository {
     /// # Errors
     /// [`Error::PushDenied`], [`Error::Push`]; [`Error::Digest`] where the registry took it for another one.
     pub fn push_manifest(&self, wanted: &str, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
+        self.put_manifest(wanted, media_type, bytes).map(|(digest, _)| digest)
+    }
+
+    /// As [`Repository::push_manifest`]; and the manifest whose list of referrers the registry says it has put it on.
+    pub(super) fn put_manifest(
+        &self,
+        wanted: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<(Digest, Option<String>), Error> {
         let digest = verify::sha256(bytes);
         let what = format!("manifest {digest}");
         if bytes.len() as u64 > MAX_MANIFEST_BYTES {
@@ -164,7 +174,8 @@ impl Repository {
                 expected: digest.to_string(),
                 found: found.to_string(),
             }),
-            _ => Ok(digest),
+            // Source: OCI distribution-spec 1.1, "Pushing Manifests with Subject".
+            _ => Ok((digest, response.header("oci-subject").map(str::to_owned))),
         }
     }
 }
