@@ -1,6 +1,7 @@
 //! `plimsoll`: the command. Arguments, settings, output and exit status; everything else is in the libraries.
 
 mod args;
+mod attested;
 mod base;
 mod baseline;
 mod carried;
@@ -17,6 +18,7 @@ mod handover;
 mod kept;
 mod object;
 mod output;
+mod passed;
 mod pipeline;
 mod policy;
 mod progress;

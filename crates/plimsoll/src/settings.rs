@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) update: UpdateSettings,
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) public_key: Vec<PathBuf>,
+    pub(crate) attest_key: Vec<PathBuf>,
+    pub(crate) sign_key: Option<PathBuf>,
     pub(crate) vex: Vec<String>,
     pub(crate) vex_key: Vec<PathBuf>,
     pub(crate) store: Option<String>,
@@ -121,6 +123,8 @@ impl Settings {
             .chain(&mut settings.ca_cert)
             .chain(&mut settings.signing_key)
             .chain(&mut settings.public_key)
+            .chain(&mut settings.attest_key)
+            .chain(&mut settings.sign_key)
             .chain(&mut settings.vex_key);
         for path in paths {
             *path = folder.join(&*path);
