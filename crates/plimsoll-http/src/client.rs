@@ -189,6 +189,14 @@ impl Client {
                     .body(ureq::SendBody::from_owned_reader(file.take(length)))
                     .map(|built| agent.run(built))
             }
+            Body::Stream(stream) => {
+                let opened = (stream.open)().map_err(|source| connection(url, ureq::Error::Io(source)))?;
+                let mut opened = opened.take(stream.length_bytes);
+                builder
+                    .header("content-length", stream.length_bytes)
+                    .body(ureq::SendBody::from_reader(&mut opened))
+                    .map(|built| agent.run(built))
+            }
         };
         let response = sent
             .map_err(|error| connection(url, ureq::Error::from(error)))?

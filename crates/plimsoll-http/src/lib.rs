@@ -36,7 +36,7 @@ pub use bounded::read_up_to;
 pub use client::Client;
 pub use error::{ConnectionFailure, Error};
 pub use options::{Options, ProxyOptions};
-pub use request::{Body, Method, Request};
+pub use request::{Body, Method, Open, Request, Stream};
 pub use response::Response;
 pub use retry::Policy;
 pub use secret::Secret;

@@ -1,6 +1,8 @@
 //! What is asked.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use crate::Secret;
@@ -49,6 +51,26 @@ pub enum Body<'a> {
     Bytes(Cow<'a, [u8]>),
     /// A file, from its first byte to its last. It is opened for each attempt, and must not change meanwhile.
     File(PathBuf),
+    /// Bytes that come from elsewhere. They are asked for anew for each attempt.
+    Stream(Stream<'a>),
+}
+
+/// Opens what is sent; see [`Stream`].
+pub type Open<'a> = &'a (dyn Fn() -> io::Result<Box<dyn Read + Send + 'a>> + Sync);
+
+/// Bytes that come from elsewhere, and are sent as they come.
+#[derive(Clone, Copy)]
+pub struct Stream<'a> {
+    /// How many there are.
+    pub length_bytes: u64,
+    /// Begins to read them.
+    pub open: Open<'a>,
+}
+
+impl fmt::Debug for Stream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("length_bytes", &self.length_bytes).finish_non_exhaustive()
+    }
 }
 
 /// A request that can be made again.
@@ -130,6 +152,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.body = Body::File(path.into());
+        self
+    }
+
+    /// With bytes from elsewhere as its body.
+    #[must_use]
+    pub fn stream(mut self, stream: Stream<'a>) -> Self {
+        self.body = Body::Stream(stream);
         self
     }
 
