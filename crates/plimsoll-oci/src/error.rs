@@ -73,6 +73,26 @@ pub enum Error {
         /// The status.
         status: u16,
     },
+    /// The registry does not tell what it holds.
+    #[error("cannot list the repositories of `{registry}`: {answer}, asked {tried}")]
+    NoCatalog {
+        /// The registry.
+        registry: String,
+        /// What was answered: `status 404`.
+        answer: String,
+        /// What was tried: `anonymously`, `with the credentials from …`.
+        tried: String,
+    },
+    /// A tag that leads to something else than it did.
+    #[error("cannot use `{reference}`: expected it to lead to `{expected}` still, found `{found}`")]
+    Moved {
+        /// The tag.
+        reference: String,
+        /// The digest that was looked at.
+        expected: String,
+        /// The digest that it leads to now, or `nothing`.
+        found: String,
+    },
     /// The registry does not let us write.
     #[error("cannot push {what} to `{subject}`: {answer}, asked {tried}")]
     PushDenied {
@@ -218,6 +238,12 @@ impl Error {
             }
             Self::Denied { .. } => {
                 "the credentials may have expired, or may not reach this repository; some registries say this of images that do not exist"
+            }
+            Self::NoCatalog { .. } => {
+                "many registries, as Docker Hub and GHCR, list their repositories to nobody: name them with `--repository`"
+            }
+            Self::Moved { .. } => {
+                "somebody has pushed meanwhile: look at the image that is there now, or name it by its digest"
             }
             Self::PushDenied { tried, .. } if tried.starts_with("anonymously") => {
                 "log in with `docker login` or `podman login`, or point DOCKER_CONFIG or REGISTRY_AUTH_FILE to a file with credentials that may push"

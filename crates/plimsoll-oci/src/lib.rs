@@ -46,8 +46,9 @@ pub use platform::parse_platform;
 pub use plimsoll_http::{ConnectionFailure, ProxyOptions, Secret};
 pub use reference::Reference;
 pub use registry::{
-    Appended, Artifact, ArtifactBlob, Attached, Attachment, BlobContent, RemoteImage, RemoteManifest,
-    Repository, digest_tag,
+    Appended, Artifact, ArtifactBlob, Attached, Attachment, BlobContent, Copied, CopyOptions, CopyProgress,
+    Kind, ListedTag, Listing, ListingError, Member, RegistryListing, RemoteImage, RemoteManifest, Repository,
+    Survey, Unmoved, copy, digest_tag,
 };
 pub use source::{ImageSource, ImageStream, ResolvedImage, Source, StoredLayer};
 pub use target::Target;

@@ -15,15 +15,15 @@ pub(crate) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 /// The most layers of an image. Docker's limit is 127.
 pub(crate) const MAX_LAYERS: usize = 1_000;
 /// The most entries of an index.
-const MAX_INDEX_ENTRIES: usize = 2_000;
+pub(crate) const MAX_INDEX_ENTRIES: usize = 2_000;
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-const SCHEMA_1: [&str; 2] = [
+pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+pub(crate) const SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ];
@@ -95,7 +95,7 @@ struct RawDocument {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawDescriptor {
+pub(crate) struct RawDescriptor {
     #[serde(default)]
     media_type: String,
     digest: String,
@@ -188,7 +188,7 @@ fn texts(annotations: Option<serde_json::Value>) -> BTreeMap<String, String> {
     entries.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
 }
 
-fn descriptor(raw: RawDescriptor, subject: &str) -> Result<Descriptor, Error> {
+pub(crate) fn descriptor(raw: RawDescriptor, subject: &str) -> Result<Descriptor, Error> {
     let bad = |expected: &str, found: String| Error::Content {
         what: "manifest",
         subject: subject.to_owned(),

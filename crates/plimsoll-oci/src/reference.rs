@@ -33,6 +33,50 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// A repository of a registry, as its list names it: without a tag, `team/app` of `registry.example:5000`.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] where either is none.
+    pub fn of_repository(registry: &str, repository: &str) -> Result<Self, Error> {
+        let parsed: Result<Self, &'static str> = (|| {
+            if registry != DEFAULT_REGISTRY && !is_registry(registry) {
+                return Err("a registry without a dot or a port");
+            }
+            check_registry(registry)?;
+            // No tag, no digest, no other registry may hide in a repository's name.
+            check_path(repository)?;
+            let parsed = parse(&format!("{registry}/{repository}"))?;
+            Ok(Self { tag: None, ..parsed })
+        })();
+        parsed.map_err(|found| Error::Reference {
+            text: format!("{registry}/{repository}").chars().take(300).collect(),
+            found,
+        })
+    }
+
+    /// What stands for a registry where a repository is wanted that does not matter.
+    pub(crate) fn registry_alone(registry: &str) -> Self {
+        Self { registry: registry.to_owned(), repository: String::new(), tag: None, digest: None }
+    }
+
+    /// The same repository, at another tag.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] for a tag that is none.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, Error> {
+        check_tag(tag).map_err(|found| Error::Reference {
+            text: format!("{}/{}:{tag}", self.registry, self.repository).chars().take(300).collect(),
+            found,
+        })?;
+        Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
+    }
+
+    /// The same repository and tag, at this digest.
+    #[must_use]
+    pub fn with_digest(&self, digest: &Digest) -> Self {
+        Self { digest: Some(digest.clone()), ..self.clone() }
+    }
+
     /// The registry's name, with its port: `registry.example:5000`, `docker.io`.
     pub fn registry(&self) -> &str {
         &self.registry

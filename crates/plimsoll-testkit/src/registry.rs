@@ -111,9 +111,26 @@ struct State {
     /// The digest that manifests are announced with, where it is not theirs.
     announced: Option<String>,
     referrers: Referrers,
+    /// How lists of repositories and tags are given.
+    lists: Lists,
+    /// Whether blobs of other repositories are not taken over.
+    without_mounts: bool,
     /// What the next requests meet whose path contains the text.
     faults: Faults<Fault>,
     requests: Vec<Request>,
+}
+
+/// How the registry gives lists of repositories and tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lists {
+    /// So many on a page, whatever is asked; 0: all at once.
+    on_page: usize,
+    /// Whether links to the next page are whole addresses.
+    absolute_links: bool,
+    /// The status that the list of repositories is refused with.
+    refused: Option<u16>,
+    /// What every page names as the next, instead.
+    next: Option<String>,
 }
 
 /// How the registry lists referrers.
@@ -213,6 +230,39 @@ impl Registry {
     /// Gives lists of referrers in pages of this many.
     pub fn referrers_on_page(&self, number: usize) {
         self.state().referrers = Referrers::Paged(number);
+    }
+
+    /// Has no list of referrers from now on.
+    pub fn without_referrers_list(&self) {
+        self.state().referrers = Referrers::Unknown;
+    }
+
+    /// Gives repositories and tags in pages of this many; links to the next page are whole addresses or paths.
+    pub fn lists_on_page(&self, number: usize, absolute_links: bool) {
+        let mut state = self.state();
+        state.lists.on_page = number;
+        state.lists.absolute_links = absolute_links;
+    }
+
+    /// Names this as the next page on every page.
+    pub fn next_page_is(&self, link: &str) {
+        self.state().lists.next = Some(link.to_owned());
+    }
+
+    /// Refuses to list its repositories.
+    pub fn refuse_catalog(&self, status: u16) {
+        self.state().lists.refused = Some(status);
+    }
+
+    /// Takes no blob over from another repository.
+    pub fn without_mounts(&self) {
+        self.state().without_mounts = true;
+    }
+
+    /// Removes a manifest, by its tag or digest.
+    pub fn remove_manifest(&self, repository: &str, reference: &str) {
+        let mark = if reference.contains(':') { '@' } else { ':' };
+        self.state().manifests.remove(&format!("{repository}{mark}{reference}"));
     }
 
     /// Holds a file outside of the registry's paths.

@@ -152,7 +152,12 @@ impl Client {
     }
 
     pub(crate) fn check_status(&self, response: &mut Response) -> Result<(), Error> {
-        let subject = || self.reference.to_string();
+        self.check_status_of(response, &self.reference.to_string())
+    }
+
+    /// As [`Client::check_status`], of something that is not named by the reference.
+    pub(crate) fn check_status_of(&self, response: &mut Response, subject: &str) -> Result<(), Error> {
+        let subject = || subject.to_owned();
         let json_or_bytes = !response.is_web_page();
         match response.status {
             200 | 206 if json_or_bytes => Ok(()),

@@ -2,11 +2,16 @@
 
 mod attach;
 mod blob;
+mod catalog;
 mod challenge;
 mod client;
+mod copy;
+mod graph;
 mod images;
 mod referrers;
 mod repository;
+mod survey;
+mod through;
 mod upload;
 
 use std::io::{self, Read};
@@ -14,9 +19,12 @@ use std::sync::Arc;
 
 pub use self::attach::{Appended, Attachment};
 use self::blob::BlobReader;
+pub use self::catalog::{ListedTag, Listing, ListingError, RegistryListing};
+pub use self::copy::{Copied, CopyOptions, CopyProgress, Unmoved, copy};
 pub use self::images::RemoteImage;
 pub use self::referrers::{Artifact, ArtifactBlob, Attached, digest_tag};
 pub use self::repository::{RemoteManifest, Repository};
+pub use self::survey::{Kind, Member, Survey};
 pub use self::upload::BlobContent;
 
 use self::client::{Client, Purpose};
@@ -72,6 +80,8 @@ impl ImageSource for RegistryImage {
 pub(crate) fn fuzz_artifact(bytes: &[u8]) {
     let digest = crate::verify::sha256(bytes);
     let _ = referrers::artifact(bytes, digest, "fuzz");
+    graph::fuzz(bytes);
+    catalog::fuzz(bytes, &String::from_utf8_lossy(bytes));
 }
 
 /// Reads a challenge header, for fuzzing.

@@ -10,7 +10,8 @@ use plimsoll_http::{Request, Response};
 use plimsoll_model::Digest;
 use serde::Deserialize;
 
-use super::client::{Client, read_bounded};
+use super::catalog::next_page;
+use super::client::read_bounded;
 use super::repository::Repository;
 use crate::Error;
 use crate::manifest::{
@@ -103,10 +104,10 @@ impl Repository {
                 return self.tagged_referrers(subject);
             }
             client.check_status(&mut response)?;
-            let next = next_page(client, &response)?;
+            let name = format!("{}@{subject}", client.reference);
+            let next = next_page(client, &response, "list of referrers", &name)?;
             let media_type = response.media_type();
             let url = response.url.clone();
-            let name = format!("{}@{subject}", client.reference);
             let bytes = read_bounded(response.body, MAX_MANIFEST_BYTES, "list of referrers", &name, &url)?;
             found.extend(entries(&bytes, &media_type, &name)?.into_iter().map(attached));
             if found.len() > MAX_REFERRERS {
@@ -181,26 +182,6 @@ fn is_unavailable(response: &Response) -> bool {
         400 | 404 | 405 | 406 | 501 => true,
         200 => response.media_type() != OCI_INDEX,
         _ => false,
-    }
-}
-
-/// The path of the next page.
-///
-/// Source: RFC 5988, `Link: </v2/…>; rel="next"`.
-fn next_page(client: &Client, response: &Response) -> Result<Option<String>, Error> {
-    let target = response.headers("link").find_map(|value| {
-        let (target, rest) = value.trim().strip_prefix('<')?.split_once('>')?;
-        rest.contains("next").then(|| target.to_owned())
-    });
-    let Some(target) = target else { return Ok(None) };
-    match response.url.join(&target) {
-        Ok(url) if client.is_own(&url) => Ok(Some(url.path)),
-        _ => Err(Error::Content {
-            what: "list of referrers",
-            subject: client.reference.to_string(),
-            expected: "a next page of the same registry".to_owned(),
-            found: format!("`{}`", clip(&target)),
-        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A repository as a place for manifests and blobs of any kind.
 
+use std::fmt;
 use std::io::Read;
 
 use plimsoll_http::{Method, Request, read_up_to};
@@ -27,6 +28,12 @@ pub struct RemoteManifest {
     pub media_type: String,
     /// Its digest, compared with what was asked and with what the registry says.
     pub digest: Digest,
+}
+
+impl fmt::Debug for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Repository").field(&self.client.reference.to_string()).finish()
+    }
 }
 
 impl Repository {

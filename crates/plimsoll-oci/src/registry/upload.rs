@@ -3,12 +3,19 @@
 //! Source: OCI distribution-spec 1.1, "POST then PUT" and "Mounting a blob from another repository".
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use plimsoll_http::{ConnectionFailure, Error as HttpError, Method, Request, Response, Scheme, Url, encode};
+use plimsoll_http::{
+    ConnectionFailure, Error as HttpError, Method, Request, Response, Scheme, Stream, Url, encode,
+};
 use plimsoll_model::Digest;
 
+use super::blob::BlobReader;
 use super::client::Client;
+use super::repository::Repository;
+use super::through::Through;
 use crate::Error;
 
 /// The bytes of a blob that is written. They may be sent more than once.
@@ -18,6 +25,16 @@ pub enum BlobContent<'a> {
     Bytes(&'a [u8]),
     /// A file, from its first byte to its last.
     File(&'a Path),
+    /// The blob of that digest in another repository, sent as it is read. Its last bytes are sent when its digest was
+    /// found right.
+    Blob {
+        /// Where it is read.
+        from: &'a Repository,
+        /// Its size in bytes.
+        size_bytes: u64,
+        /// Where it may lie besides, if it is a foreign layer.
+        urls: &'a [String],
+    },
 }
 
 /// Writes a blob, and begins anew where a connection broke: what a registry has of half a blob is not told the same by
@@ -86,17 +103,36 @@ fn upload(client: &Client, digest: &Digest, content: BlobContent<'_>) -> Result<
     }
     let place = place(client, &response, digest)?;
     let request = Request::new(Method::Put).header("content-type", "application/octet-stream");
+    // Why the blob could not be read that is sent.
+    let unread = Mutex::new(None);
+    let open = || -> std::io::Result<Box<dyn Read + Send + '_>> {
+        match content {
+            BlobContent::Blob { from, size_bytes, urls } => {
+                let reader =
+                    BlobReader::new(from.client(), digest.clone(), size_bytes, urls.to_vec(), "blob");
+                Ok(Box::new(Through::new(reader, &unread)))
+            }
+            BlobContent::Bytes(_) | BlobContent::File(_) => Ok(Box::new(std::io::empty())),
+        }
+    };
     let request = match content {
         BlobContent::Bytes(bytes) => request.bytes(bytes),
         BlobContent::File(path) => request.file(path),
+        BlobContent::Blob { size_bytes, .. } => {
+            request.stream(Stream { length_bytes: size_bytes, open: &open })
+        }
     };
     // Not to the same place twice: it may hold half of the first.
     let request = Request { repeatable: false, ..request };
-    let mut response = if client.is_own(&place) {
-        client.ask_path(&place.path, request)?
+    let sent = if client.is_own(&place) {
+        client.ask_path(&place.path, request)
     } else {
-        client.http.send(&place, &request)?
+        client.http.send(&place, &request).map_err(Error::from)
     };
+    if let Some(error) = unread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(error);
+    }
+    let mut response = sent?;
     match response.status {
         200..=202 | 204 if !response.is_web_page() => Ok(()),
         _ => Err(refused(client, &mut response, &what(digest), "an answer with status 201")),

@@ -53,20 +53,18 @@ impl State {
                 .with("Docker-Distribution-Api-Version", "registry/2.0");
         }
         if below == "_catalog" {
+            if let Some(status) = self.lists.refused {
+                return error(status, "UNSUPPORTED");
+            }
             let mut names: Vec<&str> =
                 self.manifests.keys().filter_map(|key| key.split(['@', ':']).next()).collect();
             names.dedup();
-            return typed(
-                200,
-                "application/json",
-                format!(r#"{{"repositories":["{}"]}}"#, names.join("\",\"")),
-            );
+            return self.page_of_names(&names, "repositories", None, &request.path, address);
         }
         if let Some(name) = below.strip_suffix("/tags/list") {
             let tags: Vec<&str> =
                 self.manifests.keys().filter_map(|key| key.strip_prefix(name)?.strip_prefix(':')).collect();
-            let body = format!(r#"{{"name":"{name}","tags":["{}"]}}"#, tags.join("\",\""));
-            return typed(200, "application/json", body);
+            return self.page_of_names(&tags, "tags", Some(name), &request.path, address);
         }
         if let Some((name, reference)) = below.split_once("/manifests/") {
             let mark = if reference.contains(':') { '@' } else { ':' };
@@ -113,6 +111,37 @@ impl State {
         .collect()
     }
 
+    /// Source: OCI distribution-spec 1.1, "Listing Tags".
+    fn page_of_names(
+        &self,
+        all: &[&str],
+        field: &str,
+        repository: Option<&str>,
+        asked: &str,
+        address: SocketAddr,
+    ) -> Answer {
+        let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
+        let last = query.split('&').find_map(|field| field.strip_prefix("last="));
+        let start = last.map_or(0, |last| all.iter().take_while(|name| **name <= last).count());
+        let most = if self.lists.on_page == 0 { all.len() } else { self.lists.on_page };
+        let page: Vec<&str> = all.iter().skip(start).take(most).copied().collect();
+        let mut body = serde_json::json!({ field: page });
+        if let Some(repository) = repository {
+            body["name"] = repository.into();
+        }
+        let answer = typed(200, "application/json", body.to_string());
+        let next = match (&self.lists.next, page.last()) {
+            (Some(next), _) => next.clone(),
+            (None, Some(last)) if start + page.len() < all.len() => {
+                let origin =
+                    if self.lists.absolute_links { format!("http://{address}") } else { String::new() };
+                format!("{origin}{path}?last={last}&n={most}")
+            }
+            (None, _) => return answer,
+        };
+        answer.with("Link", &format!("<{next}>; rel=\"next\""))
+    }
+
     /// Source: OCI distribution-spec 1.1, "Listing Referrers".
     fn page_of_referrers(&self, name: &str, subject: &str, path: &str, asked: &str) -> Answer {
         let all = self.referrers_of(name, subject);
@@ -142,6 +171,7 @@ impl State {
         };
         if let Some(name) = below.strip_suffix("/blobs/uploads/").filter(|_| method == "POST") {
             if let (Some(digest), Some(from)) = (field("mount"), field("from"))
+                && !self.without_mounts
                 && let Some(bytes) = self.blobs.get(&format!("{from}@{digest}")).cloned()
             {
                 self.blobs.insert(format!("{name}@{digest}"), bytes);
