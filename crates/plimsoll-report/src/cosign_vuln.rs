@@ -7,7 +7,7 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::format::{Report, ReportFormat, write_document};
 use crate::{Error, json as json_report};
@@ -27,13 +27,40 @@ pub(crate) const FORMAT: ReportFormat = ReportFormat {
 /// The format's name in errors.
 const NAME: &str = "cosign vuln";
 
-fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
+/// Of which build a scan was, and how it was judged: what the predicate says besides the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VulnContext<'a> {
+    /// The settings of the gate, as flags: `--fail-on=high`.
+    pub parameters: &'a [String],
+    /// Where the build can be looked at.
+    pub build_url: &'a str,
+    /// The build, as its service numbers it.
+    pub build_id: &'a str,
+    /// The service that built.
+    pub builder: &'a str,
+    /// The digest of the policy, which is said in the report's own object; empty where it is not to be said.
+    pub policy_digest: &'a str,
+}
+
+/// The predicate. Its result is the whole report: what reads a scan from an attestation must not find none of its flaws.
+///
+/// # Errors
+/// Without an instant.
+pub fn cosign_vuln_predicate(report: &Report<'_>, context: &VulnContext<'_>) -> Result<Value, Error> {
     let instant = report.instant(NAME)?;
     let database = &report.scan.database;
-    let result = json_report::value(report.scan, report.tool_version)
+    let mut result = json_report::value(report.scan, report.tool_version)
         .map_err(|error| Error::Write { format: NAME, source: error.into() })?;
-    let document = json!({
-        "invocation": { "parameters": [], "uri": "", "event_id": "", "builder.id": "" },
+    if !context.policy_digest.is_empty() {
+        result["Plimsoll"]["PolicyDigest"] = context.policy_digest.into();
+    }
+    Ok(json!({
+        "invocation": {
+            "parameters": context.parameters,
+            "uri": context.build_url,
+            "event_id": context.build_id,
+            "builder.id": context.builder,
+        },
         "scanner": {
             "uri": format!("pkg:github/plimsoll-scan/plimsoll@{}", report.tool_version),
             "version": report.tool_version,
@@ -45,14 +72,15 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
             "result": result,
         },
         "metadata": { "scanStartedOn": instant, "scanFinishedOn": instant },
-    });
-    write_document(NAME, &document, out)
+    }))
+}
+
+fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    write_document(NAME, &cosign_vuln_predicate(report, &VulnContext::default())?, out)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::sample;
 
@@ -68,6 +96,25 @@ mod tests {
         assert_eq!(predicate["scanner"]["result"]["ArtifactName"], "registry.example/app:1.2");
         assert_eq!(predicate["metadata"]["scanFinishedOn"], "2023-11-08T12:00:00Z");
         assert_eq!(predicate.as_object().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn it_says_of_which_build_and_by_which_policy() {
+        let scan = sample::scan();
+        let report = Report { created: Some("2023-11-08T12:00:00Z"), ..Report::new(&scan) };
+        let parameters = ["--fail-on=high".to_owned()];
+        let context = VulnContext {
+            parameters: &parameters,
+            build_id: "7",
+            policy_digest: "sha256:aa",
+            ..VulnContext::default()
+        };
+        let predicate = cosign_vuln_predicate(&report, &context).unwrap();
+        assert_eq!(predicate["invocation"]["parameters"][0], "--fail-on=high");
+        assert_eq!(predicate["invocation"]["event_id"], "7");
+        assert_eq!(predicate["scanner"]["result"]["Plimsoll"]["PolicyDigest"], "sha256:aa");
+        let without = cosign_vuln_predicate(&report, &VulnContext::default()).unwrap();
+        assert_eq!(without["scanner"]["result"]["Plimsoll"]["PolicyDigest"], Value::Null);
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod terminal;
 mod version_parts;
 mod xml;
 
+pub use cosign_vuln::{VulnContext, cosign_vuln_predicate};
 pub use cyclonedx::write_cyclonedx;
 pub use diff::{DIFF_FORMATS, DiffFormat, DiffReport};
 pub use error::Error;

@@ -19,10 +19,12 @@ pub(crate) use select::{
 };
 pub(crate) use store::{ObjectArgs, Sse, StoreAction, StoreArgs, StorePath};
 pub(crate) use tables::TablesAction;
-use values::switch;
+pub(crate) use values::switch;
 pub(crate) use values::{Age, AsOf, DiffFormat, Format, Level, SbomFormat, TextOrJson};
 
+use crate::attest::AttestArgs;
 use crate::handover::{HandedOver, Program};
+use crate::verify::VerifyArgs;
 use crate::vex::{VexArgs, VexSources};
 
 /// Columns of the help: a terminal's, or a page's.
@@ -89,6 +91,9 @@ pub(crate) enum Action {
     Vex(VexArgs),
     /// Run buildspecs and draw pipelines as AWS does, and check them before.
     Pipeline(PipelineArgs),
+    /// Say whether an image passed, by the signed attestations beside it.
+    #[command(after_help = crate::verify::EXAMPLES)]
+    Verify(VerifyArgs),
     /// Keep results: add reports to a store, list, read and remove them.
     Store(StoreArgs),
     /// Ask one object, JSON, CSV or Parquet, in the SQL of Amazon S3 Select.
@@ -188,6 +193,8 @@ pub(crate) struct ScanArgs {
     pub(crate) gate: GateArgs,
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
+    #[command(flatten)]
+    pub(crate) attest: AttestArgs,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use plimsoll_attest::{
 };
 use plimsoll_model::Digest;
 use plimsoll_oci::{Artifact, ArtifactBlob, Attached, Error, Repository, digest_tag};
+use sha2::{Digest as _, Sha256};
 
 use crate::exit::{Exit, Failure};
 
@@ -31,6 +32,17 @@ pub(crate) struct Attested {
     pub(crate) signed_by: Digest,
     /// The manifest that holds it: `registry.example/app@sha256:…`.
     pub(crate) place: String,
+    /// SHA-256 of the signed statement.
+    pub(crate) payload: Digest,
+    /// The envelope, and its size in bytes.
+    blob: (Digest, u64),
+}
+
+impl Attested {
+    /// The bytes of the envelope.
+    pub(crate) fn read(&self, repository: &Repository) -> Result<Vec<u8>, Error> {
+        repository.read_blob(&self.blob.0, self.blob.1, MAX_ENVELOPE_BYTES as u64)
+    }
 }
 
 /// What was found beside an image.
@@ -137,11 +149,8 @@ impl Search<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            match self.open(&bytes, &blob.digest) {
-                Ok(Some((record, scanned_at, signed_by))) => {
-                    let place = format!("{}@{}", self.name, artifact.digest);
-                    self.looked.records.push(Attested { record, scanned_at, signed_by, place });
-                }
+            match self.open(&bytes, blob, artifact) {
+                Ok(Some(attested)) => self.looked.records.push(attested),
                 Ok(None) => {}
                 Err(why) => self.refuse(&artifact.digest, &why),
             }
@@ -154,9 +163,10 @@ impl Search<'_> {
     fn open(
         &self,
         bytes: &[u8],
-        blob: &Digest,
-    ) -> Result<Option<(ScanRecord, jiff::Timestamp, Digest)>, String> {
-        let subject = blob.as_str();
+        blob: &ArtifactBlob,
+        artifact: &Artifact,
+    ) -> Result<Option<Attested>, String> {
+        let subject = blob.digest.as_str();
         let text = |error: plimsoll_attest::Error| error.to_string();
         let Some(envelope) = Envelope::find(bytes, subject).map_err(text)? else { return Ok(None) };
         let Some(key) = envelope.signed_by(self.keys) else {
@@ -179,7 +189,14 @@ impl Search<'_> {
             .scanned_at
             .parse()
             .map_err(|_| format!("expected the instant of its scan, found `{}`", record.scanned_at))?;
-        Ok(Some((record, scanned_at, key.id())))
+        Ok(Some(Attested {
+            record,
+            scanned_at,
+            signed_by: key.id(),
+            place: format!("{}@{}", self.name, artifact.digest),
+            payload: Digest::sha256(&Sha256::digest(&envelope.payload).into()),
+            blob: (blob.digest.clone(), blob.size_bytes),
+        }))
     }
 }
 

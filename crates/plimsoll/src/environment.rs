@@ -3,6 +3,8 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use plimsoll_http::Secret;
+
 /// What the surroundings of the command say.
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
@@ -37,6 +39,24 @@ pub(crate) struct Environment {
     pub(crate) aws_region: Option<String>,
     /// The job of GitHub Actions.
     pub(crate) github: GithubJob,
+    /// The build that calls.
+    pub(crate) build: Build,
+    /// `COSIGN_PASSWORD`, which opens keys that cosign has encrypted.
+    pub(crate) cosign_password: Option<Secret>,
+}
+
+/// What a build service says of the build that calls.
+///
+/// Source: AWS `CodeBuild`, "Environment variables in build environments"; GitHub, "Variables reference"; GitLab,
+/// "Predefined CI/CD variables reference"; Jenkins, "Using environment variables".
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Build {
+    /// `CODEBUILD_BUILD_ID`, `GITHUB_RUN_ID`, `CI_JOB_ID` or else `CI_JOB_URL`, `BUILD_TAG`: the first that is there.
+    pub(crate) id: String,
+    /// Its page: `CODEBUILD_BUILD_URL`, GitHub's run, `CI_JOB_URL`, `BUILD_URL`.
+    pub(crate) url: String,
+    /// The service.
+    pub(crate) service: &'static str,
 }
 
 /// What GitHub Actions says of the job that calls.
@@ -103,6 +123,9 @@ impl Environment {
                 job: text("GITHUB_JOB"),
                 run_url: run_url(),
             },
+            build: build(&text, run_url()),
+            // An empty one opens keys that were made with an empty one.
+            cosign_password: std::env::var("COSIGN_PASSWORD").ok().map(Secret::new),
         }
     }
 
@@ -111,6 +134,23 @@ impl Environment {
         let instant = self.source_date.unwrap_or(self.now);
         jiff::Timestamp::from_second(instant.as_second()).unwrap_or(instant).to_string()
     }
+}
+
+/// The first service that says that this is a build of its own.
+fn build(text: &dyn Fn(&str) -> Option<String>, github: Option<String>) -> Build {
+    for (service, id, url) in [
+        ("AWS CodeBuild", "CODEBUILD_BUILD_ID", "CODEBUILD_BUILD_URL"),
+        ("GitHub Actions", "GITHUB_RUN_ID", ""),
+        ("GitLab CI", "CI_JOB_ID", "CI_JOB_URL"),
+        ("GitLab CI", "CI_JOB_URL", "CI_JOB_URL"),
+        ("Jenkins", "BUILD_TAG", "BUILD_URL"),
+    ] {
+        if let Some(id) = text(id) {
+            let url = if url.is_empty() { github } else { text(url) };
+            return Build { id, url: url.unwrap_or_default(), service };
+        }
+    }
+    Build::default()
 }
 
 /// The time now, for logs of what takes long; no result depends on it.

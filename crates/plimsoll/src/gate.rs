@@ -86,6 +86,11 @@ impl Gate {
         })
     }
 
+    /// Whether anything is asked at all.
+    pub(crate) fn asks(&self) -> bool {
+        self.policy.strict || !self.policy.rules().is_empty()
+    }
+
     /// Whether a rule asks what is known to be exploited.
     pub(crate) fn asks_for_kev(&self) -> bool {
         [Field::Kev, Field::KevDue, Field::Ransomware].iter().any(|&field| self.policy.reads(field))

@@ -1,6 +1,7 @@
 //! `plimsoll`: the command. Arguments, settings, output and exit status; everything else is in the libraries.
 
 mod args;
+mod attest;
 mod attested;
 mod base;
 mod baseline;
@@ -34,6 +35,7 @@ mod target;
 mod texts;
 mod update;
 mod updated;
+mod verify;
 mod vex;
 
 use std::process::ExitCode;
@@ -78,6 +80,7 @@ pub(crate) fn run(command: &Command, environment: &Environment, bars: &Bars) -> 
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),
         Action::Vex(arguments) => vex::run(arguments, environment),
         Action::Pipeline(arguments) => pipeline::run(arguments, environment, command.common.quiet),
+        Action::Verify(arguments) => verify::run(arguments, &settings, environment, bars),
         Action::Store(arguments) => store::run(arguments, &settings, environment, bars),
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),

@@ -14,7 +14,7 @@ use plimsoll_store::layout::VERDICTS;
 use plimsoll_store::{Location, Store, Verdict};
 
 use crate::args::{Age, ObjectArgs};
-use crate::attested::{self, read_keys};
+use crate::attested::{self, Attested, read_keys};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
@@ -45,11 +45,16 @@ pub(crate) struct PassArgs {
 }
 
 /// Whose word counts that an image passed: signed attestations beside it, or verdicts in a results store.
+#[derive(Default)]
 pub(crate) struct PassRules {
-    keys: Vec<VerifyingKey>,
-    store: Option<Store>,
+    pub(crate) keys: Vec<VerifyingKey>,
+    pub(crate) store: Option<Store>,
     /// Nothing before it counts.
-    not_before: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
+    /// What was judged by another policy does not count.
+    pub(crate) policy: Option<String>,
+    /// What was judged by another database does not count.
+    pub(crate) database: Option<Digest>,
 }
 
 /// What is known of an image.
@@ -85,6 +90,19 @@ pub(crate) struct PassRecord {
     pub(crate) rules: Vec<String>,
     /// The build that scanned it.
     pub(crate) build: Option<String>,
+    /// The signed statement; `None` where a store says so.
+    pub(crate) attested: Option<Attested>,
+}
+
+/// What is known of an index, image by image.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    /// What the reference leads to.
+    pub(crate) digest: Digest,
+    /// Its images, and what is known of each; one alone where it is no index.
+    pub(crate) images: Vec<(RemoteImage, Standing)>,
+    /// What is known of all of it.
+    pub(crate) whole: Standing,
 }
 
 impl PassRecord {
@@ -120,7 +138,7 @@ impl PassRules {
             Some(age) => environment.now.checked_sub(SignedDuration::from_secs(age.seconds)).ok(),
             None => None,
         };
-        Ok(Self { keys, store, not_before })
+        Ok(Self { keys, store, not_before, ..Self::default() })
     }
 
     /// What is known of the image or the index of this digest. An index passed where each of its images did.
@@ -128,26 +146,38 @@ impl PassRules {
     /// # Errors
     /// Where registry or store do not answer: what they would have said is not known.
     pub(crate) fn standing(&self, repository: &Repository, digest: &Digest) -> Result<Standing, Failure> {
-        let (_, images) = repository.images(digest.as_str()).map_err(cannot)?;
-        let is_index = images.iter().all(|image| image.digest != *digest);
+        self.judge(repository, digest.as_str()).map(|judged| judged.whole)
+    }
+
+    /// The same of a tag or a digest, image by image.
+    ///
+    /// # Errors
+    /// As of [`PassRules::standing`].
+    pub(crate) fn judge(&self, repository: &Repository, wanted: &str) -> Result<Judged, Failure> {
+        let (digest, images) = repository.images(wanted).map_err(cannot)?;
         let mut of_images = Vec::new();
-        for image in &images {
-            of_images.push(self.of_digest(repository, &image.digest, Some(image))?);
+        for image in images {
+            let standing = self.of_digest(repository, &image.digest, Some(&image))?;
+            of_images.push((image, standing));
         }
-        if !is_index {
-            return Ok(of_images.pop().unwrap_or(Standing::Unknown { looked_at: Vec::new() }));
+        if let [(image, standing)] = of_images.as_slice()
+            && image.digest == digest
+        {
+            let whole = standing.clone();
+            return Ok(Judged { digest, images: of_images, whole });
         }
-        let whole = joined(&images, of_images);
-        if !matches!(whole, Standing::Unknown { .. }) {
-            return Ok(whole);
-        }
-        // What somebody says of the index, he says of all that is in it.
-        match (self.of_digest(repository, digest, None)?, whole) {
-            (Standing::Unknown { looked_at: of_index }, Standing::Unknown { looked_at }) => {
-                Ok(Standing::Unknown { looked_at: [looked_at, of_index].concat() })
-            }
-            (of_index, _) => Ok(of_index),
-        }
+        let whole = match joined(&of_images) {
+            // What somebody says of the index, he says of all that is in it.
+            Standing::Unknown { looked_at } => match self.of_digest(repository, &digest, None)? {
+                Standing::Unknown { looked_at: of_index } => {
+                    let of_index = of_index.into_iter().map(|why| format!("index {digest}: {why}"));
+                    Standing::Unknown { looked_at: looked_at.into_iter().chain(of_index).collect() }
+                }
+                of_index => of_index,
+            },
+            whole => whole,
+        };
+        Ok(Judged { digest, images: of_images, whole })
     }
 
     /// What is known of one manifest; of `image`, by its config as well.
@@ -166,23 +196,7 @@ impl PassRules {
             }
             looked_at.extend(looked.refused.into_iter().map(|why| format!("attestation {why}")));
             for attested in looked.records {
-                let (from, record) =
-                    (format!("{} in {}", attested.signed_by, attested.place), attested.record);
-                let some = |text: String| Some(text).filter(|text| !text.is_empty());
-                self.take(
-                    PassRecord {
-                        digest: digest.clone(),
-                        verdict: record.verdict,
-                        from: format!("key {from}"),
-                        when: attested.scanned_at,
-                        database: record.database_digest.parse().ok(),
-                        policy: some(record.policy_digest),
-                        rules: record.rules,
-                        build: some(record.build),
-                    },
-                    &mut records,
-                    &mut looked_at,
-                );
+                self.take(of_attested(attested, digest), &mut records, &mut looked_at);
             }
         }
         if let Some(store) = &self.store {
@@ -240,6 +254,7 @@ impl PassRules {
                 policy: None,
                 rules: verdict.rules,
                 build: None,
+                attested: None,
             };
             if self.take(record, records, looked_at) {
                 break;
@@ -256,6 +271,16 @@ impl PassRules {
             "no gate was asked".to_owned()
         } else if self.not_before.is_some_and(|first| record.when < first) {
             format!("it was said on {}, which is too long ago", record.when)
+        } else if let Some(policy) =
+            self.policy.as_ref().filter(|policy| record.policy.as_ref() != Some(*policy))
+        {
+            let found = record.policy.as_deref().unwrap_or("one that is not named");
+            format!("expected the policy {policy}, found {found}")
+        } else if let Some(database) =
+            self.database.as_ref().filter(|database| record.database.as_ref() != Some(*database))
+        {
+            let found = record.database.as_ref().map_or("one that is not named", Digest::as_str);
+            format!("expected the database {database}, found {found}")
         } else {
             records.push(record);
             return true;
@@ -269,16 +294,33 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| format!("expected the instant of its scan, found `{text}`"))
 }
 
+/// What a signed statement says.
+fn of_attested(attested: Attested, digest: &Digest) -> PassRecord {
+    let record = &attested.record;
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    PassRecord {
+        digest: digest.clone(),
+        verdict: record.verdict.clone(),
+        from: format!("key {} in {}", attested.signed_by, attested.place),
+        when: attested.scanned_at,
+        database: record.database_digest.parse().ok(),
+        policy: some(&record.policy_digest),
+        rules: record.rules.clone(),
+        build: some(&record.build),
+        attested: Some(attested),
+    }
+}
+
 /// What is known of an index: that it failed where one of its images did; that it passed where all did, and then what is
 /// said of the one that was scanned first.
-fn joined(images: &[RemoteImage], standings: Vec<Standing>) -> Standing {
-    let mut passed: Option<PassRecord> = None;
-    let mut failed: Option<PassRecord> = None;
+fn joined(images: &[(RemoteImage, Standing)]) -> Standing {
+    let mut passed: Option<&PassRecord> = None;
+    let mut failed: Option<&PassRecord> = None;
     let mut unknown = Vec::new();
-    for (image, standing) in images.iter().zip(standings) {
+    for (image, standing) in images {
         match standing {
             Standing::Passed(record) => {
-                if passed.as_ref().is_none_or(|known| record.when < known.when) {
+                if passed.is_none_or(|known| record.when < known.when) {
                     passed = Some(record);
                 }
             }
@@ -292,8 +334,8 @@ fn joined(images: &[RemoteImage], standings: Vec<Standing>) -> Standing {
         }
     }
     match (failed, passed) {
-        (Some(record), _) => Standing::Failed(record),
-        (None, Some(record)) if unknown.is_empty() => Standing::Passed(record),
+        (Some(record), _) => Standing::Failed(record.clone()),
+        (None, Some(record)) if unknown.is_empty() => Standing::Passed(record.clone()),
         _ => {
             if images.is_empty() {
                 unknown.push("an index without an image".to_owned());

@@ -6,6 +6,7 @@ use plimsoll_db::Snapshot;
 use plimsoll_model::{Advice, Ecosystem, Gap, Inventory, OsRelease, Scan};
 
 use crate::args::ScanArgs;
+use crate::attest::Attest;
 use crate::base;
 use crate::baseline::Asked;
 use crate::database::{ScanDatabase, check_age, damaged};
@@ -39,6 +40,7 @@ pub(crate) fn run(
         settings,
         environment,
     )?;
+    let attest = Attest::plan(arguments, &gate, settings, environment, bars)?;
     let mut asked = Asked::read(&arguments.baseline, &arguments.gate, settings)?;
     let database =
         ScanDatabase::find(&arguments.database, &arguments.target.reading.ca_cert, settings, environment)?;
@@ -88,6 +90,10 @@ pub(crate) fn run(
     if let Some(Err(failure)) = keep.map(|keep| keep.write(&scan, environment.now)) {
         unsent.push(failure);
     }
+    if let Some(Err(failure)) = attest.map(|attest| attest.write(&scan, bars)) {
+        unsent.push(failure);
+    }
+    bars.finish().iter().for_each(|note| eprintln!("{note}"));
     ended(exit, unsent)
 }
 

@@ -9,7 +9,7 @@ use plimsoll_image::{LayerCache, Limits, Options, catalog_folder, catalog_image}
 use plimsoll_model::Inventory;
 use plimsoll_oci::Target;
 
-use crate::args::{ReadingArgs, TargetArgs};
+use crate::args::{ReadingArgs, RegistryArgs, TargetArgs};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
@@ -100,6 +100,19 @@ pub(crate) fn reach(arguments: &ReadingArgs, settings: &Settings) -> Result<plim
             plimsoll_oci::parse_platform(platform).map_err(|error| oci_failure(error, Exit::Usage))?;
         options.platform = Some(platform);
     }
+    let insecure =
+        if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
+    options.http.insecure_http.clone_from(insecure);
+    options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
+    Ok(options)
+}
+
+/// How a registry is reached of which no image is read.
+pub(crate) fn reach_registry(
+    arguments: &RegistryArgs,
+    settings: &Settings,
+) -> Result<plimsoll_oci::Options, Failure> {
+    let mut options = plimsoll_oci::Options::from_env();
     let insecure =
         if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
     options.http.insecure_http.clone_from(insecure);

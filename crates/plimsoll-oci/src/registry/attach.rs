@@ -29,7 +29,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What is attached: one blob, and what is said of it.
 #[derive(Clone, Debug)]
 pub struct Attachment<'a> {
-    /// What it is, `application/vnd.dsse.envelope.v1+json`: the artifact's type, and its blob's.
+    /// What it is, `application/vnd.in-toto+json`; lists of referrers say it, layers do not.
+    pub artifact_type: &'a str,
+    /// How the blob is written, `application/vnd.dsse.envelope.v1+json`.
     pub media_type: &'a str,
     /// The blob.
     pub bytes: &'a [u8],
@@ -58,7 +60,7 @@ impl Repository {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
-            "artifactType": attachment.media_type,
+            "artifactType": attachment.artifact_type,
             "config": {"mediaType": EMPTY_CONFIG_TYPE, "digest": config, "size": EMPTY_CONFIG.len(), "data": "e30="},
             "layers": [{"mediaType": attachment.media_type, "digest": blob, "size": attachment.bytes.len()}],
             "subject": {
@@ -77,7 +79,7 @@ impl Repository {
             "mediaType": OCI_MANIFEST,
             "digest": digest,
             "size": bytes.len(),
-            "artifactType": attachment.media_type,
+            "artifactType": attachment.artifact_type,
             "annotations": attachment.annotations,
         });
         let is_new = self.list_by_tag(&digest_tag(&subject.digest), &digest, &entry)?;

@@ -6,7 +6,7 @@ use plimsoll_model::Severity;
 use plimsoll_report::{DIFF_FORMATS, FORMATS, ReportFormat, format_named};
 
 /// Reads a switch's variable: `1`, `true`, `yes`, `on`, and their contraries.
-pub(super) fn switch() -> BoolishValueParser {
+pub(crate) fn switch() -> BoolishValueParser {
     BoolishValueParser::new()
 }
 

@@ -17,6 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::{Bars, CarryBar};
 use crate::settings::Settings;
+use crate::target::reach_registry;
 use crate::updated::{Updated, updated};
 
 pub(super) fn export(
@@ -71,7 +72,7 @@ pub(super) fn push(
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     let target = read_reference(reference)?;
-    let reach = reach(registry, settings)?;
+    let reach = reach_registry(registry, settings)?;
     let (generation, created) = carriable(path, bars)?;
     let key = signing_key(key, settings, bars)?;
     bars.say(format!("sending to {target}"));
@@ -102,7 +103,7 @@ pub(super) fn pull(
     let source = read_reference(reference)?;
     let held = held(path, trust, environment);
     let trust = trusted(trust, settings, reference)?;
-    let reach = reach(registry, settings)?;
+    let reach = reach_registry(registry, settings)?;
     let store = Store::at(path);
     bars.say(format!("asking for {source}"));
     let progress = CarryBar::new(bars);
@@ -237,16 +238,6 @@ fn read_reference(text: &str) -> Result<Reference, Failure> {
         let failure = Failure::new(Exit::Usage, error);
         failure.hint(hint.unwrap_or("write it as in `oci://registry.example/security/plimsoll-db:latest`"))
     })
-}
-
-/// How the registry is reached.
-fn reach(arguments: &RegistryArgs, settings: &Settings) -> Result<plimsoll_oci::Options, Failure> {
-    let mut options = plimsoll_oci::Options::from_env();
-    let insecure =
-        if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
-    options.http.insecure_http.clone_from(insecure);
-    options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
-    Ok(options)
 }
 
 fn chunks(count: usize) -> String {
