@@ -227,6 +227,11 @@ impl Registry {
         self.put_manifest(repository, &subject.replace(':', "-"), INDEX, index.as_bytes());
     }
 
+    /// Has no list of referrers from now on, and none under a tag either.
+    pub fn older(&self) {
+        self.state().referrers = Referrers::Unknown;
+    }
+
     /// Gives lists of referrers in pages of this many.
     pub fn referrers_on_page(&self, number: usize) {
         self.state().referrers = Referrers::Paged(number);

@@ -211,7 +211,11 @@ impl State {
             if !reference.contains(':') {
                 self.manifests.insert(format!("{name}:{reference}"), held);
             }
-            return typed(201, "application/json", "").with("Docker-Content-Digest", &digest);
+            let answer = typed(201, "application/json", "").with("Docker-Content-Digest", &digest);
+            return match json["subject"]["digest"].as_str() {
+                Some(subject) if self.referrers != Referrers::Unknown => answer.with("OCI-Subject", subject),
+                _ => answer,
+            };
         }
         error(404, "BLOB_UPLOAD_UNKNOWN")
     }
