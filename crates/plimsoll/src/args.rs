@@ -24,6 +24,7 @@ pub(crate) use values::{Age, AsOf, DiffFormat, Format, Level, SbomFormat, TextOr
 
 use crate::attest::AttestArgs;
 use crate::handover::{HandedOver, Program};
+use crate::registry::RegistriesArgs;
 use crate::verify::VerifyArgs;
 use crate::vex::{VexArgs, VexSources};
 
@@ -94,6 +95,8 @@ pub(crate) enum Action {
     /// Say whether an image passed, by the signed attestations beside it.
     #[command(after_help = crate::verify::EXAMPLES)]
     Verify(VerifyArgs),
+    /// Look at whole registries.
+    Registry(RegistriesArgs),
     /// Keep results: add reports to a store, list, read and remove them.
     Store(StoreArgs),
     /// Ask one object, JSON, CSV or Parquet, in the SQL of Amazon S3 Select.

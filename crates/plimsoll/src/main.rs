@@ -23,6 +23,7 @@ mod passed;
 mod pipeline;
 mod policy;
 mod progress;
+mod registry;
 mod reports;
 mod sbom;
 mod scan;
@@ -81,6 +82,7 @@ pub(crate) fn run(command: &Command, environment: &Environment, bars: &Bars) -> 
         Action::Vex(arguments) => vex::run(arguments, environment),
         Action::Pipeline(arguments) => pipeline::run(arguments, environment, command.common.quiet),
         Action::Verify(arguments) => verify::run(arguments, &settings, environment, bars),
+        Action::Registry(arguments) => registry::run(arguments, &settings, environment, bars),
         Action::Store(arguments) => store::run(arguments, &settings, environment, bars),
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),

@@ -57,6 +57,7 @@ fn check(gate: &Gate) -> String {
     if gate.policy.strict {
         line!(text, "Strict: undecided where something could not be read or compared");
     }
+    line!(text, "Digest: {}", crate::attest::policy_digest(&gate.policy));
     let waivers = gate.waivers.list();
     if !waivers.is_empty() {
         line!(text, "\nWaivers");
