@@ -156,7 +156,10 @@ fn schema_sarif_of_a_pipeline_that_is_checked() {
         .iter()
         .map(|result| result["ruleId"].as_str().unwrap().to_owned())
         .collect();
-    assert!(rules.contains(&"gate-off".to_owned()) && rules.contains(&"piped-script".to_owned()), "{rules:?}");
+    assert!(
+        rules.contains(&"gate-off".to_owned()) && rules.contains(&"piped-script".to_owned()),
+        "{rules:?}"
+    );
 }
 
 #[test]
