@@ -233,6 +233,11 @@ printf '\003version: 0.2\nrun-as: u\nenv:\n  shell: bash\n  variables: {A: 1, B:
 printf '\001version: 0.1\nenvironment_variables:\n  plaintext: {A: b}\nphases: {build: {commands: [make]}}\n' | seed buildspec old
 printf '\002[parameters]\np = "fuzz"\n[secrets.s]\nk = "AKIAIOSFODNN7EXAMPLE"\n' | seed buildspec secrets
 printf '\005**/a[!b-d]?/{x,y}*\na/ae1/y1' | seed buildspec pattern
+texts commit commit <<'END'
+Fixed yum for image ::mysql:latest
+`::org/name:1.2`, "::a", (::registry.example:5000/b@sha256:abababababababababababababababababababababababababababababababab).
+::a,::b;::$(id) ::1 [::1]:80 ::std::vec # ::x **::c's** :: ::../../etc
+END
 texts cvss cvss <<'END'
 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H
 CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N
