@@ -1,5 +1,6 @@
 //! The command line.
 
+mod commit;
 mod db;
 mod pipeline;
 mod select;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use commit::{BuilderWord, HookArgs, InitArgs};
 pub(crate) use db::{DatabaseArgs, DbAction, DbArgs, DbPath, RegistryArgs, SigningKey, Trust, UpdateArgs};
 pub(crate) use pipeline::{CheckArgs, CheckFormat, PipelineAction, PipelineArgs, RunArgs};
 pub(crate) use select::{
@@ -198,6 +200,9 @@ pub(crate) struct ScanArgs {
     pub(crate) baseline: BaselineArgs,
     #[command(flatten)]
     pub(crate) attest: AttestArgs,
+    /// What the image is called in reports, instead of the target's own name: `app:1.2` for a file that was built.
+    #[arg(long, value_name = "NAME", help_heading = "Report")]
+    pub(crate) artifact_name: Option<String>,
 }
 
 #[derive(Debug, Args)]

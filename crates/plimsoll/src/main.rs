@@ -80,7 +80,7 @@ pub(crate) fn run(command: &Command, environment: &Environment, bars: &Bars) -> 
         Action::Explain(arguments) => explain::run(arguments, &settings, environment, bars),
         Action::Policy(arguments) => policy::run(arguments, &settings, environment),
         Action::Vex(arguments) => vex::run(arguments, environment),
-        Action::Pipeline(arguments) => pipeline::run(arguments, environment, command.common.quiet),
+        Action::Pipeline(arguments) => pipeline::run(arguments, &settings, environment, &command.common),
         Action::Verify(arguments) => verify::run(arguments, &settings, environment, bars),
         Action::Registry(arguments) => registry::run(arguments, &settings, environment, bars),
         Action::Store(arguments) => store::run(arguments, &settings, environment, bars),

@@ -2,22 +2,33 @@
 
 mod build;
 mod check;
+mod commit;
+mod hook;
+mod init;
 mod plan;
 
-use crate::args::{PipelineAction, PipelineArgs};
+use crate::args::{Common, PipelineAction, PipelineArgs};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
+use crate::settings::Settings;
 
 pub(crate) fn run(
     arguments: &PipelineArgs,
+    settings: &Settings,
     environment: &Environment,
-    is_quiet: bool,
+    common: &Common,
 ) -> Result<Exit, Failure> {
     match &arguments.action {
         PipelineAction::Check(arguments) => check::run(arguments),
-        PipelineAction::Run(arguments) => match &arguments.template {
-            Some(template) => plan::run(template, arguments, is_quiet),
-            None => build::run(arguments, environment),
+        PipelineAction::Init(arguments) => init::run(arguments),
+        PipelineAction::Hook(arguments) => hook::run(arguments, settings, environment, common),
+        PipelineAction::Run(arguments) => match (&arguments.template, &arguments.commit.commit) {
+            (_, Some(revision)) => {
+                let stop = build::stop()?;
+                commit::Run { arguments, common, settings, environment, stop: &stop }.run(revision)
+            }
+            (Some(template), None) => plan::run(template, arguments, common.quiet),
+            (None, None) => build::run(arguments, environment),
         },
     }
 }

@@ -49,6 +49,9 @@ pub(crate) fn run(
         ..match_options(&arguments.severity_order, settings)?
     };
     let mut inventory = inventory(&arguments.target, settings, environment, bars)?;
+    if let Some(name) = &arguments.artifact_name {
+        inventory.artifact.name.clone_from(name);
+    }
     base::add(&mut inventory, &arguments.baseline, &arguments.target, settings, bars)?;
     asked.prepare(&arguments.target, &inventory, settings, environment, bars)?;
     let (snapshot, database) = database.open(&asked.needed(&inventory), bars)?;

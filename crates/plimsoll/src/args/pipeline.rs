@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::commit::{CommitArgs, HookArgs, InitArgs};
 use super::values::Age;
 
 #[derive(Debug, Args)]
@@ -14,13 +15,17 @@ pub(crate) struct PipelineArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum PipelineAction {
-    /// Run a buildspec on this machine as AWS CodeBuild would, or draw a template's pipeline.
+    /// Run a buildspec on this machine as AWS CodeBuild would, draw a template's pipeline, or build and scan the images that a
+    /// commit asks for.
     #[command(after_help = "\
+Examples:
   plimsoll pipeline run
   plimsoll pipeline run --buildspec ci/scan.yml --env IMAGE=app:1 \\
     --secrets secrets.toml --artifacts out
   plimsoll pipeline run --template pipeline.yml --dry-run
+  plimsoll pipeline run --commit HEAD --fail-on high --upload s3://bucket/scans
 
 Exit status:
   0  the build succeeded              2  usage, or a file that is wrong
@@ -37,6 +42,16 @@ secrets in the open, references to nothing, buildspecs that are not there.
 Exit status: 0 nothing wrong, 1 an error was found (with --strict: anything),
 2 usage.")]
     Check(CheckArgs),
+    /// Write what runs Plimsoll elsewhere: a git hook, GitHub Actions, GitLab CI, Jenkins, AWS.
+    #[command(after_help = "\
+Examples:
+  plimsoll pipeline init --hook /srv/git/shop.git
+  plimsoll pipeline init --github --jenkins
+
+Files that are there and differ are left alone; --force replaces them.")]
+    Init(InitArgs),
+    /// Run what pushed commits ask for; called by git's `post-receive` hook, which says on stdin what was pushed.
+    Hook(HookArgs),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +95,8 @@ pub(crate) struct RunArgs {
     /// Write what came out, phase by phase, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) result: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) commit: CommitArgs,
 }
 
 #[derive(Debug, Args)]

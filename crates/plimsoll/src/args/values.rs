@@ -159,6 +159,14 @@ pub(crate) enum Level {
     Low,
 }
 
+/// As it is typed.
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = self.to_possible_value().expect("no level is left out");
+        f.write_str(value.get_name())
+    }
+}
+
 impl From<Level> for Severity {
     fn from(level: Level) -> Self {
         match level {

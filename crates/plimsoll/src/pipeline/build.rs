@@ -85,7 +85,7 @@ fn identity(environment: &Environment) -> Identity {
 }
 
 /// Becomes true when somebody wants the build to end (Ctrl-C, SIGTERM): its processes are ended before we are.
-fn stop() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn stop() -> Result<Arc<AtomicBool>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = Arc::new(AtomicBool::new(false));
     let cannot = |error: io::Error| {
