@@ -35,6 +35,9 @@ need npm npm
 need python3 python3
 need dpkg-deb dpkg
 need java default-jre-headless
+need git git
+need groovy groovy
+need go golang-go
 # `venv` is a package of its own in Debian.
 python3 -c 'import venv, ensurepip' > /dev/null 2>&1 || missing="$missing python3-venv"
 # podman wants a runtime to be there, though no container is run.
@@ -103,3 +106,12 @@ python_folder() {
 python_folder objects 'moto[s3,server]==5.2.5 boto3==1.44.5 awscli==1.46.2'
 # Who judges answers about CSV and Parquet, and reads the tables: DuckDB, pyarrow, and Spark, which needs Java.
 python_folder lake 'duckdb==2.0.0 pyarrow==26.0.1 pyspark==4.3.0'
+# Who judges files of GitHub and GitLab: published schemas, and a linter of workflows, which is built here.
+python_folder ci 'check-jsonschema==0.39.0'
+actionlint='v1.7.4'
+if [ "$(cat "$target/real/ci/actionlint" 2> /dev/null || true)" != "$actionlint" ]; then
+    echo "building actionlint $actionlint"
+    bin="$(cd "$target/real/ci/bin" && pwd)"
+    GOBIN="$bin" GOTOOLCHAIN=local go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint"
+    printf '%s\n' "$actionlint" > "$target/real/ci/actionlint"
+fi
