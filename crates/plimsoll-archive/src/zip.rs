@@ -95,6 +95,8 @@ pub struct ZipEntry {
     pub size: u64,
     /// Compressed size in bytes, as announced.
     pub compressed_size: u64,
+    /// Type and permissions as Unix has them, where a Unix wrote the archive.
+    pub unix_mode: Option<u16>,
     method: u16,
     flags: u16,
     crc: u32,

@@ -166,6 +166,9 @@ fn entry<'a>(rest: &'a [u8], base: u64, limits: &ZipLimits) -> Result<(ZipEntry,
         name: String::from_utf8_lossy(name).into_owned(),
         size,
         compressed_size,
+        // The upper byte of "version made by" is the system, 3 for Unix, which keeps its mode in the upper half of the
+        // external attributes.
+        unix_mode: (short(4) >> 8 == 3).then_some(short(40)),
         method: short(10),
         flags: short(8),
         crc: long(16),
