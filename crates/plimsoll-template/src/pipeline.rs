@@ -135,6 +135,8 @@ pub struct StageCondition {
     pub when: When,
     /// What happens then: `FAIL`, `ROLLBACK`, `RETRY`, `SKIP`.
     pub result: Option<String>,
+    /// What is tried again on `RETRY`: `FAILED_ACTIONS` or `ALL_ACTIONS`.
+    pub retry_mode: Option<String>,
     /// The providers of its rules: `CloudWatchAlarm`, `DeploymentWindow`, `LambdaInvoke`, `VariableCheck`, ….
     pub rules: Vec<String>,
     /// Where it stands.
@@ -321,9 +323,14 @@ fn stage(at: &At<'_>, generation: Generation, notes: &mut Vec<Note>) -> Result<S
 }
 
 fn stage_conditions(at: &At<'_>, when: When) -> Result<Vec<StageCondition>, TemplateError> {
+    let retry_mode = match at.key("RetryConfiguration") {
+        Some(at) => at.word("RetryMode")?.map(str::to_owned),
+        None => None,
+    };
     let whole = |result: Option<String>, rules, at: &At<'_>| StageCondition {
         when,
         result,
+        retry_mode: retry_mode.clone(),
         rules,
         place: at.place(),
         path: at.path().to_owned(),

@@ -165,6 +165,8 @@ fn refuse(stage: &Stage, projects: &[Project], refusals: &mut Vec<Refusal>, note
                     format!("the condition {when} the stage, with rules {rules}, is judged on AWS alone");
                 refuse(None, condition.place, &condition.path, reason);
             }
+            // It is tried again here too, whatever the rules would say.
+            When::OnFailure if result == "RETRY" && condition.rules.is_empty() => {}
             When::OnFailure => notes.push(Note {
                 place: condition.place,
                 path: condition.path.clone(),
