@@ -4,6 +4,7 @@ mod commit;
 mod db;
 mod pipeline;
 mod select;
+mod stages;
 mod store;
 mod tables;
 mod values;
@@ -19,6 +20,7 @@ pub(crate) use select::{
     ByteRange, CompressionWord, HeaderWord, InputArgs, InputWord, OutputArgs, OutputWord, QuoteWord,
     SelectArgs, SummaryArgs, SummaryFormat,
 };
+pub(crate) use stages::{RetryWord, StageArgs};
 pub(crate) use store::{ObjectArgs, Sse, StoreAction, StoreArgs, StorePath};
 pub(crate) use tables::TablesAction;
 pub(crate) use values::switch;

@@ -167,6 +167,13 @@ pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
     std::env::vars_os().filter_map(text).collect()
 }
 
+/// Whether somebody sits there who can be asked.
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads the environment")]
+pub(crate) fn can_ask() -> bool {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !in_ci
+}
+
 fn console_width() -> usize {
     usize::from(console::Term::stdout().size().1)
 }

@@ -5,7 +5,9 @@ mod check;
 mod commit;
 mod hook;
 mod init;
+mod outside;
 mod plan;
+mod stages;
 
 use crate::args::{Common, PipelineAction, PipelineArgs};
 use crate::environment::Environment;
@@ -27,7 +29,12 @@ pub(crate) fn run(
                 let stop = build::stop()?;
                 commit::Run { arguments, common, settings, environment, stop: &stop }.run(revision)
             }
-            (Some(template), None) => plan::run(template, arguments, common.quiet),
+            (Some(template), None) if arguments.dry_run => {
+                plan::run(template, arguments, environment, common.quiet)
+            }
+            (Some(template), None) => {
+                stages::run(template, arguments, settings, environment, common.quiet)
+            }
             (None, None) => build::run(arguments, environment),
         },
     }

@@ -1,10 +1,11 @@
 //! The arguments of `plimsoll pipeline`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::commit::{CommitArgs, HookArgs, InitArgs};
+use super::stages::StageArgs;
 use super::values::Age;
 
 #[derive(Debug, Args)]
@@ -17,8 +18,8 @@ pub(crate) struct PipelineArgs {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum PipelineAction {
-    /// Run a buildspec on this machine as AWS CodeBuild would, draw a template's pipeline, or build and scan the images that a
-    /// commit asks for.
+    /// Run a buildspec or a template's pipeline on this machine, as AWS CodeBuild and CodePipeline would, or build and scan the
+    /// images that a commit asks for.
     #[command(after_help = "\
 Examples:
   plimsoll pipeline run
@@ -26,11 +27,14 @@ Examples:
     --secrets secrets.toml --artifacts out
   plimsoll pipeline run --template pipeline.yml --dry-run
   plimsoll pipeline run --commit HEAD --fail-on high --upload s3://bucket/scans
+  plimsoll pipeline run --template pipeline.yml --source . --map Deploy=run:./up.sh
+  plimsoll pipeline run --template pipeline.yml --source . --resume
 
 Exit status:
-  0  the build succeeded              2  usage, or a file that is wrong
-  1  the build failed                 3  it could not be run")]
-    Run(RunArgs),
+  0  it succeeded                     3  it could not be run, or was stopped
+  1  it failed                        4  a pipeline waits for approval
+  2  usage, or a file that is wrong")]
+    Run(Box<RunArgs>),
     /// Find what is wrong with templates and buildspecs before they run.
     #[command(after_help = "\
 Gates that never fail a build, scripts piped from the network into a shell,
@@ -59,18 +63,19 @@ pub(crate) struct RunArgs {
     /// The buildspec, from the source folder on; `buildspec.yml` where none is named.
     #[arg(long, value_name = "FILE")]
     pub(crate) buildspec: Option<PathBuf>,
-    /// A CloudFormation template with a CodePipeline pipeline. Stages are drawn, not run yet: `--dry-run` is needed.
-    #[arg(long, value_name = "FILE", conflicts_with = "buildspec", requires = "dry_run")]
+    /// A CloudFormation template with a CodePipeline pipeline, which is run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["buildspec", "artifacts", "reports", "cache"])]
     pub(crate) template: Option<PathBuf>,
     /// Show what would run, and run nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// A parameter of the template. May be repeated.
+    /// A parameter of the template, or `AWS::AccountId`, `AWS::Region` or `AWS::StackName`. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, requires = "template")]
     pub(crate) parameter: Vec<(String, String)>,
-    /// The folder that is built; commands run in it.
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) source: PathBuf,
+    /// The folder that is built, by default the current one; commands run in it. Of a template, what stands for its first
+    /// source: a folder or a git repository, of which builds are given copies.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) source: Option<PathBuf>,
     /// A variable of the build, above those of the buildspec. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) env: Vec<(String, String)>,
@@ -86,17 +91,26 @@ pub(crate) struct RunArgs {
     /// Keep what the buildspec caches here, from build to build.
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
-    /// How long the build may take.
+    /// How long the build may take. Of a template, its projects say so.
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub(crate) timeout: Age,
     /// Fail where a runtime of `runtime-versions` is not there in that version; else it is only told.
     #[arg(long)]
     pub(crate) require_runtimes: bool,
-    /// Write what came out, phase by phase, as JSON.
+    /// Write what came out, phase by phase, or stage by stage, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) result: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) commit: CommitArgs,
+    #[command(flatten)]
+    pub(crate) stages: StageArgs,
+}
+
+impl RunArgs {
+    /// The folder that is built.
+    pub(crate) fn folder(&self) -> &Path {
+        self.source.as_deref().unwrap_or(Path::new("."))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -133,7 +147,7 @@ pub(crate) enum CheckFormat {
 }
 
 /// `NAME=VALUE`; the value may be empty.
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),

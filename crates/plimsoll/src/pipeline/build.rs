@@ -17,7 +17,8 @@ use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-struct Wall;
+/// The clock of the machine.
+pub(super) struct Wall;
 
 impl Clock for Wall {
     fn now(&self) -> jiff::Timestamp {
@@ -26,7 +27,7 @@ impl Clock for Wall {
 }
 
 pub(super) fn run(arguments: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
-    let found = find(&arguments.source, arguments.buildspec.as_deref()).map_err(failure)?;
+    let found = find(arguments.folder(), arguments.buildspec.as_deref()).map_err(failure)?;
     let spec = Buildspec::parse(&found.text).map_err(|error| {
         let hint = error.hint().map(str::to_owned);
         let error = anyhow::Error::new(error).context(format!("cannot use `{}`", found.path.display()));
@@ -40,7 +41,7 @@ pub(super) fn run(arguments: &RunArgs, environment: &Environment) -> Result<Exit
         output::write(None, outline(&spec, &found.path).as_bytes())?;
         return Ok(Exit::Passed);
     }
-    let mut request = Request::new(&spec, &arguments.source, &environment.temporary_folder);
+    let mut request = Request::new(&spec, arguments.folder(), &environment.temporary_folder);
     request.buildspec_path = found.path;
     request.environment = environment::variables();
     request.start_variables =
@@ -134,7 +135,7 @@ fn outline(spec: &Buildspec, path: &Path) -> String {
     crate::exit::printable(&out)
 }
 
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     let exit = match error {
         Error::Missing { .. } | Error::File { .. } | Error::Spec(_) | Error::Workspace { .. } => Exit::Usage,
         _ => Exit::CouldNotScan,

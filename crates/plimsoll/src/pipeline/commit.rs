@@ -67,7 +67,7 @@ struct Outcome {
 impl Run<'_> {
     /// Runs what one commit asks for.
     pub(super) fn run(&self, revision: &str) -> Result<Exit, Failure> {
-        let git = Git { source: &self.arguments.source, stop: self.stop };
+        let git = Git { source: self.arguments.folder(), stop: self.stop };
         let commit = git.commit(revision)?;
         let message = git.message(&commit)?;
         let asked = images(&message).map_err(|error| Failure::new(Exit::Usage, error))?;
