@@ -32,9 +32,7 @@ pub(crate) fn run(
             (Some(template), None) if arguments.dry_run => {
                 plan::run(template, arguments, environment, common.quiet)
             }
-            (Some(template), None) => {
-                stages::run(template, arguments, settings, environment, common.quiet)
-            }
+            (Some(template), None) => stages::run(template, arguments, settings, environment, common.quiet),
             (None, None) => build::run(arguments, environment),
         },
     }
