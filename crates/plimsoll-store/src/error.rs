@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use crate::credentials;
+use plimsoll_aws::CredentialsError;
 
 /// The most characters of a server's message that are told.
 const MAX_MESSAGE_CHARS: usize = 300;
@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// There are no credentials.
     #[error(transparent)]
-    Credentials(#[from] credentials::Error),
+    Credentials(#[from] CredentialsError),
     /// There is an object of this key, and there should be none; or it is another than was expected.
     #[error("cannot write `{object}`: expected {expected}, found {found}")]
     Conflict {
@@ -187,7 +187,7 @@ impl Error {
         let mut cause = source.source();
         for _ in 0..MAX_CAUSES {
             let Some(error) = cause else { break };
-            if error.is::<credentials::Error>() {
+            if error.is::<CredentialsError>() {
                 return match credentials_of(source) {
                     Ok(error) => Self::Credentials(error),
                     Err(source) => Self::Object { action, object, source },
@@ -207,9 +207,9 @@ impl Error {
 }
 
 /// Our own error, out of the object store's.
-fn credentials_of(error: object_store::Error) -> Result<credentials::Error, object_store::Error> {
+fn credentials_of(error: object_store::Error) -> Result<CredentialsError, object_store::Error> {
     match error {
-        object_store::Error::Generic { store, source } => match source.downcast::<credentials::Error>() {
+        object_store::Error::Generic { store, source } => match source.downcast::<CredentialsError>() {
             Ok(error) => Ok(*error),
             Err(source) => Err(object_store::Error::Generic { store, source }),
         },
@@ -370,7 +370,7 @@ mod tests {
     fn missing_credentials_are_told_as_such() {
         let source = object_store::Error::Generic {
             store: "S3",
-            source: Box::new(credentials::Error::None { looked: "nowhere".to_owned() }),
+            source: Box::new(CredentialsError::None { looked: "nowhere".to_owned() }),
         };
         let error = Error::of("write", "s3://b/k".to_owned(), None, source);
         assert!(matches!(error, Error::Credentials(_)), "{error:?}");

@@ -15,13 +15,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod credentials;
 mod error;
 mod key;
 pub mod layout;
 mod location;
 mod options;
-mod profile;
 mod record;
 mod retention;
 mod server;
@@ -29,11 +27,11 @@ mod store;
 mod subject;
 mod template;
 
-pub use credentials::Error as CredentialsError;
 pub use error::{Error, Reason};
 pub use key::MAX_KEY_BYTES;
 pub use location::Location;
 pub use options::{Encryption, Options};
+pub use plimsoll_aws::CredentialsError;
 pub use record::{Begun, Counts, Finished, Record, Verdict};
 pub use retention::{GRACE, Group, Plan, Pruned, Rules, prune};
 pub use store::{Meta, Put, Store};

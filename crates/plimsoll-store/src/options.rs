@@ -1,9 +1,9 @@
 //! How a store is reached. The environment is read here and nowhere else in the crate.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use plimsoll_aws::Variables;
 
 /// Beginnings of the variables that stores know.
 const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
@@ -92,52 +92,23 @@ impl Options {
 
     /// As [`Options::from_env`], with the environment as pairs.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let variables = Variables(
-            variables
-                .into_iter()
-                .filter(|(name, value)| {
-                    let known = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-                    (known || NAMES.contains(&name.as_str())) && !value.is_empty()
-                })
-                .collect(),
-        );
+        let variables = Variables::new(variables, |name| {
+            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
+        });
         let ca_certificates = variables.get("AWS_CA_BUNDLE").map(PathBuf::from).into_iter().collect();
         Self { ca_certificates, variables, ..Self::default() }
     }
-}
 
-/// Variables of the environment, some of which are secret: none is printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    /// The value of one, where it is there and not empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// The value of the first that is there.
-    pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
-        names.iter().find_map(|name| self.get(name))
-    }
-
-    /// Whether a switch is on.
-    pub(crate) fn is_on(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
-    }
-
-    /// Those that begin so.
-    pub(crate) fn beginning<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + 'a {
-        self.0
-            .iter()
-            .filter(move |(name, _)| name.starts_with(prefix))
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-}
-
-impl fmt::Debug for Variables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+    /// Who asks AWS, and how.
+    pub(crate) fn aws(&self) -> plimsoll_aws::Options {
+        plimsoll_aws::Options {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            ca_certificates: self.ca_certificates.clone(),
+            connect_timeout: self.connect_timeout,
+            variables: self.variables.clone(),
+            ..plimsoll_aws::Options::default()
+        }
     }
 }
 

@@ -8,16 +8,13 @@ use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
+use plimsoll_aws::{Chain, DEFAULT_REGION, Profiles};
 
 use crate::Error;
-use crate::credentials::Chain;
 use crate::options::{Encryption, Options};
-use crate::profile::Profiles;
 
 /// The largest file of certificates, in bytes.
 const MAX_CERTIFICATES_BYTES: u64 = 8 << 20;
-/// The region where none is named, as AWS's tools have it.
-const DEFAULT_REGION: &str = "us-east-1";
 
 /// Google Cloud Storage. Its own library's variables: `GOOGLE_APPLICATION_CREDENTIALS` and their like.
 pub(crate) fn google(
@@ -135,7 +132,7 @@ pub(crate) fn s3(
     builder = if variables.is_on("AWS_SKIP_SIGNATURE") {
         builder.with_skip_signature(true)
     } else {
-        builder.with_credentials(Arc::new(Chain::new(options, profiles, &region)))
+        builder.with_credentials(Arc::new(Chain::new(&options.aws(), profiles, &region)))
     };
     Ok((Arc::new(builder.build().map_err(cannot)?), endpoint))
 }

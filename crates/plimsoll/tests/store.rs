@@ -240,7 +240,7 @@ fn without_credentials_or_server_it_ends_soon() {
     let run = scan(&stage, &["--output", "json=s3://results/a.json"], &nobody);
     assert_eq!(run.status, 6, "{run:?}");
     assert!(
-        run.stderr.contains("cannot find credentials for S3") && run.stderr.contains("AWS_PROFILE"),
+        run.stderr.contains("cannot find credentials for AWS") && run.stderr.contains("AWS_PROFILE"),
         "{run:?}"
     );
     let variables = [&KEYS[..], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]].concat();

@@ -202,7 +202,7 @@ fn keys_come_from_where_awss_tools_look() {
         .variable("AWS_EC2_METADATA_DISABLED", "true")
         .run();
     assert_eq!(nobody.status, Some(6), "{}", nobody.stderr);
-    assert!(nobody.stderr.contains("cannot find credentials for S3"), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("cannot find credentials for AWS"), "{}", nobody.stderr);
 }
 
 #[test]

@@ -33,9 +33,9 @@ impl fmt::Debug for Profile {
     }
 }
 
-/// Both files.
+/// The profiles of both files, and which of them is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Profiles {
+pub struct Profiles {
     by_name: BTreeMap<String, Profile>,
     sso_sessions: BTreeMap<String, Profile>,
     services: BTreeMap<String, Profile>,
@@ -49,7 +49,10 @@ pub(crate) struct Profiles {
 
 impl Profiles {
     /// Reads what the environment points to. Files that are not there say nothing.
-    pub(crate) fn read(variables: &Variables, asked: Option<&str>) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`CredentialsError::File`](crate::CredentialsError::File) and its like, for files that are no profiles.
+    pub fn read(variables: &Variables, asked: Option<&str>) -> Result<Self, Error> {
         let file = |variable: &str, name: &str| match variables.get(variable) {
             Some(path) => Some(expanded(path, variables)),
             None => variables.get("HOME").map(|home| Path::new(home).join(".aws").join(name)),
@@ -75,15 +78,15 @@ impl Profiles {
     }
 
     /// A setting of the profile that was asked for.
-    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+    pub fn setting(&self, name: &str) -> Option<&str> {
         self.profile(&self.current)?.get(name)
     }
 
-    /// The address of a service's server (`S3`, `STS`, `SSO`) that the environment names, for this service or for all, else
+    /// The address of a service's server (`S3`, `STS`, `SECRETS_MANAGER`) that the environment names, for this service or for all, else
     /// the profile.
     ///
     /// Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
-    pub(crate) fn endpoint<'a>(&'a self, service: &str, variables: &'a Variables) -> Option<&'a str> {
+    pub fn endpoint<'a>(&'a self, service: &str, variables: &'a Variables) -> Option<&'a str> {
         let is_on = |value: &str| value.eq_ignore_ascii_case("true");
         if variables.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
             || self.setting("ignore_configured_endpoint_urls").is_some_and(is_on)

@@ -14,6 +14,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::{Error, Keys, MAX_ANSWER_BYTES, Places, Secretly, ask, now};
 use crate::profile::Profile;
+use crate::service::suffix;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,7 +62,7 @@ impl Places {
             return Err(unusable("a region as `sso_region`", format!("`{region}`")));
         }
         let token = self.token(session.unwrap_or(&start_url))?;
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let suffix = suffix(&region);
         let portal = self.profiles.endpoint("SSO", &self.variables).map_or_else(
             || format!("https://portal.sso.{region}.{suffix}"),
             |url| url.trim_end_matches('/').into(),

@@ -2,18 +2,18 @@
 //!
 //! Source: AWS Security Token Service API Reference, `AssumeRole`, `AssumeRoleWithWebIdentity`.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::aws::AwsCredential;
+use object_store::client::HttpRequestBody;
 use plimsoll_http::{Request, Secret, encode};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::{Error, Keys, Places, ask, container::token_of};
 use crate::profile::expanded;
+use crate::service::{signed, suffix};
 
 /// What sessions are called where the profile does not say.
 const SESSION_NAME: &str = "plimsoll";
@@ -44,20 +44,10 @@ impl Places {
         let service = self.service(region);
         let url = format!("{service}/?{query}");
         let wrong = |expected, found: String| Error::Service { address: service.clone(), expected, found };
-        let mut signed: HttpRequest = http::Request::get(&url)
+        let unsigned = http::Request::get(&url)
             .body(HttpRequestBody::empty())
             .map_err(|error| wrong("an address", error.to_string()))?;
-        AwsAuthorizer::new(keys, "sts", region).authorize(&mut signed, None);
-        let mut request = Request::get();
-        for (name, value) in signed.headers() {
-            let Ok(value) = value.to_str() else { continue };
-            match name.as_str() {
-                "host" => {}
-                "authorization" => request.authorization = Some(Secret::new(value)),
-                "x-amz-security-token" => request.secrets.push((name.as_str(), Secret::new(value))),
-                name => request.headers.push((name, Cow::Owned(value.to_owned()))),
-            }
-        }
+        let request = signed(unsigned, keys, "sts", region);
         answered(&service, ask(&self.outside, &url, &request)?)
     }
 
@@ -80,8 +70,7 @@ impl Places {
         if let Some(named) = self.profiles.endpoint("STS", &self.variables) {
             return named.trim_end_matches('/').to_owned();
         }
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://sts.{region}.{suffix}")
+        format!("https://sts.{region}.{}", suffix(region))
     }
 }
 

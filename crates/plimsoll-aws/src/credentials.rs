@@ -1,4 +1,4 @@
-//! Credentials for S3, from where AWS's tools look for them, in their order: the environment, a web identity, the profile
+//! Credentials for AWS, from where AWS's tools look for them, in their order: the environment, a web identity, the profile
 //! (a role to assume, SSO, keys, a program that is asked), the container's service, the machine's.
 //!
 //! Written by hand: `object_store` knows neither profiles nor programs nor SSO, and waits half a minute for a machine's
@@ -14,7 +14,7 @@ mod sso;
 mod sts;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +22,6 @@ use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use plimsoll_http::{Client, Secret, Url};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 use crate::options::{Options, Variables};
 use crate::profile::{Profile, Profiles};
@@ -38,7 +37,7 @@ const EARLY: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody has any.
-    #[error("cannot find credentials for S3: looked at the environment, {looked}; found none")]
+    #[error("cannot find credentials for AWS: looked at the environment, {looked}; found none")]
     None {
         /// Where else was looked.
         looked: String,
@@ -158,6 +157,11 @@ impl Keys {
         };
         Ok(Self { credential: Arc::new(credential), ends })
     }
+
+    /// Whether they have ended at this instant.
+    fn end_by(&self, time: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| ends <= time)
+    }
 }
 
 /// Keys as services and programs give them.
@@ -195,10 +199,12 @@ impl Answer {
     }
 }
 
-/// Gives credentials to the store, and fetches them anew before they end.
-pub(crate) struct Chain {
+/// Gives credentials, and fetches them anew before they end. To a store it is an
+/// [`object_store::CredentialProvider`].
+#[derive(Clone)]
+pub struct Chain {
     places: Arc<Places>,
-    kept: Mutex<Option<Keys>>,
+    kept: Arc<Mutex<Option<Keys>>>,
 }
 
 impl std::fmt::Debug for Chain {
@@ -208,7 +214,8 @@ impl std::fmt::Debug for Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(options: &Options, profiles: Profiles, region: &str) -> Self {
+    /// One that has looked nowhere yet. `region` is where roles are assumed.
+    pub fn new(options: &Options, profiles: Profiles, region: &str) -> Self {
         let http = plimsoll_http::Options {
             ca_certificates: options.ca_certificates.clone(),
             connect_timeout: options.connect_timeout,
@@ -221,7 +228,37 @@ impl Chain {
             region: region.to_owned(),
             outside: Client::new(&http),
         };
-        Self { places: Arc::new(places), kept: Mutex::new(None) }
+        Self { places: Arc::new(places), kept: Arc::default() }
+    }
+
+    /// The credentials that hold now. Waits for them where they have to be fetched.
+    ///
+    /// # Errors
+    /// [`Error`]: why there are none.
+    pub fn current(&self) -> Result<Arc<AwsCredential>, Error> {
+        // Held meanwhile: many requests at once ask for keys once.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        if let Some(keys) = kept.as_ref().filter(|keys| !keys.end_by(now + EARLY)) {
+            return Ok(Arc::clone(&keys.credential));
+        }
+        match (self.places.keys(), kept.as_ref()) {
+            (Ok(keys), _) => {
+                let credential = Arc::clone(&keys.credential);
+                *kept = Some(keys);
+                Ok(credential)
+            }
+            // They hold for some minutes yet; perhaps the next attempt fares better.
+            (Err(_), Some(keys)) if !keys.end_by(now) => Ok(Arc::clone(&keys.credential)),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Those that are there already, where nobody has to wait.
+    fn at_hand(&self) -> Option<Arc<AwsCredential>> {
+        let kept = self.kept.try_lock().ok()?;
+        let keys = kept.as_ref().filter(|keys| !keys.end_by(now() + EARLY))?;
+        Some(Arc::clone(&keys.credential))
     }
 }
 
@@ -230,30 +267,17 @@ impl CredentialProvider for Chain {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        // Held meanwhile: many requests at once ask for keys once.
-        let mut kept = self.kept.lock().await;
-        let now = now();
-        let ends_by = |keys: &Keys, time: Timestamp| keys.ends.is_some_and(|ends| ends <= time);
-        if let Some(keys) = kept.as_ref().filter(|keys| !ends_by(keys, now + EARLY)) {
-            return Ok(Arc::clone(&keys.credential));
+        if let Some(credential) = self.at_hand() {
+            return Ok(credential);
         }
-        let places = Arc::clone(&self.places);
-        let fetched = tokio::task::spawn_blocking(move || places.keys()).await?;
-        match (fetched, kept.as_ref()) {
-            (Ok(keys), _) => {
-                let credential = Arc::clone(&keys.credential);
-                *kept = Some(keys);
-                Ok(credential)
-            }
-            // They hold for some minutes yet; perhaps the next attempt fares better.
-            (Err(_), Some(keys)) if !ends_by(keys, now) => Ok(Arc::clone(&keys.credential)),
-            (Err(error), _) => Err(object_store::Error::Generic { store: "S3", source: Box::new(error) }),
-        }
+        let chain = self.clone();
+        let fetched = tokio::task::spawn_blocking(move || chain.current()).await?;
+        fetched.map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })
     }
 }
 
 /// The clock, against which keys end.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
