@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::secrets::{SecretReference, Secrets};
+use crate::secrets::{SecretError, SecretReference, Secrets};
 use crate::spec::Env;
 
 /// Where the value of a variable comes from.
@@ -189,13 +189,16 @@ pub(crate) struct Resolved {
 }
 
 /// Whose value counts: that of the start of the build, then the project's, then the buildspec's. Values that do not
-/// count are not fetched.
+/// count are not fetched; parameters are fetched together.
+///
+/// # Errors
+/// All [`Error::Secret`] of values that are not there, so that they can be set at once; at least one.
 pub(crate) fn resolve(
     env: &Env,
     project: &[Variable],
     start: &[Variable],
     secrets: &dyn Secrets,
-) -> Result<Resolved, Error> {
+) -> Result<Resolved, Vec<Error>> {
     let mut resolved = Resolved::default();
     let mut sources: BTreeMap<&str, VariableSource> = BTreeMap::new();
     let mut of_spec = Vec::new();
@@ -220,24 +223,51 @@ pub(crate) fn resolve(
         }
         sources.insert(&variable.name, variable.source.clone());
     }
+    let parameter = |source: &VariableSource| match source {
+        VariableSource::ParameterStore(parameter) => Some(parameter.clone()),
+        _ => None,
+    };
+    let mut parameters: Vec<String> = sources.values().filter_map(parameter).collect();
+    parameters.sort();
+    parameters.dedup();
+    let mut given = BTreeMap::new();
+    if !parameters.is_empty() {
+        let names: Vec<&str> = parameters.iter().map(String::as_str).collect();
+        given.extend(parameters.iter().zip(secrets.parameters(&names)));
+    }
+    let mut errors = Vec::new();
     for (name, source) in sources {
-        let secret = |source| Error::Secret { variable: name.to_owned(), source };
         let value = match source {
-            VariableSource::Plain(value) => value,
+            VariableSource::Plain(value) => Ok(value),
             VariableSource::ParameterStore(parameter) => {
                 resolved.secret_names.push(name.to_owned());
-                secrets.parameter(&parameter).map_err(secret)?.reveal().to_owned()
+                let given = given.get(&parameter).cloned().unwrap_or_else(|| secrets.parameter(&parameter));
+                given.map(|value| value.reveal().to_owned())
             }
             VariableSource::SecretsManager(text) => {
                 resolved.secret_names.push(name.to_owned());
-                let reference = SecretReference::parse(&text).map_err(secret)?;
-                let text = secrets.secret(&reference).map_err(secret)?;
-                reference.pick(text).map_err(secret)?.reveal().to_owned()
+                let read = SecretReference::parse(&text).and_then(|reference| {
+                    let text = secrets.secret(&reference)?;
+                    reference.pick(text)
+                });
+                read.map(|value| value.reveal().to_owned())
             }
         };
-        resolved.values.insert(name.to_owned(), value);
+        match value {
+            Ok(value) => {
+                resolved.values.insert(name.to_owned(), value);
+            }
+            Err(source) => {
+                let goes_on = matches!(source, SecretError::Missing { .. } | SecretError::Shape { .. });
+                errors.push(Error::Secret { variable: name.to_owned(), source });
+                if !goes_on {
+                    // Whoever keeps one does not answer: the others would say the same again.
+                    break;
+                }
+            }
+        }
     }
-    Ok(resolved)
+    if errors.is_empty() { Ok(resolved) } else { Err(errors) }
 }
 
 #[cfg(test)]
@@ -261,8 +291,52 @@ mod tests {
         assert_eq!(values, ["A=spec", "B=project", "C=start", "D=v"]);
         assert_eq!(resolved.secret_names, ["D"]);
         assert_eq!(resolved.warnings.len(), 2);
-        let error = resolve(&env, &project, &start, &NoSecrets).err().unwrap();
-        assert_eq!(error.to_string(), "cannot give variable `D` its value");
+        let errors = resolve(&env, &project, &start, &NoSecrets).err().unwrap();
+        assert_eq!(errors[0].to_string(), "cannot give variable `D` its value");
+        assert_eq!(errors.len(), 1);
+    }
+
+    #[test]
+    fn parameters_are_fetched_together_and_what_is_missing_is_told_together() {
+        use std::cell::RefCell;
+
+        use crate::secrets::Secret;
+
+        struct Counting(RefCell<Vec<String>>);
+        impl Secrets for Counting {
+            fn parameter(&self, name: &str) -> Result<Secret, SecretError> {
+                let place = "a store".to_owned();
+                match name {
+                    "none" => Err(SecretError::Missing { kind: "parameter", name: name.to_owned(), place }),
+                    _ => Ok(Secret::new(name)),
+                }
+            }
+            fn parameters(&self, names: &[&str]) -> Vec<Result<Secret, SecretError>> {
+                self.0.borrow_mut().push(names.join(" "));
+                names.iter().map(|name| self.parameter(name)).collect()
+            }
+            fn secret(&self, reference: &SecretReference) -> Result<Secret, SecretError> {
+                self.parameter(&reference.id)
+            }
+        }
+        let env = |parameters: &[(&str, &str)], secrets: &[(&str, &str)]| {
+            let pairs = |pairs: &[(&str, &str)]| {
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+            };
+            Env { parameter_store: pairs(parameters), secrets_manager: pairs(secrets), ..Env::default() }
+        };
+        let secrets = Counting(RefCell::default());
+        assert!(resolve(&env(&[], &[]), &[], &[], &secrets).is_ok());
+        assert!(secrets.0.borrow().is_empty(), "nothing is asked for nothing");
+        let three = env(&[("A", "p"), ("B", "q"), ("C", "p")], &[]);
+        let resolved = resolve(&three, &[], &[], &secrets).unwrap_or_default();
+        assert_eq!(resolved.values.values().map(String::as_str).collect::<Vec<_>>(), ["p", "q", "p"]);
+        assert_eq!(*secrets.0.borrow(), ["p q"]);
+        let missing = env(&[("A", "none"), ("B", "q")], &[("C", "none"), ("D", "")]);
+        let errors = resolve(&missing, &[], &[], &secrets).err().unwrap();
+        let variables: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let told = |name: &str| format!("cannot give variable `{name}` its value");
+        assert_eq!(variables, [told("A"), told("C"), told("D")]);
     }
 
     #[test]

@@ -158,6 +158,12 @@ pub trait Secrets {
     /// [`SecretError`] without any part of a value.
     fn parameter(&self, name: &str) -> Result<Secret, SecretError>;
 
+    /// The values of several parameters in their order, for who can fetch them at once. A build asks for all it needs in
+    /// one call, and not at all where it needs none.
+    fn parameters(&self, names: &[&str]) -> Vec<Result<Secret, SecretError>> {
+        names.iter().map(|name| self.parameter(name)).collect()
+    }
+
     /// The whole text of a secret in the version that is meant; [`SecretReference::pick`] is the caller's.
     ///
     /// # Errors

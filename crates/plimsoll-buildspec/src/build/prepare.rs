@@ -35,7 +35,7 @@ impl Build<'_, '_> {
                 self.tell_settings(log);
                 self.runtimes(log)?
             }
-            Err(error) => Some(secret_context(&error)),
+            Err(errors) => Some(secret_context(&errors)),
         };
         if context.is_none() {
             log.line(&format!("Moving to directory {}", self.workspace.display()));
@@ -144,15 +144,18 @@ impl Build<'_, '_> {
     }
 }
 
-/// What CodeBuild calls a parameter or a secret that it cannot read.
-fn secret_context(error: &Error) -> Context {
-    let reason = match error {
-        Error::Secret { variable, source } => format!("variable `{variable}`: {source}"),
-        other => other.to_string(),
-    };
-    let code = match error {
-        Error::Secret { source, .. } if source.kind() == "secret" => "Secrets Manager Error",
+/// What CodeBuild calls parameters and secrets that it cannot read.
+fn secret_context(errors: &[Error]) -> Context {
+    let reasons: Vec<String> = errors
+        .iter()
+        .map(|error| match error {
+            Error::Secret { variable, source } => format!("variable `{variable}`: {source}"),
+            other => other.to_string(),
+        })
+        .collect();
+    let code = match errors.first() {
+        Some(Error::Secret { source, .. }) if source.kind() == "secret" => "Secrets Manager Error",
         _ => "Decrypted Variables Error",
     };
-    Context::new(code, reason)
+    Context::new(code, reasons.join("; "))
 }
