@@ -79,6 +79,22 @@ impl Error {
             if matches!(code.as_str(), "ResourceNotFoundException" | "ParameterNotFound" | "RepositoryNotFoundException"))
     }
 
+    /// Why, for a text that says itself what was tried.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Credentials(error) => error.to_string(),
+            Self::NoRegion { .. } => "expected a region, found none".to_owned(),
+            Self::Setting { setting, value, expected } => {
+                format!("expected {setting} to be {expected}, found `{value}`")
+            }
+            Self::Unreachable { source, .. } => source.to_string(),
+            Self::Refused { address, said, .. } => format!("expected an answer of `{address}`, found {said}"),
+            Self::Answer { address, expected, found, .. } => {
+                format!("expected {expected} of `{address}`, found {found}")
+            }
+        }
+    }
+
     /// What a person may do.
     pub fn hint(&self) -> Option<String> {
         match self {

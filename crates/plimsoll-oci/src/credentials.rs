@@ -74,7 +74,7 @@ struct HelperAnswer {
     secret: String,
 }
 
-/// Looks for the credentials of a reference: the first file that knows its registry decides.
+/// Looks for the credentials of a reference: the first file that knows its registry decides, then who else was named.
 pub(crate) fn lookup(options: &Options, reference: &Reference) -> Lookup {
     let mut lookup = Lookup::default();
     for path in &options.credential_files {
@@ -112,6 +112,11 @@ pub(crate) fn lookup(options: &Options, reference: &Reference) -> Lookup {
             Ok(None) => {}
             Err(trouble) => lookup.troubles.push(format!("`{}` {trouble}", path.display())),
         }
+    }
+    match options.logins.as_ref().and_then(|logins| logins.login(reference.registry())) {
+        Some(Ok(login)) => lookup.found = Some((of_pair(&login.user, login.password.expose()), login.place)),
+        Some(Err(trouble)) => lookup.troubles.push(trouble),
+        None => {}
     }
     lookup
 }
@@ -324,6 +329,41 @@ mod tests {
         assert_eq!(found.troubles.len(), 2, "{:?}", found.troubles);
         assert!(found.troubles[1].contains("docker-credential-plimsoll-no-such-helper"));
         assert!(!found.troubles[0].contains("secret-text"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn who_else_was_named_is_asked_where_files_have_none() {
+        use std::sync::Arc;
+
+        use crate::{Login, Logins};
+
+        struct One;
+        impl Logins for One {
+            fn login(&self, registry: &str) -> Option<Result<Login, String>> {
+                let (user, password, place) = ("AWS".to_owned(), Secret::new("p"), "ECR".to_owned());
+                match registry {
+                    "ecr.example" => Some(Ok(Login { user, password, place })),
+                    "shut.example" => Some(Err("ECR said no".to_owned())),
+                    _ => None,
+                }
+            }
+        }
+        let folder = std::env::temp_dir().join(format!("plimsoll-logins-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("config.json");
+        std::fs::write(&path, r#"{"auths":{"shut.example":{"auth":"dTpw"}}}"#).unwrap();
+        let options =
+            Options { credential_files: vec![path], logins: Some(Arc::new(One)), ..Options::default() };
+        let ask = |options: &Options, reference: &str| lookup(options, &reference.parse().unwrap());
+        let (credential, place) = ask(&options, "ecr.example/app").found.unwrap();
+        assert_eq!((credential, place.as_str()), (of_pair("AWS", "p"), "ECR"));
+        // The file goes before.
+        assert_eq!(ask(&options, "shut.example/app").found.unwrap().0, of_pair("u", "p"));
+        let bare = Options { credential_files: Vec::new(), ..options };
+        assert_eq!(ask(&bare, "shut.example/app").troubles, ["ECR said no"]);
+        let other = ask(&bare, "r.example/app");
+        assert!(other.found.is_none() && other.troubles.is_empty());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -6,10 +6,33 @@ use std::time::Duration;
 
 use plimsoll_model::Platform;
 
+use crate::Secret;
+
 /// Told of bytes as they arrive.
 pub trait Progress: Send + Sync {
     /// `delta` more stored bytes of the layer `index` have been read.
     fn layer_bytes(&self, index: usize, delta: u64);
+}
+
+/// Gives what lets into registries of which neither files nor helpers know anything. Asked where the registry wants to know
+/// who we are, once for each repository that is opened; from several threads.
+pub trait Logins: Send + Sync {
+    /// What lets into a registry, by its host: `registry.example:5000`. `None` for one it knows nothing of.
+    ///
+    /// # Errors
+    /// Why it cannot say, behind its name: `` `GetAuthorizationToken` of ECR failed: … ``. Without a secret.
+    fn login(&self, registry: &str) -> Option<Result<Login, String>>;
+}
+
+/// A name and a password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+    /// Where both came from, for errors.
+    pub place: String,
 }
 
 /// How images are reached. [`Options::default`] knows no credentials and no proxy; [`Options::from_env`] is what a
@@ -33,6 +56,8 @@ pub struct Options {
     pub podman_sockets: Vec<PathBuf>,
     /// How long a credential helper may take.
     pub helper_timeout: Duration,
+    /// Asked for credentials where `credential_files` and their helpers have none.
+    pub logins: Option<Arc<dyn Logins>>,
     /// Told of what is pulled.
     pub progress: Option<Arc<dyn Progress>>,
 }
@@ -48,6 +73,7 @@ impl Default for Options {
             podman_host: None,
             podman_sockets: vec!["/run/podman/podman.sock".into()],
             helper_timeout: Duration::from_secs(30),
+            logins: None,
             progress: None,
         }
     }

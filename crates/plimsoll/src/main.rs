@@ -3,6 +3,7 @@
 mod args;
 mod attest;
 mod attested;
+mod aws;
 mod base;
 mod baseline;
 mod carried;

@@ -79,7 +79,8 @@ pub(crate) struct RunArgs {
     /// A variable of the build, above those of the buildspec. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) env: Vec<(String, String)>,
-    /// Parameters and secrets that the buildspec asks AWS for, as TOML or JSON: tables `parameters` and `secrets`.
+    /// Parameters and secrets that the buildspec asks for, as TOML or JSON: tables `parameters` and `secrets`. Without it
+    /// AWS is asked, if the buildspec asks for any.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
     /// Put artifacts here: `primary`, and `secondary/NAME`.

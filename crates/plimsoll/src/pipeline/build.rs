@@ -7,10 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use plimsoll_buildspec::{
-    Buildspec, Clock, Error, Identity, Limits, LocalSecrets, NoSecrets, Request, Secrets, Status, Variable,
-    find,
-};
+use plimsoll_buildspec::{Buildspec, Clock, Error, Identity, Limits, Request, Status, Variable, find};
 
 use crate::args::RunArgs;
 use crate::environment::{self, Environment};
@@ -33,10 +30,7 @@ pub(super) fn run(arguments: &RunArgs, environment: &Environment) -> Result<Exit
         let error = anyhow::Error::new(error).context(format!("cannot use `{}`", found.path.display()));
         with_hint(Failure::new(Exit::Usage, error), hint)
     })?;
-    let secrets: Box<dyn Secrets> = match &arguments.secrets {
-        Some(path) => Box::new(LocalSecrets::read(path).map_err(failure)?),
-        None => Box::new(NoSecrets),
-    };
+    let secrets = crate::aws::secrets(arguments.secrets.as_deref()).map_err(failure)?;
     if arguments.dry_run {
         output::write(None, outline(&spec, &found.path).as_bytes())?;
         return Ok(Exit::Passed);

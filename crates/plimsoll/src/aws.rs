@@ -1,0 +1,153 @@
+//! What the command asks AWS: parameters and secrets of builds, and logins of ECR. Nobody is asked before something is wanted.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use plimsoll_aws::{Aws, EcrRegistry, Error, Options};
+use plimsoll_buildspec::{LocalSecrets, Secret, SecretError, SecretReference, Secrets};
+use plimsoll_oci::{Login, Logins};
+
+/// Who gives a build its parameters and secrets: the file, or AWS where none is named.
+///
+/// # Errors
+/// A file that cannot be read, or is none.
+pub(crate) fn secrets(file: Option<&Path>) -> Result<Box<dyn Secrets>, plimsoll_buildspec::Error> {
+    match file {
+        Some(file) => Ok(Box::new(LocalSecrets::read(file)?)),
+        None => Ok(Box::new(AwsSecrets::default())),
+    }
+}
+
+/// Who lets into registries of ECR that no file and no helper knows. One for the whole call, so that tokens are kept; the
+/// certificates are those of whom it was first made for.
+pub(crate) fn logins(ca_certificates: &[PathBuf]) -> Arc<dyn Logins> {
+    static LOGINS: OnceLock<Arc<EcrLogins>> = OnceLock::new();
+    let logins = LOGINS.get_or_init(|| {
+        Arc::new(EcrLogins { aws: Lazy::default(), ca_certificates: ca_certificates.to_vec() })
+    });
+    Arc::clone(logins) as Arc<dyn Logins>
+}
+
+/// Services that are set up when the first of them is asked; what went wrong then is said again.
+#[derive(Default)]
+struct Lazy(OnceLock<Result<Aws, String>>);
+
+impl Lazy {
+    fn get(&self, ca_certificates: &[PathBuf]) -> Result<&Aws, String> {
+        let set_up = || {
+            let mut options = Options::from_env();
+            options.ca_certificates.extend_from_slice(ca_certificates);
+            Aws::new(&options).map_err(|error| error.reason())
+        };
+        self.0.get_or_init(set_up).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Parameters and secrets of AWS.
+#[derive(Default)]
+struct AwsSecrets {
+    aws: Lazy,
+    /// Texts of secrets: several variables may be keys of one.
+    known: Mutex<BTreeMap<String, Secret>>,
+}
+
+impl Secrets for AwsSecrets {
+    fn parameter(&self, name: &str) -> Result<Secret, SecretError> {
+        let missing = || missing("parameter", name, "Parameter Store", None);
+        self.parameters(&[name]).pop().unwrap_or_else(|| Err(missing()))
+    }
+
+    fn parameters(&self, names: &[&str]) -> Vec<Result<Secret, SecretError>> {
+        let failed = |reason: &str| {
+            let error = |name: &&str| Err(service("parameter", name, reason));
+            names.iter().map(error).collect()
+        };
+        let aws = match self.aws.get(&[]) {
+            Ok(aws) => aws,
+            Err(reason) => return failed(&reason),
+        };
+        match aws.parameters(names) {
+            Ok(mut values) => {
+                let value = |name: &&str| match values.remove(*name).flatten() {
+                    Some(value) => Ok(Secret::new(value.expose())),
+                    None => Err(missing("parameter", name, "Parameter Store", aws.region())),
+                };
+                names.iter().map(value).collect()
+            }
+            Err(error) => failed(&reason(&error)),
+        }
+    }
+
+    fn secret(&self, reference: &SecretReference) -> Result<Secret, SecretError> {
+        let id = reference.id.as_str();
+        let (stage, version) = (reference.version_stage.as_deref(), reference.version_id.as_deref());
+        let key = format!("{id} {} {}", stage.unwrap_or_default(), version.unwrap_or_default());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known.get(&key) {
+            return Ok(text.clone());
+        }
+        let aws = self.aws.get(&[]).map_err(|reason| service("secret", id, &reason))?;
+        match aws.secret(id, stage, version) {
+            Ok(text) => {
+                let text = Secret::new(text.expose());
+                known.insert(key, text.clone());
+                Ok(text)
+            }
+            Err(error) if error.is_missing() => Err(missing("secret", id, "Secrets Manager", aws.region())),
+            Err(error) => Err(service("secret", id, &reason(&error))),
+        }
+    }
+}
+
+fn missing(kind: &'static str, name: &str, service: &str, region: Option<&str>) -> SecretError {
+    let place = match region {
+        Some(region) => format!("{service} in `{region}`"),
+        None => service.to_owned(),
+    };
+    SecretError::Missing { kind, name: name.to_owned(), place }
+}
+
+fn service(kind: &'static str, name: &str, reason: &str) -> SecretError {
+    SecretError::Service { kind, name: name.to_owned(), reason: reason.to_owned() }
+}
+
+/// Why AWS does not answer, and what a machine without AWS may do.
+fn reason(error: &Error) -> String {
+    let why = error.reason();
+    match error {
+        Error::Credentials(_) | Error::NoRegion { .. } => {
+            format!("{why}; without AWS, give the values in a file with `--secrets`")
+        }
+        _ => match error.hint() {
+            Some(hint) => format!("{why}; {hint}"),
+            None => why,
+        },
+    }
+}
+
+/// Logins of ECR.
+struct EcrLogins {
+    aws: Lazy,
+    ca_certificates: Vec<PathBuf>,
+}
+
+impl Logins for EcrLogins {
+    fn login(&self, registry: &str) -> Option<Result<Login, String>> {
+        let registry = EcrRegistry::of_host(registry)?;
+        let login = self.aws.get(&self.ca_certificates).and_then(|aws| {
+            aws.ecr_login(&registry).map_err(|error| match error.hint() {
+                Some(hint) => format!("{}; {hint}", error.reason()),
+                None => error.reason(),
+            })
+        });
+        Some(match login {
+            Ok(login) => Ok(Login {
+                user: login.user,
+                password: login.password,
+                place: "ECR's `GetAuthorizationToken`".to_owned(),
+            }),
+            Err(reason) => Err(format!("ECR's `GetAuthorizationToken` gave none: {reason}")),
+        })
+    }
+}
