@@ -113,7 +113,7 @@ pub(crate) fn lookup(options: &Options, reference: &Reference) -> Lookup {
             Err(trouble) => lookup.troubles.push(format!("`{}` {trouble}", path.display())),
         }
     }
-    match options.logins.as_ref().and_then(|logins| logins.login(reference.registry())) {
+    match options.login_source.as_ref().and_then(|source| source.login(reference.registry())) {
         Some(Ok(login)) => lookup.found = Some((of_pair(&login.user, login.password.expose()), login.place)),
         Some(Err(trouble)) => lookup.troubles.push(trouble),
         None => {}
@@ -336,14 +336,14 @@ mod tests {
     fn who_else_was_named_is_asked_where_files_have_none() {
         use std::sync::Arc;
 
-        use crate::{Login, Logins};
+        use crate::{FoundLogin, LoginSource};
 
         struct One;
-        impl Logins for One {
-            fn login(&self, registry: &str) -> Option<Result<Login, String>> {
+        impl LoginSource for One {
+            fn login(&self, registry: &str) -> Option<Result<FoundLogin, String>> {
                 let (user, password, place) = ("AWS".to_owned(), Secret::new("p"), "ECR".to_owned());
                 match registry {
-                    "ecr.example" => Some(Ok(Login { user, password, place })),
+                    "ecr.example" => Some(Ok(FoundLogin { user, password, place })),
                     "shut.example" => Some(Err("ECR said no".to_owned())),
                     _ => None,
                 }
@@ -354,7 +354,7 @@ mod tests {
         let path = folder.join("config.json");
         std::fs::write(&path, r#"{"auths":{"shut.example":{"auth":"dTpw"}}}"#).unwrap();
         let options =
-            Options { credential_files: vec![path], logins: Some(Arc::new(One)), ..Options::default() };
+            Options { credential_files: vec![path], login_source: Some(Arc::new(One)), ..Options::default() };
         let ask = |options: &Options, reference: &str| lookup(options, &reference.parse().unwrap());
         let (credential, place) = ask(&options, "ecr.example/app").found.unwrap();
         assert_eq!((credential, place.as_str()), (of_pair("AWS", "p"), "ECR"));

@@ -41,7 +41,7 @@ mod target;
 mod verify;
 
 pub use error::Error;
-pub use options::{Login, Logins, Options, Progress};
+pub use options::{FoundLogin, LoginSource, Options, Progress};
 pub use platform::parse_platform;
 pub use plimsoll_http::{ConnectionFailure, ProxyOptions, Secret};
 pub use reference::Reference;

@@ -16,17 +16,17 @@ pub trait Progress: Send + Sync {
 
 /// Gives what lets into registries of which neither files nor helpers know anything. Asked where the registry wants to know
 /// who we are, once for each repository that is opened; from several threads.
-pub trait Logins: Send + Sync {
+pub trait LoginSource: Send + Sync {
     /// What lets into a registry, by its host: `registry.example:5000`. `None` for one it knows nothing of.
     ///
     /// # Errors
     /// Why it cannot say, behind its name: `` `GetAuthorizationToken` of ECR failed: … ``. Without a secret.
-    fn login(&self, registry: &str) -> Option<Result<Login, String>>;
+    fn login(&self, registry: &str) -> Option<Result<FoundLogin, String>>;
 }
 
 /// A name and a password.
 #[derive(Clone, Debug)]
-pub struct Login {
+pub struct FoundLogin {
     /// The name.
     pub user: String,
     /// The password.
@@ -57,7 +57,7 @@ pub struct Options {
     /// How long a credential helper may take.
     pub helper_timeout: Duration,
     /// Asked for credentials where `credential_files` and their helpers have none.
-    pub logins: Option<Arc<dyn Logins>>,
+    pub login_source: Option<Arc<dyn LoginSource>>,
     /// Told of what is pulled.
     pub progress: Option<Arc<dyn Progress>>,
 }
@@ -73,7 +73,7 @@ impl Default for Options {
             podman_host: None,
             podman_sockets: vec!["/run/podman/podman.sock".into()],
             helper_timeout: Duration::from_secs(30),
-            logins: None,
+            login_source: None,
             progress: None,
         }
     }

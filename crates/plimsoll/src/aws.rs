@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use plimsoll_aws::{Aws, EcrRegistry, Error, Options};
 use plimsoll_buildspec::{LocalSecrets, Secret, SecretError, SecretReference, Secrets};
-use plimsoll_oci::{Login, Logins};
+use plimsoll_oci::{FoundLogin, LoginSource};
 
 /// Who gives a build its parameters and secrets: the file, or AWS where none is named.
 ///
@@ -21,12 +21,12 @@ pub(crate) fn secrets(file: Option<&Path>) -> Result<Box<dyn Secrets>, plimsoll_
 
 /// Who lets into registries of ECR that no file and no helper knows. One for the whole call, so that tokens are kept; the
 /// certificates are those of whom it was first made for.
-pub(crate) fn logins(ca_certificates: &[PathBuf]) -> Arc<dyn Logins> {
+pub(crate) fn logins(ca_certificates: &[PathBuf]) -> Arc<dyn LoginSource> {
     static LOGINS: OnceLock<Arc<EcrLogins>> = OnceLock::new();
     let logins = LOGINS.get_or_init(|| {
         Arc::new(EcrLogins { aws: Lazy::default(), ca_certificates: ca_certificates.to_vec() })
     });
-    Arc::clone(logins) as Arc<dyn Logins>
+    Arc::clone(logins) as Arc<dyn LoginSource>
 }
 
 /// Services that are set up when the first of them is asked; what went wrong then is said again.
@@ -132,8 +132,8 @@ struct EcrLogins {
     ca_certificates: Vec<PathBuf>,
 }
 
-impl Logins for EcrLogins {
-    fn login(&self, registry: &str) -> Option<Result<Login, String>> {
+impl LoginSource for EcrLogins {
+    fn login(&self, registry: &str) -> Option<Result<FoundLogin, String>> {
         let registry = EcrRegistry::of_host(registry)?;
         let login = self.aws.get(&self.ca_certificates).and_then(|aws| {
             aws.ecr_login(&registry).map_err(|error| match error.hint() {
@@ -142,7 +142,7 @@ impl Logins for EcrLogins {
             })
         });
         Some(match login {
-            Ok(login) => Ok(Login {
+            Ok(login) => Ok(FoundLogin {
                 user: login.user,
                 password: login.password,
                 place: "ECR's `GetAuthorizationToken`".to_owned(),

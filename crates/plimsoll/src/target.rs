@@ -104,7 +104,7 @@ pub(crate) fn reach(arguments: &ReadingArgs, settings: &Settings) -> Result<plim
         if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
     options.http.insecure_http.clone_from(insecure);
     options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
-    options.logins = Some(crate::aws::logins(&options.http.ca_certificates));
+    options.login_source = Some(crate::aws::logins(&options.http.ca_certificates));
     Ok(options)
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn reach_registry(
         if arguments.insecure_http.is_empty() { &settings.insecure_http } else { &arguments.insecure_http };
     options.http.insecure_http.clone_from(insecure);
     options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
-    options.logins = Some(crate::aws::logins(&options.http.ca_certificates));
+    options.login_source = Some(crate::aws::logins(&options.http.ca_certificates));
     Ok(options)
 }
 
