@@ -5,6 +5,7 @@
 //!
 //! What is deliberately absent: a way to go on without a part. A test that cannot run fails and says what is missing.
 
+mod aws;
 mod base;
 mod browser;
 mod bucket;
@@ -29,6 +30,7 @@ mod surroundings;
 mod token;
 mod tool;
 
+pub use aws::{Amazon, lint_templates, project_file};
 pub use browser::{Opened, open_in_browser};
 pub use bucket::Bucket;
 pub use data::{jq, python};

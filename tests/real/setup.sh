@@ -115,3 +115,5 @@ if [ "$(cat "$target/real/ci/actionlint" 2> /dev/null || true)" != "$actionlint"
     GOBIN="$bin" GOTOOLCHAIN=local go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint"
     printf '%s\n' "$actionlint" > "$target/real/ci/actionlint"
 fi
+# Somebody else's AWS, on which our templates are made, and who judges them.
+python_folder deploy 'moto[cloudformation,s3,server]==5.2.5 boto3==1.44.5 cfn-lint==1.58.0'

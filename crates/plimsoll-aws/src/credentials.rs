@@ -11,7 +11,7 @@ mod container;
 mod instance;
 mod process;
 mod sso;
-mod sts;
+pub(crate) mod sts;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::credentials::Chain;
+use crate::credentials::sts::text_of;
 use crate::ecr::Login;
 use crate::profile::Profiles;
 use crate::{DEFAULT_REGION, Error, Options};
@@ -250,14 +251,18 @@ pub(crate) fn signed(
     sent
 }
 
-/// The code and the message of a refusal: `{"__type": "com.amazonaws.ssm#ParameterNotFound", "message": "…"}`.
+/// The code and the message of a refusal: `{"__type": "com.amazonaws.ssm#ParameterNotFound", "message": "…"}`. What stands
+/// before a service may answer as S3 does: `<Error><Code>…</Code><Message>…</Message></Error>`.
 fn refusal(header: Option<&str>, body: &[u8]) -> (String, String) {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |names: &[&str]| names.iter().find_map(|name| json.get(name)?.as_str());
-    let code = header.or_else(|| text(&["__type", "code", "Code"])).unwrap_or_default();
-    let code = code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default().trim();
+    let text = |names: &[&str], element: &str| {
+        let found = names.iter().find_map(|name| json.get(name)?.as_str()).map(str::to_owned);
+        found.or_else(|| text_of(body, element)).unwrap_or_default()
+    };
+    let code = header.map_or_else(|| text(&["__type", "code", "Code"], "Code"), str::to_owned);
+    let code = code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default();
     let code = code.chars().filter(char::is_ascii_alphanumeric).take(MAX_MESSAGE_CHARS).collect();
-    let message = text(&["message", "Message"]).unwrap_or_default();
+    let message = text(&["message", "Message"], "Message");
     let message = message.chars().take(MAX_MESSAGE_CHARS).flat_map(char::escape_debug).collect();
     (code, message)
 }

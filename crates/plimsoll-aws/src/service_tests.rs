@@ -185,6 +185,11 @@ fn what_a_service_says_is_told_and_a_value_is_not() {
             Some("new credentials"),
         ),
         ((403, "<html>no</html>"), "found status 403", None),
+        (
+            (403, "<E><Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error></E>"),
+            "found `SignatureDoesNotMatch`: no",
+            Some("AWS_SECRET_ACCESS_KEY"),
+        ),
         ((200, "<html>hunter2</html>"), "found other bytes at line 1, column 1", None),
         ((200, r#"{"Parameters": "hunter2"}"#), "found other bytes at line 1", None),
         ((200, r#"{"Parameters": [{"Name": "a", "Value": 5}]}"#), "found other bytes at line 1", None),

@@ -102,7 +102,7 @@ fn answered(service: &str, (status, body): (u16, Vec<u8>)) -> Result<Keys, Error
 }
 
 /// The text of the first element of this name, wherever it stands.
-fn text_of(xml: &[u8], name: &str) -> Option<String> {
+pub(crate) fn text_of(xml: &[u8], name: &str) -> Option<String> {
     let mut reader = Reader::from_reader(xml);
     let mut text: Option<String> = None;
     for _ in 0..MAX_EVENTS {
