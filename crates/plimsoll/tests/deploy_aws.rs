@@ -1,0 +1,238 @@
+//! The buildspecs of `deploy/aws`, run as CodeBuild runs them, with programs that write down what they are called with.
+
+#![expect(clippy::disallowed_methods, reason = "tests read the small files that they and the project wrote")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{Run, Stage};
+
+const DIGEST: &str = "sha256:4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a";
+/// Writes down the call; a scan ends as the file `verdict` says. What it finds of the key that signs, it says.
+const PLIMSOLL: &str = r#"#!/bin/sh
+echo "plimsoll $*" >> "$HOME/calls"
+case "$1" in
+scan)
+  if [ -f "$KEYS/signing.pem" ]; then
+    echo "key $(stat -c %a "$KEYS/signing.pem") $(cat "$KEYS/signing.pem") ${SIGNING_KEY-gone}" >> "$HOME/calls"
+  fi
+  exit "$(cat "$HOME/verdict")" ;;
+esac
+"#;
+const DOCKER: &str = r#"#!/bin/sh
+echo "docker $*" >> "$HOME/calls"
+case "$1" in
+login) cat > /dev/null ;;
+inspect) echo "registry.example/plimsoll/staging@sha256:4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a" ;;
+esac
+"#;
+const AWS: &str = "#!/bin/sh\necho \"aws $*\" >> \"$HOME/calls\"\necho token\n";
+/// Gives the program, or something else.
+const CURL: &str = r#"#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+cp "$HOME/bin/plimsoll" "$2"
+"#;
+
+/// A home with these programs, and sources with our buildspecs.
+fn stage(name: &str) -> Stage {
+    let stage = Stage::empty(name);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/aws/buildspecs");
+    for folder in ["bin", "source/specs"] {
+        fs::create_dir_all(stage.folder.join(folder)).unwrap();
+    }
+    for entry in fs::read_dir(own).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, stage.folder.join("source/specs").join(path.file_name().unwrap())).unwrap();
+    }
+    for (name, text) in [("plimsoll", PLIMSOLL), ("docker", DOCKER), ("aws", AWS), ("curl", CURL)] {
+        let path = stage.folder.join("bin").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    stage.write("verdict", b"0");
+    stage
+}
+
+fn build(stage: &Stage, buildspec: &str, more: &[&str]) -> Run {
+    let buildspec = format!("specs/{buildspec}");
+    let mut words =
+        vec!["pipeline", "run", "--source", "source", "--buildspec", &buildspec, "--result", "result.json"];
+    let digest = format!("IMAGE_DIGEST={DIGEST}");
+    for variable in [
+        "PLIMSOLL_URL=",
+        "PUBLIC_KEY=-----BEGIN PUBLIC KEY-----",
+        "SIGNING_KEY=-----BEGIN PRIVATE KEY-----",
+        "DATABASE=oci://registry.example/plimsoll/database:latest",
+        "STAGING=registry.example/plimsoll/staging",
+        "PRODUCTION=registry.example/plimsoll/production",
+        "RESULTS=s3://results",
+        "FAIL_ON=high",
+        "MAX_AGE=3d",
+        "CONTEXT=.",
+        "TEMPLATES=a.yml b.yml",
+        "CONTAINER=app",
+        "ENVIRONMENT=staging",
+        "IMAGE_TAG=1.2",
+        &digest,
+    ] {
+        // What a stage before sets is there only behind it.
+        if !(variable.starts_with("IMAGE_") && buildspec.contains("build-scan-push")) {
+            words.extend(["--env", variable]);
+        }
+    }
+    words.extend(more);
+    let home = stage.folder.to_str().unwrap();
+    let path = format!("{home}/bin:/usr/bin:/bin");
+    let variables = [("PATH", path.as_str()), ("HOME", home), ("GITHUB_SHA", "0123456789abcdef0123")];
+    let _ = fs::remove_file(stage.folder.join("calls"));
+    stage.run_with(&words, &variables)
+}
+
+/// What the programs were called with; folders of a moment are `KEYS`.
+fn calls(stage: &Stage) -> Vec<String> {
+    let text = fs::read_to_string(stage.folder.join("calls")).unwrap_or_default();
+    let plain = |line: &str| {
+        let words = line.split(' ').map(|word| match word.rsplit_once('/') {
+            Some((folder, file)) if folder.starts_with("/tmp/tmp.") => format!("KEYS/{file}"),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    text.lines().map(plain).collect()
+}
+
+const PULL: &str =
+    "plimsoll db pull oci://registry.example/plimsoll/database:latest --public-key KEYS/public.pem";
+
+#[test]
+fn an_image_is_pushed_if_it_passes() {
+    let stage = stage("deploy-build");
+    let run = build(&stage, "build-scan-push.yml", &[]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let tag = "registry.example/plimsoll/staging:0123456789ab-1";
+    let before = [
+        "plimsoll --version".to_owned(),
+        "docker login --username AWS --password-stdin registry.example".to_owned(),
+        PULL.to_owned(),
+        format!("docker build --pull --tag {tag} ."),
+        format!(
+            "plimsoll scan docker:{tag} --fail-on high --max-age 3d --output table=- --output json=scan.json"
+        ),
+    ];
+    let after =
+        [format!("docker push {tag}"), format!("docker inspect --format {{{{index .RepoDigests 0}}}} {tag}")];
+    // Both ends of a pipe are called at once.
+    let without_token = |stage: &Stage| -> Vec<String> {
+        calls(stage).into_iter().filter(|call| call != "aws ecr get-login-password").collect()
+    };
+    assert_eq!(without_token(&stage), [&before[..], &after[..]].concat());
+    let result: Value =
+        serde_json::from_str(&fs::read_to_string(stage.folder.join("result.json")).unwrap()).unwrap();
+    let exported: Vec<String> = result["exportedEnvironmentVariables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variable| {
+            format!("{}={}", variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(exported, ["IMAGE_TAG=0123456789ab-1".to_owned(), format!("IMAGE_DIGEST={DIGEST}")]);
+
+    // One that does not pass is not pushed, and the stage fails: gate, too old, could not scan.
+    for status in ["1", "5", "3"] {
+        stage.write("verdict", status.as_bytes());
+        let run = build(&stage, "build-scan-push.yml", &[]);
+        assert_eq!(run.status, 1, "{run:?}");
+        assert_eq!(without_token(&stage), before, "{status}");
+    }
+}
+
+#[test]
+fn a_program_of_another_checksum_is_not_run() {
+    let stage = stage("deploy-checksum");
+    let sum = |sha256: &str| format!("PLIMSOLL_SHA256={sha256}");
+    let address = "PLIMSOLL_URL=https://plimsoll.example/plimsoll";
+    let wrong = sum(&"0".repeat(64));
+    for buildspec in ["scan-iac.yml", "build-scan-push.yml", "scan-staging-image.yml", "promote.yml"] {
+        let run = build(&stage, buildspec, &["--env", address, "--env", &wrong]);
+        assert_eq!(run.status, 1, "{run:?}");
+        assert!(run.stdout.contains("Phase complete: INSTALL State: FAILED"), "{run:?}");
+        assert!(calls(&stage).is_empty(), "{:?}", calls(&stage));
+        assert!(!stage.folder.join(".local/bin/plimsoll").exists());
+    }
+    // The right one is put in place, and goes before others.
+    let output =
+        std::process::Command::new("sha256sum").arg(stage.folder.join("bin/plimsoll")).output().unwrap();
+    let right = sum(String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap());
+    let run = build(&stage, "promote.yml", &["--env", address, "--env", &right]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(stage.folder.join(".local/bin/plimsoll").exists());
+}
+
+#[test]
+fn a_verdict_is_signed_with_a_key_that_is_gone_afterwards() {
+    let stage = stage("deploy-sign");
+    let run = build(&stage, "scan-staging-image.yml", &[]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let image = format!("registry.example/plimsoll/staging@{DIGEST}");
+    assert_eq!(
+        calls(&stage),
+        [
+            "plimsoll --version".to_owned(),
+            PULL.to_owned(),
+            format!(
+                "plimsoll scan {image} --fail-on high --max-age 3d --store s3://results --attest --sign-key \
+                 KEYS/signing.pem"
+            ),
+            "key 600 -----BEGIN PRIVATE KEY----- gone".to_owned(),
+            format!("plimsoll verify {image} --key KEYS/public.pem"),
+        ]
+    );
+    let text = fs::read_to_string(stage.folder.join("source/imagedefinitions.json")).unwrap();
+    let definitions: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(definitions, serde_json::json!([{"name": "app", "imageUri": image}]));
+    // Whatever became of it, no key stays.
+    stage.write("verdict", b"1");
+    let run = build(&stage, "scan-staging-image.yml", &[]);
+    assert_eq!(run.status, 1, "{run:?}");
+    let calls = fs::read_to_string(stage.folder.join("calls")).unwrap();
+    let key = calls.split_whitespace().find(|word| word.ends_with("/signing.pem")).unwrap();
+    assert!(!Path::new(key).exists(), "{key}");
+    assert!(!calls.contains("verify"), "{calls}");
+}
+
+#[test]
+fn an_image_is_promoted_and_scanned_by_its_digest() {
+    let stage = stage("deploy-promote");
+    assert_eq!(build(&stage, "promote.yml", &[]).status, 0);
+    let promoted = format!(
+        "plimsoll promote registry.example/plimsoll/staging@{DIGEST} registry.example/plimsoll/production:1.2 --key \
+         KEYS/public.pem"
+    );
+    assert_eq!(calls(&stage), ["plimsoll --version".to_owned(), promoted]);
+    assert_eq!(build(&stage, "scan-production-image.yml", &[]).status, 0);
+    let image = format!("registry.example/plimsoll/production@{DIGEST}");
+    assert_eq!(
+        calls(&stage)[2..],
+        [
+            format!("plimsoll verify {image} --key KEYS/public.pem"),
+            format!("plimsoll scan {image} --fail-on high --max-age 3d --store s3://results"),
+        ]
+    );
+    stage.write("verdict", b"1");
+    assert_eq!(build(&stage, "scan-production-image.yml", &[]).status, 1);
+    assert_eq!(build(&stage, "scan-iac.yml", &[]).status, 1);
+    assert_eq!(
+        calls(&stage)[2..],
+        [
+            "plimsoll pipeline check a.yml b.yml --strict",
+            "plimsoll scan dir:. --fail-on high --max-age 3d --output table=- --output junit=scan-iac.xml",
+        ]
+    );
+    let run = build(&stage, "deploy.yml", &[]);
+    assert!(run.status == 0 && run.stdout.contains("nothing is deployed to staging"), "{run:?}");
+}
