@@ -132,18 +132,18 @@ struct Listed<T> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct ImageDetail {
-    image_digest: String,
-    #[serde(default)]
-    image_tags: Option<Vec<String>>,
-    #[serde(default)]
-    image_manifest_media_type: Option<String>,
+    #[serde(rename = "imageDigest")]
+    digest: String,
+    #[serde(default, rename = "imageTags")]
+    tags: Option<Vec<String>>,
+    #[serde(default, rename = "imageManifestMediaType")]
+    media_type: Option<String>,
     /// Seconds since 1970.
-    #[serde(default)]
-    image_pushed_at: Option<f64>,
-    #[serde(default)]
-    image_size_in_bytes: Option<u64>,
+    #[serde(default, rename = "imagePushedAt")]
+    pushed: Option<f64>,
+    #[serde(default, rename = "imageSizeInBytes")]
+    size_bytes: Option<u64>,
 }
 
 impl Aws {
@@ -274,15 +274,15 @@ struct List<'a> {
 
 impl From<ImageDetail> for EcrImage {
     fn from(detail: ImageDetail) -> Self {
-        let mut tags = detail.image_tags.unwrap_or_default();
+        let mut tags = detail.tags.unwrap_or_default();
         tags.sort();
         tags.dedup();
         Self {
-            digest: detail.image_digest,
+            digest: detail.digest,
             tags,
-            media_type: detail.image_manifest_media_type,
-            pushed: detail.image_pushed_at.and_then(instant),
-            size_bytes: detail.image_size_in_bytes.unwrap_or(0),
+            media_type: detail.media_type,
+            pushed: detail.pushed.and_then(instant),
+            size_bytes: detail.size_bytes.unwrap_or(0),
         }
     }
 }

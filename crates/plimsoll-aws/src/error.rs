@@ -42,7 +42,7 @@ pub enum Error {
         /// Where.
         address: String,
         /// Why not.
-        source: plimsoll_http::Error,
+        source: Box<plimsoll_http::Error>,
     },
     /// The service says no.
     #[error("cannot {action} at `{address}`: expected an answer, found {said}")]

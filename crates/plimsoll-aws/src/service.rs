@@ -178,7 +178,7 @@ impl Aws {
         let response = self.http.send(&url, &request).map_err(|source| Error::Unreachable {
             action: ask.what.to_owned(),
             address: address.to_owned(),
-            source,
+            source: Box::new(source),
         })?;
         let status = response.status;
         let code = response.header("x-amzn-errortype").map(str::to_owned);

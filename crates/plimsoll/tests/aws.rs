@@ -1,5 +1,7 @@
 //! What the command asks AWS: a server on loopback answers as its services do.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::fs;

@@ -150,6 +150,7 @@ fn the_stacks_are_made_and_allow_no_more_than_they_name() {
 }
 
 /// No role may do everything of a service, and none something with everything where AWS knows what with.
+#[expect(clippy::unwrap_used, reason = "tests")]
 fn check_policies(policies: &Value) {
     let policies: BTreeMap<String, Value> = serde_json::from_value(policies.clone()).unwrap();
     let list = |value: &Value| match value {
