@@ -225,12 +225,12 @@ pub(crate) fn suffix(region: &str) -> &'static str {
 }
 
 /// A signed request as it is sent, without its body.
-pub(crate) fn signed(
+pub(crate) fn signed<'a>(
     mut request: HttpRequest,
     credential: &AwsCredential,
     service: &str,
     region: &str,
-) -> Request<'static> {
+) -> Request<'a> {
     AwsAuthorizer::new(credential, service, region).authorize(&mut request, None);
     let method = if request.method() == http::Method::POST { Method::Post } else { Method::Get };
     let mut sent = Request::new(method);

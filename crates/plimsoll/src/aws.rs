@@ -1,12 +1,13 @@
-//! What the command asks AWS: parameters and secrets of builds, and logins of ECR. Nobody is asked before something is wanted.
+//! What the command asks AWS: parameters and secrets of builds, logins and lists of ECR. Nobody is asked before something is
+//! wanted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use plimsoll_aws::{Aws, EcrRegistry, Error, Options};
+use plimsoll_aws::{Aws, EcrImage, EcrRegistry, Error, Options};
 use plimsoll_buildspec::{LocalSecrets, Secret, SecretError, SecretReference, Secrets};
-use plimsoll_oci::{FoundLogin, LoginSource};
+use plimsoll_oci::{FoundLogin, ListedTag, Listing, ListingError, LoginSource};
 
 /// Who gives a build its parameters and secrets: the file, or AWS where none is named.
 ///
@@ -19,14 +20,27 @@ pub(crate) fn secrets(file: Option<&Path>) -> Result<Box<dyn Secrets>, plimsoll_
     }
 }
 
-/// Who lets into registries of ECR that no file and no helper knows. One for the whole call, so that tokens are kept; the
-/// certificates are those of whom it was first made for.
+/// Who lets into registries of ECR that no file and no helper knows.
 pub(crate) fn logins(ca_certificates: &[PathBuf]) -> Arc<dyn LoginSource> {
-    static LOGINS: OnceLock<Arc<EcrLogins>> = OnceLock::new();
-    let logins = LOGINS.get_or_init(|| {
-        Arc::new(EcrLogins { aws: Lazy::default(), ca_certificates: ca_certificates.to_vec() })
-    });
-    Arc::clone(logins) as Arc<dyn LoginSource>
+    Arc::clone(ecr(ca_certificates)) as Arc<dyn LoginSource>
+}
+
+/// The lists of a registry of ECR, which knows when images were pushed; `None` for another registry. With `has_untagged`
+/// what is reached by its digest alone stands in them as well, under that digest: images that somebody pushed without a tag,
+/// and those of an index.
+pub(crate) fn ecr_listing(
+    registry: &str,
+    ca_certificates: &[PathBuf],
+    has_untagged: bool,
+) -> Option<Box<dyn Listing>> {
+    let registry = EcrRegistry::of_host(registry)?;
+    Some(Box::new(EcrListing { ecr: Arc::clone(ecr(ca_certificates)), registry, has_untagged }))
+}
+
+/// One for the whole call, so that tokens are kept; the certificates are those of whom it was first made for.
+fn ecr(ca_certificates: &[PathBuf]) -> &'static Arc<Ecr> {
+    static ECR: OnceLock<Arc<Ecr>> = OnceLock::new();
+    ECR.get_or_init(|| Arc::new(Ecr { aws: Lazy::default(), ca_certificates: ca_certificates.to_vec() }))
 }
 
 /// Services that are set up when the first of them is asked; what went wrong then is said again.
@@ -126,16 +140,22 @@ fn reason(error: &Error) -> String {
     }
 }
 
-/// Logins of ECR.
-struct EcrLogins {
+/// Amazon's registries.
+struct Ecr {
     aws: Lazy,
     ca_certificates: Vec<PathBuf>,
 }
 
-impl LoginSource for EcrLogins {
+impl Ecr {
+    fn aws(&self) -> Result<&Aws, String> {
+        self.aws.get(&self.ca_certificates)
+    }
+}
+
+impl LoginSource for Ecr {
     fn login(&self, registry: &str) -> Option<Result<FoundLogin, String>> {
         let registry = EcrRegistry::of_host(registry)?;
-        let login = self.aws.get(&self.ca_certificates).and_then(|aws| {
+        let login = self.aws().and_then(|aws| {
             aws.ecr_login(&registry).map_err(|error| match error.hint() {
                 Some(hint) => format!("{}; {hint}", error.reason()),
                 None => error.reason(),
@@ -149,5 +169,61 @@ impl LoginSource for EcrLogins {
             }),
             Err(reason) => Err(format!("ECR's `GetAuthorizationToken` gave none: {reason}")),
         })
+    }
+}
+
+/// What a registry of ECR holds, as its own service tells it: its registries have no `_catalog`.
+struct EcrListing {
+    ecr: Arc<Ecr>,
+    registry: EcrRegistry,
+    has_untagged: bool,
+}
+
+impl Listing for EcrListing {
+    fn repositories(&self) -> Result<Vec<String>, ListingError> {
+        let repositories = self.ecr.aws()?.ecr_repositories(&self.registry)?;
+        Ok(repositories.into_iter().map(|repository| repository.name).collect())
+    }
+
+    fn tags(&self, repository: &str) -> Result<Vec<ListedTag>, ListingError> {
+        let images = self.ecr.aws()?.ecr_images(&self.registry, repository)?;
+        Ok(images.into_iter().flat_map(|image| listed(image, self.has_untagged)).collect())
+    }
+}
+
+/// An image under each of its tags; where it has none, under its digest, if that is wanted.
+fn listed(image: EcrImage, has_untagged: bool) -> Vec<ListedTag> {
+    let digest = image.digest.parse().ok();
+    let pushed = image.pushed.map(|instant| instant.to_string());
+    let names = match image.tags.is_empty() {
+        true if has_untagged => vec![image.digest],
+        _ => image.tags,
+    };
+    names.into_iter().map(|name| ListedTag { name, digest: digest.clone(), pushed: pushed.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_listed_under_its_tags_and_without_one_under_its_digest() {
+        let digest = format!("sha256:{}", "4f1a".repeat(16));
+        let image = |tags: &[&str]| EcrImage {
+            digest: digest.clone(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            media_type: None,
+            pushed: "2026-01-31T12:00:00Z".parse().ok(),
+            size_bytes: 1,
+        };
+        let names = |tags: &[&str], has_untagged| {
+            let listed = listed(image(tags), has_untagged);
+            assert!(listed.iter().all(|tag| tag.digest.is_some() && tag.pushed.is_some()));
+            listed.into_iter().map(|tag| tag.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["1", "2"], true), ["1", "2"]);
+        assert_eq!(names(&[], true), [digest.as_str()]);
+        assert!(names(&[], false).is_empty());
+        assert!(ecr_listing("registry.example", &[], true).is_none());
     }
 }

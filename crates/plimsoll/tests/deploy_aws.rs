@@ -1,7 +1,6 @@
 //! The buildspecs of `deploy/aws`, run as CodeBuild runs them, with programs that write down what they are called with.
 
 #![expect(clippy::disallowed_methods, reason = "tests read the small files that they and the project wrote")]
-
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;

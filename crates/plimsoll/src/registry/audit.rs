@@ -185,7 +185,8 @@ pub(super) fn run(
 
 /// A place and its lists.
 struct Listed {
-    listing: RegistryListing,
+    listing: Box<dyn Listing>,
+    registry: String,
     path: String,
 }
 
@@ -199,12 +200,16 @@ impl Listed {
         }
         let listing = RegistryListing::new(registry, options)
             .map_err(|error| crate::target::oci_failure(error, Exit::Usage))?;
-        Ok(Self { listing, path: path.to_owned() })
+        let registry = listing.registry().to_owned();
+        // What lies there without a tag did not pass through the pipeline by that.
+        let of_ecr = crate::aws::ecr_listing(&registry, &options.http.ca_certificates, true);
+        let listing = of_ecr.unwrap_or_else(|| Box::new(listing));
+        Ok(Self { listing, registry, path: path.to_owned() })
     }
 
     fn place<'a>(&'a self, options: &'a Options) -> Place<'a> {
-        let registry = self.listing.registry().to_owned();
-        Place { listing: &self.listing, registry, path: self.path.clone(), options }
+        let (registry, path) = (self.registry.clone(), self.path.clone());
+        Place { listing: self.listing.as_ref(), registry, path, options }
     }
 }
 
