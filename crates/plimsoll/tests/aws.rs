@@ -5,10 +5,8 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 
+use support::amazon::Amazon;
 use support::{Run, Stage};
 
 const BUILDSPEC: &str = "\
@@ -27,53 +25,8 @@ phases:
       - echo \"the password is $PASSWORD\"
 ";
 
-/// Answers by the action that is asked for, and keeps what it was asked.
-struct Service {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Service {
-    fn start(answer: fn(&str) -> (u16, &'static str)) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { return };
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let mut head = String::new();
-                while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
-                let value = |name: &str| {
-                    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name));
-                    line.and_then(|line| line.split_once(": "))
-                        .map_or("", |(_, value)| value.trim())
-                        .to_owned()
-                };
-                let mut body = vec![0; value("content-length").parse().unwrap_or(0)];
-                reader.read_exact(&mut body).unwrap();
-                let action = value("x-amz-target");
-                let action = action.rsplit('.').next().unwrap_or_default();
-                kept.lock().unwrap().push(format!("{action} {}", String::from_utf8_lossy(&body)));
-                let (status, answer) = answer(action);
-                let length = answer.len();
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
-                );
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn good(action: &str) -> (u16, &'static str) {
-    match action {
+fn good(action: &str) -> (u16, String) {
+    let (status, answer) = match action {
         "GetParameters" => (
             200,
             r#"{"Parameters": [{"Name": "/shop/password", "Value": "hunter2"}, {"Name": "/shop/user", "Value": "shop"}]}"#,
@@ -82,20 +35,22 @@ fn good(action: &str) -> (u16, &'static str) {
             (200, r#"{"SecretString": "{\"token\": \"s3same\", \"host\": \"registry.example\"}"}"#)
         }
         _ => (400, r#"{"__type": "UnknownOperationException"}"#),
-    }
+    };
+    (status, answer.to_owned())
 }
 
-fn nothing(action: &str) -> (u16, &'static str) {
-    match action {
+fn nothing(action: &str) -> (u16, String) {
+    let (status, answer) = match action {
         "GetParameters" => {
             (200, r#"{"Parameters": [], "InvalidParameters": ["/shop/password", "/shop/user:2"]}"#)
         }
         _ => (400, r#"{"__type": "ResourceNotFoundException", "Message": "none"}"#),
-    }
+    };
+    (status, answer.to_owned())
 }
 
-fn forbidden(_: &str) -> (u16, &'static str) {
-    (400, r#"{"__type": "AccessDeniedException", "Message": "User is not authorized"}"#)
+fn forbidden(_: &str) -> (u16, String) {
+    (400, r#"{"__type": "AccessDeniedException", "Message": "User is not authorized"}"#.to_owned())
 }
 
 fn build(stage: &Stage, address: &str, more: &[(&str, &str)]) -> Run {
@@ -121,7 +76,7 @@ fn stage(name: &str, buildspec: &str) -> Stage {
 #[test]
 fn a_build_has_its_parameters_and_secrets_of_aws() {
     let stage = stage("aws-values", BUILDSPEC);
-    let service = Service::start(good);
+    let service = Amazon::start(good);
     let run = build(&stage, &service.address, &KNOWN);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.contains("the password is ***"), "{run:?}");
@@ -139,7 +94,7 @@ fn a_build_has_its_parameters_and_secrets_of_aws() {
 #[test]
 fn what_is_missing_is_told_at_once() {
     let stage = stage("aws-missing", BUILDSPEC);
-    let service = Service::start(nothing);
+    let service = Amazon::start(nothing);
     let run = build(&stage, &service.address, &KNOWN);
     assert_eq!(run.status, 1, "{run:?}");
     for part in [
@@ -155,7 +110,7 @@ fn what_is_missing_is_told_at_once() {
 #[test]
 fn who_may_not_or_is_nobody_is_told_so() {
     let stage = stage("aws-refused", BUILDSPEC);
-    let service = Service::start(forbidden);
+    let service = Amazon::start(forbidden);
     let run = build(&stage, &service.address, &KNOWN);
     assert_eq!(run.status, 1, "{run:?}");
     assert!(run.stdout.contains("found `AccessDeniedException`: User is not authorized"), "{run:?}");
@@ -177,7 +132,7 @@ fn who_may_not_or_is_nobody_is_told_so() {
 #[test]
 fn nobody_is_asked_for_nothing_or_where_there_is_a_file() {
     let stage = stage("aws-unasked", "version: 0.2\nphases:\n  build:\n    commands:\n      - echo plain\n");
-    let service = Service::start(forbidden);
+    let service = Amazon::start(forbidden);
     let run = build(&stage, &service.address, &KNOWN);
     assert_eq!(run.status, 0, "{run:?}");
     stage.write("source/buildspec.yml", BUILDSPEC.as_bytes());

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+pub(crate) mod amazon;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
