@@ -14,6 +14,7 @@ use crate::cache::{CacheKey, LayerCache};
 use crate::error::Error;
 use crate::fold::{FoldLayer, fold};
 use crate::folder::{walk_file, walk_folder};
+use crate::in_flight::InFlight;
 use crate::layer::{LayerCatalog, LayerReader, Wanted};
 use crate::limits::Limits;
 use crate::links::{FollowedLink, gap, links_to_follow};
@@ -50,6 +51,8 @@ pub struct Options<'a> {
     pub catalogers: &'a [&'a dyn Cataloger],
     /// Where results of layers are kept; `None`: nowhere.
     pub cache: Option<&'a LayerCache>,
+    /// Shared by images that are read at the same time, with one cache: a layer of several is read once.
+    pub in_flight: Option<&'a InFlight>,
     /// A folder for wanted files that are too large for memory. They are unlinked before they are written.
     pub spool_folder: &'a Path,
     /// Bounds.
@@ -227,10 +230,24 @@ fn add_followed(layers: &mut [FoldLayer], links: &[&FollowedLink], found: LayerC
 fn layer(source: &dyn ImageSource, index: usize, options: &Options<'_>) -> Result<LayerCatalog, Error> {
     let expected = source.image().layers[index].diff_id.to_string();
     let key = options.key(&expected);
-    if let Some(catalog) = options.cached(&key) {
+    let kept = || {
+        let catalog = options.cached(&key)?;
         options.progress.cached(index);
-        return Ok(catalog);
-    }
+        Some(catalog)
+    };
+    let _claim = loop {
+        if let Some(catalog) = kept() {
+            return Ok(catalog);
+        }
+        let Some(in_flight) = options.in_flight else { break None };
+        // Who had it may have failed, and then it is our turn; or was done between our look and our claim.
+        if let Some(claim) = in_flight.claim(&key) {
+            if let Some(catalog) = kept() {
+                return Ok(catalog);
+            }
+            break Some(claim);
+        }
+    };
     let walked = read_layer(source, index, options, |stored| options.reader().walk(stored))?;
     let mut catalog = walked.catalog;
     let Some(found) = walked.diff_id else {

@@ -66,7 +66,7 @@ impl LayerCache {
 }
 
 /// Under what a result is kept: the diff ID, and everything that could make the same bytes give another result.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CacheKey(String);
 
 impl CacheKey {

@@ -11,6 +11,7 @@ mod direct;
 mod error;
 mod fold;
 mod folder;
+mod in_flight;
 mod layer;
 mod limits;
 mod links;
@@ -21,6 +22,7 @@ mod weight;
 pub use analyze::{NoProgress, Options, Progress, catalog_folder, catalog_image};
 pub use cache::LayerCache;
 pub use error::Error;
+pub use in_flight::InFlight;
 pub use limits::Limits;
 
 /// Gives foreign bytes to the walk and the fold, for fuzzing: neither may panic or take without end.

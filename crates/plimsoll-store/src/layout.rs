@@ -4,6 +4,7 @@
 //! reports/<registry>/<repository…>/<tag, or 12 digits of the digest, or _>/<time>-<scan_id>.json
 //! inventories/sha256/<digest>.json
 //! verdicts/<digest of the image>/<time>-<scan_id>.json
+//! promotions/<digest of the image>/<time>-<id>.json
 //! tables/…                                     of `plimsoll-tables`
 //! ```
 
@@ -22,6 +23,8 @@ pub const REPORTS: &str = "reports";
 pub const INVENTORIES: &str = "inventories";
 /// The folder of verdicts.
 pub const VERDICTS: &str = "verdicts";
+/// The folder of promotions.
+pub const PROMOTIONS: &str = "promotions";
 /// The folder of tables.
 pub const TABLES: &str = "tables";
 /// What stands where there is nothing to stand.
@@ -107,6 +110,11 @@ pub fn inventory_of(key: &str) -> Option<&str> {
 /// The key of a verdict, by the digest of the image.
 pub fn verdict_key(image_digest: &str, time: Timestamp, scan_id: &str) -> String {
     format!("{VERDICTS}/{}/{}-{scan_id}.json", hex_of(image_digest), time_text(time))
+}
+
+/// The key of a promotion, by the digest of the image.
+pub fn promotion_key(image_digest: &str, time: Timestamp, id: &str) -> String {
+    format!("{PROMOTIONS}/{}/{}-{id}.json", hex_of(image_digest), time_text(time))
 }
 
 /// What the key of a report says.

@@ -264,7 +264,7 @@ fn scan_id_of(key: &str) -> Option<&str> {
 }
 
 /// Whether a name fits a pattern: `*` is any text, `/` too, `?` one character.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where the last `*` stands, and how much of the name it has taken.

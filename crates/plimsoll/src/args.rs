@@ -28,7 +28,8 @@ pub(crate) use values::{Age, AsOf, DiffFormat, Format, Level, SbomFormat, TextOr
 
 use crate::attest::AttestArgs;
 use crate::handover::{HandedOver, Program};
-use crate::registry::RegistriesArgs;
+use crate::promote::PromoteArgs;
+use crate::registry::RegistryCommand;
 use crate::verify::VerifyArgs;
 use crate::vex::{VexArgs, VexSources};
 
@@ -99,8 +100,11 @@ pub(crate) enum Action {
     /// Say whether an image passed, by the signed attestations beside it.
     #[command(after_help = crate::verify::EXAMPLES)]
     Verify(VerifyArgs),
-    /// Look at whole registries.
-    Registry(RegistriesArgs),
+    /// List, scan and audit all that a registry holds.
+    Registry(RegistryCommand),
+    /// Copy an image that passed, by its digest, from one registry to another.
+    #[command(after_help = crate::promote::EXAMPLES)]
+    Promote(PromoteArgs),
     /// Keep results: add reports to a store, list, read and remove them.
     Store(StoreArgs),
     /// Ask one object, JSON, CSV or Parquet, in the SQL of Amazon S3 Select.

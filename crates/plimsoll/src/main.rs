@@ -20,14 +20,17 @@ mod handover;
 mod kept;
 mod object;
 mod output;
+mod parallel;
 mod passed;
 mod pipeline;
 mod policy;
 mod progress;
+mod promote;
 mod registry;
 mod reports;
 mod sbom;
 mod scan;
+mod scanner;
 mod select;
 mod settings;
 mod store;
@@ -84,6 +87,7 @@ pub(crate) fn run(command: &Command, environment: &Environment, bars: &Bars) -> 
         Action::Pipeline(arguments) => pipeline::run(arguments, &settings, environment, &command.common),
         Action::Verify(arguments) => verify::run(arguments, &settings, environment, bars),
         Action::Registry(arguments) => registry::run(arguments, &settings, environment, bars),
+        Action::Promote(arguments) => promote::run(arguments, &settings, environment, bars),
         Action::Store(arguments) => store::run(arguments, &settings, environment, bars),
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),

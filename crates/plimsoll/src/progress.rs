@@ -198,6 +198,11 @@ impl CarryBar {
         bar.set_style(style("  [{bar:40}] {decimal_bytes}/{decimal_total_bytes}"));
         Self { bar }
     }
+
+    /// So many bytes more are to be carried.
+    pub(crate) fn more(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+    }
 }
 
 impl Drop for CarryBar {

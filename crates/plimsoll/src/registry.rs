@@ -1,34 +1,32 @@
-//! `plimsoll registry`.
+//! `plimsoll registry`: all that a registry holds, listed, scanned and audited.
 
+mod args;
 mod audit;
+mod columns;
+mod list;
+mod order;
+mod row;
+mod sweep;
+mod table;
+mod walk;
 
-use clap::Subcommand;
+pub(crate) use args::RegistryCommand;
 
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
 use crate::settings::Settings;
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct RegistriesArgs {
-    #[command(subcommand)]
-    action: RegistryAction,
-}
-
-#[derive(Debug, Subcommand)]
-enum RegistryAction {
-    /// Name what is in production and did not pass through the pipeline.
-    #[command(after_help = audit::EXAMPLES)]
-    Audit(audit::AuditArgs),
-}
+use args::RegistryAction;
 
 pub(crate) fn run(
-    arguments: &RegistriesArgs,
+    arguments: &RegistryCommand,
     settings: &Settings,
     environment: &Environment,
     bars: &Bars,
 ) -> Result<Exit, Failure> {
     match &arguments.action {
+        RegistryAction::List(arguments) => list::run(arguments, settings, environment, bars),
+        RegistryAction::Scan(arguments) => sweep::run(arguments, settings, environment, bars),
         RegistryAction::Audit(arguments) => audit::run(arguments, settings, environment, bars),
     }
 }

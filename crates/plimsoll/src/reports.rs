@@ -169,6 +169,15 @@ impl Reports {
         first.map_or(Ok(()), Err)
     }
 
+    /// The report that would go to stdout, as it is for a file; nothing where none would. For a caller that writes many.
+    pub(crate) fn document(&self, scan: &Scan, exit: Exit) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        for (format, _) in self.planned.iter().filter(|(_, to)| *to == Destination::Stdout) {
+            self.render(*format, true, scan, None, Some(exit), &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
     /// Uploads those that go to buckets, when the verdict is said and what is local is written. One that cannot be sent
     /// is kept in the current folder, and does not keep back the others.
     pub(crate) fn upload(

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 
 use plimsoll_db::Snapshot;
-use plimsoll_model::{Advice, Ecosystem, Gap, Inventory, OsRelease, Scan};
+use plimsoll_model::{Advice, DatabaseInfo, Ecosystem, Gap, Inventory, OsRelease, Scan};
 
-use crate::args::ScanArgs;
+use crate::args::{GateArgs, ScanArgs};
 use crate::attest::Attest;
 use crate::base;
-use crate::baseline::Asked;
+use crate::baseline::{Asked, Compared};
 use crate::database::{ScanDatabase, check_age, damaged};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -18,7 +18,7 @@ use crate::reports::Reports;
 use crate::settings::Settings;
 use crate::store::Keep;
 use crate::target::inventory;
-use crate::vex::Vex;
+use crate::vex::{Said, Vex};
 
 /// How many days a distribution's newest advisory may lie behind the newest of all before it is a gap.
 const MAX_DAYS_BEHIND: i64 = 180;
@@ -61,28 +61,10 @@ pub(crate) fn run(
     let compared = asked.compare(&mut matches.findings, &inventory, &database, |inventory| {
         evaluate(inventory, &snapshot, &options)
     })?;
-    if let Some(os) = &inventory.os {
-        matches.gaps.extend(lagging(os, &snapshot).map_err(damaged)?);
-    }
-    if gate.asks_for_kev() && snapshot.kev_entries().map_err(damaged)? == 0 {
-        matches.gaps.push(Gate::without_kev(&arguments.gate, settings)?);
-    }
-    let mut said = vex.judge(arguments, settings, environment, bars, &inventory, &mut matches.findings)?;
-    let mut scan = Scan {
-        inventory,
-        findings: matches.findings,
-        suppressed: std::mem::take(&mut said.suppressed),
-        undetermined: matches.undetermined,
-        not_affected: matches.not_affected,
-        match_gaps: matches.gaps,
-        database,
-        baseline: compared.baseline,
-        notices: [std::mem::take(&mut said.notices), compared.notices].concat(),
-        ..Scan::default()
-    };
-    gate.judge(&mut scan)?;
-    said.remark(&mut scan);
-    scan.advice = advice(&scan, &snapshot, &options)?;
+    matches.gaps.extend(gaps_of(&inventory, &snapshot, &gate, &arguments.gate, settings)?);
+    let (reading, offline) = (&arguments.target.reading, arguments.database.offline);
+    let said = vex.judge(reading, offline, settings, environment, bars, &inventory, &mut matches.findings)?;
+    let scan = decided(inventory, matches, said, compared, &gate, &snapshot, &database, &options)?;
     let exit = Exit::of(scan.decision.verdict);
     reports.write(&scan, None, Some(exit), bars)?;
     // What another day would have passed is no baseline for the next scan.
@@ -98,6 +80,54 @@ pub(crate) fn run(
     }
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     ended(exit, unsent)
+}
+
+/// Gaps of the database, for this inventory and this gate.
+pub(crate) fn gaps_of(
+    inventory: &Inventory,
+    snapshot: &Snapshot,
+    gate: &Gate,
+    arguments: &GateArgs,
+    settings: &Settings,
+) -> Result<Vec<Gap>, Failure> {
+    let mut gaps = Vec::new();
+    if let Some(os) = &inventory.os {
+        gaps.extend(lagging(os, snapshot).map_err(damaged)?);
+    }
+    if gate.asks_for_kev() && snapshot.kev_entries().map_err(damaged)? == 0 {
+        gaps.push(Gate::without_kev(arguments, settings)?);
+    }
+    Ok(gaps)
+}
+
+/// The whole result, when all is found: what the gate decides, and what to do about it.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the result, or decides about it")]
+pub(crate) fn decided(
+    inventory: Inventory,
+    matches: plimsoll_match::Matches,
+    mut said: Said,
+    compared: Compared,
+    gate: &Gate,
+    snapshot: &Snapshot,
+    database: &DatabaseInfo,
+    options: &plimsoll_match::Options,
+) -> Result<Scan, Failure> {
+    let mut scan = Scan {
+        inventory,
+        findings: matches.findings,
+        suppressed: std::mem::take(&mut said.suppressed),
+        undetermined: matches.undetermined,
+        not_affected: matches.not_affected,
+        match_gaps: matches.gaps,
+        database: database.clone(),
+        baseline: compared.baseline,
+        notices: [std::mem::take(&mut said.notices), compared.notices].concat(),
+        ..Scan::default()
+    };
+    gate.judge(&mut scan)?;
+    said.remark(&mut scan);
+    scan.advice = advice(&scan, snapshot, options)?;
+    Ok(scan)
 }
 
 /// How a scan ends whose report is not where it should be. A verdict that does not pass goes before: who must not sail is

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use plimsoll_catalog::{CATALOGERS, Entry};
-use plimsoll_image::{LayerCache, Limits, Options, catalog_folder, catalog_image};
+use plimsoll_image::{InFlight, LayerCache, Limits, NoProgress, Options, catalog_folder, catalog_image};
 use plimsoll_model::Inventory;
-use plimsoll_oci::Target;
+use plimsoll_oci::{Reference, Target};
 
 use crate::args::{ReadingArgs, RegistryArgs, TargetArgs};
 use crate::environment::Environment;
@@ -49,6 +49,7 @@ pub(crate) fn inventory_of(
     let options = Options {
         catalogers: CATALOGERS,
         cache: cache.as_ref(),
+        in_flight: None,
         spool_folder: &spool_folder,
         limits: Limits::default(),
         threads,
@@ -72,6 +73,49 @@ pub(crate) fn inventory_of(
         text.clone_into(&mut inventory.artifact.name);
     }
     Ok(inventory)
+}
+
+/// How the images of a sweep are read: many at a time, a layer of several once.
+pub(crate) struct Reader {
+    cache: LayerCache,
+    in_flight: InFlight,
+    spool_folder: PathBuf,
+    threads: usize,
+    reach: plimsoll_oci::Options,
+}
+
+impl Reader {
+    /// One that keeps results of layers in this folder, and reads so many layers of an image at once.
+    pub(crate) fn new(
+        cache_folder: &Path,
+        threads: usize,
+        reach: plimsoll_oci::Options,
+        environment: &Environment,
+    ) -> Self {
+        Self {
+            cache: LayerCache::new(cache_folder),
+            in_flight: InFlight::new(),
+            spool_folder: spool_folder(Some(cache_folder), environment),
+            threads,
+            reach,
+        }
+    }
+
+    /// What is in an image of a registry.
+    pub(crate) fn inventory(&self, reference: &Reference) -> Result<Inventory, Failure> {
+        let options = Options {
+            catalogers: CATALOGERS,
+            cache: Some(&self.cache),
+            in_flight: Some(&self.in_flight),
+            spool_folder: &self.spool_folder,
+            limits: Limits::default(),
+            threads: self.threads,
+            progress: &NoProgress,
+        };
+        let source = plimsoll_oci::open(&Target::Registry(reference.clone()), &self.reach)
+            .map_err(|error| oci_failure(error, Exit::CouldNotScan))?;
+        catalog_image(source, &options).map_err(image_failure)
+    }
 }
 
 /// A file that is named without a prefix, and that a cataloger reads by its name: `./package-lock.json`.

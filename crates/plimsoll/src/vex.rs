@@ -14,7 +14,7 @@ use plimsoll_attest::{VerifyingKey, read_verifying_keys};
 use plimsoll_model::{Finding, Inventory};
 use plimsoll_vex_source::{Error, Found, Looking, Source, find, find_files};
 
-use crate::args::ScanArgs;
+use crate::args::ReadingArgs;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
@@ -54,29 +54,31 @@ impl Vex {
 
     /// Looks for the other documents, judges all of them, and takes what they settle out of the findings.
     pub(crate) fn judge(
-        mut self,
-        arguments: &ScanArgs,
+        &self,
+        reading: &ReadingArgs,
+        offline: bool,
         settings: &Settings,
         environment: &Environment,
         bars: &Bars,
         inventory: &Inventory,
         findings: &mut Vec<Finding>,
     ) -> Result<Said, Failure> {
+        let mut found = self.found.clone();
         if self.sources.iter().any(|source| !matches!(source, Source::Path(_))) {
             bars.say("looking for VEX documents");
-            let cache_folder = cache_folder(&arguments.target.reading, settings, environment);
+            let cache_folder = cache_folder(reading, settings, environment);
             let looking = Looking {
                 keys: &self.keys,
-                reach: &reach(&arguments.target.reading, settings)?,
+                reach: &reach(reading, settings)?,
                 cache_folder: cache_folder.as_deref(),
                 temporary_folder: &environment.temporary_folder,
                 now: environment.now,
-                offline: arguments.database.offline || settings.offline,
+                offline: offline || settings.offline,
             };
-            find(&self.sources, inventory, &looking, &mut self.found).map_err(failure)?;
+            find(&self.sources, inventory, &looking, &mut found).map_err(failure)?;
         }
-        self.found.notes.iter().for_each(|note| bars.note(note));
-        Ok(apply::apply(self.found, inventory, findings))
+        found.notes.iter().for_each(|note| bars.note(note));
+        Ok(apply::apply(found, inventory, findings))
     }
 }
 

@@ -114,6 +114,7 @@ pub(crate) fn options(spool: &std::path::Path) -> Options<'_> {
     Options {
         catalogers: LISTS,
         cache: None,
+        in_flight: None,
         spool_folder: spool,
         limits: Limits::default(),
         threads: 2,

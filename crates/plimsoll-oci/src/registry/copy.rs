@@ -17,8 +17,7 @@ use super::graph::{Node, gather};
 use super::referrers::digest_tag;
 use super::repository::{RemoteManifest, Repository};
 use super::upload::BlobContent;
-use crate::manifest::{self, Descriptor, OCI_INDEX, clip};
-use crate::resolve::resolve;
+use crate::manifest::{Descriptor, OCI_INDEX, clip};
 use crate::{Error, verify};
 
 /// What stands behind the tag of a digest where cosign keeps signatures, attestations and bills of materials.
@@ -101,7 +100,7 @@ pub fn copy(
     options: &CopyOptions<'_>,
 ) -> Result<Copied, Error> {
     let root = match options.platform {
-        Some(platform) => image_of(from, digest, platform)?,
+        Some(platform) => from.image_for(digest, platform)?,
         None => digest.clone(),
     };
     let nodes = gather(from, &root)?;
@@ -125,14 +124,6 @@ fn same_registry(from: &Repository, to: &Repository) -> bool {
 
 fn same_repository(from: &Repository, to: &Repository) -> bool {
     same_registry(from, to) && from.reference().repository() == to.reference().repository()
-}
-
-/// The image for a platform.
-fn image_of(from: &Repository, digest: &Digest, platform: &Platform) -> Result<Digest, Error> {
-    let subject = format!("{}@{digest}", from.reference().repository());
-    let root = from.fetch_manifest(digest.as_str())?;
-    let document = manifest::parse(&root.bytes, &root.media_type, &subject)?;
-    Ok(resolve(from.client(), document, root.digest, Some(platform), &subject)?.digest)
 }
 
 struct Work<'a> {

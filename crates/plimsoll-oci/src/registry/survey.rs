@@ -9,7 +9,8 @@ use super::graph::{Node, gather};
 use super::repository::Repository;
 use crate::Error;
 use crate::config::MAX_CONFIG_BYTES;
-use crate::manifest::Descriptor;
+use crate::manifest::{self, Descriptor};
+use crate::resolve::resolve;
 
 /// What lies under a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,17 @@ impl Repository {
         };
         let size_bytes = blobs.values().fold(0_u64, |sum, size| sum.saturating_add(*size));
         Ok(Survey { digest, kind, members, size_bytes })
+    }
+
+    /// The image for a platform: of an index the one in it, of an image itself.
+    ///
+    /// # Errors
+    /// [`Error::PlatformMissing`] where there is none.
+    pub fn image_for(&self, digest: &Digest, platform: &Platform) -> Result<Digest, Error> {
+        let subject = format!("{}@{digest}", self.reference().repository());
+        let root = self.fetch_manifest(digest.as_str())?;
+        let document = manifest::parse(&root.bytes, &root.media_type, &subject)?;
+        Ok(resolve(self.client(), document, root.digest, Some(platform), &subject)?.digest)
     }
 
     fn member(&self, node: &Node, entry: Option<&Descriptor>) -> Result<Member, Error> {

@@ -88,7 +88,7 @@ impl Format {
         }
     }
 
-    pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
+    pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
         let known = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.summary));
         let template =
             PossibleValue::new(Self::TEMPLATE).help("what `--template FILE` makes of the JSON report");
