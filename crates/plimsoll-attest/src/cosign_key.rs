@@ -1,6 +1,6 @@
-//! Private keys as cosign encrypts them: scrypt makes a key of the password, XSalsa20 and Poly1305 seal with it.
+//! Private keys as cosign encrypts them: scrypt makes a key of the password, `XSalsa20` and Poly1305 seal with it.
 //!
-//! Source: go-securesystemslib, `encrypted` (the JSON of `ENCRYPTED SIGSTORE PRIVATE KEY`); RFC 7914 (scrypt); NaCl,
+//! Source: go-securesystemslib, `encrypted` (the JSON of `ENCRYPTED SIGSTORE PRIVATE KEY`); RFC 7914 (scrypt); `NaCl`,
 //! "`crypto_secretbox`".
 
 use base64::Engine as _;
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(unseal(&key, &nonce, &sealed[..15]), None);
     }
 
-    /// A key of these tests, sealed by PyNaCl and `hashlib.scrypt` with the password `pass`.
+    /// A key of these tests, sealed by `PyNaCl` and `hashlib.scrypt` with the password `pass`.
     const SEALED: &str = r#"{"kdf":{"name":"scrypt","params":{"N":1024,"r":8,"p":1},"salt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},"cipher":{"name":"nacl/secretbox","nonce":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"},"ciphertext":"FZVwmzEkd8NQVStP6StYQ/qMj79M2FYcnEctGGiyW+FClSRXCRKTL5IqktEfbmlrJIHYdnOOKYigoFIRb04bKYZJHUs5aFKX7CzbkVlvlQxa01AKSDg2nNYb4kofU3n74uA8JhzRN/gUcDPBu/w1d3mQ9HdIHZKL9wjs8d52K8pkZptr1OoqFE1SNhJWHHIPDJAXurHEzIdsXQ=="}"#;
 
     #[test]

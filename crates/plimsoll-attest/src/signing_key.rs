@@ -19,7 +19,7 @@ const EXPECTED: &str =
 pub struct SigningKey(Kind);
 
 enum Kind {
-    Ed25519(PrivateKey),
+    Ed25519(Box<PrivateKey>),
     P256(Box<EcdsaKeyPair>),
 }
 
@@ -76,7 +76,7 @@ impl SigningKey {
             Some(label) => return Err(bad(&format!("`BEGIN {}`", clip(label)))),
             None => return Err(bad(&describe(text))),
         };
-        let read = PrivateKey::from_der(&der).map(Kind::Ed25519).or_else(|| {
+        let read = PrivateKey::from_der(&der).map(|key| Kind::Ed25519(Box::new(key))).or_else(|| {
             let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, &der).ok()?;
             Some(Kind::P256(Box::new(pair)))
         });
@@ -110,7 +110,7 @@ impl SigningKey {
 
 impl From<PrivateKey> for SigningKey {
     fn from(key: PrivateKey) -> Self {
-        Self(Kind::Ed25519(key))
+        Self(Kind::Ed25519(Box::new(key)))
     }
 }
 

@@ -5,7 +5,7 @@
 //! `manifest.md`, "Guidelines for Artifact Usage"; cosign, `specs/SIGNATURE_SPEC.md`, "Tag-based Discovery".
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plimsoll_model::Digest;
 use serde_json::{Value, json};
@@ -22,9 +22,11 @@ const IMAGE_CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 /// The moment that stands where there is none.
 const NO_MOMENT: &str = "0001-01-01T00:00:00Z";
 /// How often a tag is written that somebody else writes at the same time.
-const MAX_ATTEMPTS: u32 = 5;
-/// How long is waited before it is looked whether somebody did: registries know no writing under a condition.
+const MAX_ATTEMPTS: u32 = 10;
+/// The least that is waited before it is looked whether somebody did: registries know no writing under a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The most.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// What is attached: one blob, and what is said of it.
 #[derive(Clone, Debug)]
@@ -121,6 +123,7 @@ impl Repository {
         let subject = format!("{}/{}:{tag}", self.reference().registry(), self.reference().repository());
         let mut is_new = false;
         for attempt in 0..MAX_ATTEMPTS {
+            let begun = Instant::now();
             let found = self.find_manifest(tag)?;
             let mut document = match &found {
                 Some(found) => document(found, media_type, list, &subject)?,
@@ -149,8 +152,11 @@ impl Repository {
             let bytes = serde_json::to_vec(&document).expect("what was JSON is JSON");
             self.put_manifest(tag, media_type, &bytes)?;
             is_new = true;
-            // Whoever read the tag before, and writes it now, does not know of the entry.
-            std::thread::sleep(LOOK_AGAIN * (attempt + 1));
+            // Whoever read the tag before, and writes it now, does not know of the entry. He takes about as long as we did;
+            // and those who lost one shall not meet again.
+            let turn = u32::from(digest.as_str().bytes().next_back().unwrap_or_default() % 8);
+            let wait = (begun.elapsed() * 2).max(LOOK_AGAIN) + LOOK_AGAIN * attempt * turn / 4;
+            std::thread::sleep(wait.min(MAX_WAIT));
         }
         Err(Error::Content {
             what: "manifest",
@@ -204,6 +210,18 @@ fn config_of(layers: &[Value]) -> Vec<u8> {
         "rootfs": {"diff_ids": diff_ids, "type": "layers"},
     });
     serde_json::to_vec(&config).expect("what was JSON is JSON")
+}
+
+/// Reads what a tag holds, for fuzzing.
+pub(super) fn fuzz(bytes: &[u8]) {
+    let found = RemoteManifest {
+        bytes: bytes.to_vec(),
+        media_type: OCI_MANIFEST.to_owned(),
+        digest: verify::sha256(bytes),
+    };
+    if let Ok(read) = document(&found, OCI_MANIFEST, "layers", "fuzz") {
+        let _ = config_of(read["layers"].as_array().map_or(&[][..], Vec::as_slice));
+    }
 }
 
 #[cfg(test)]

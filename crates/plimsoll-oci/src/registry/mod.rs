@@ -80,6 +80,7 @@ impl ImageSource for RegistryImage {
 pub(crate) fn fuzz_artifact(bytes: &[u8]) {
     let digest = crate::verify::sha256(bytes);
     let _ = referrers::artifact(bytes, digest, "fuzz");
+    attach::fuzz(bytes);
     graph::fuzz(bytes);
     catalog::fuzz(bytes, &String::from_utf8_lossy(bytes));
 }
