@@ -5,6 +5,7 @@
 //!
 //! What is deliberately absent: a way to go on without a part. A test that cannot run fails and says what is missing.
 
+mod attest;
 mod aws;
 mod base;
 mod browser;
@@ -30,6 +31,7 @@ mod surroundings;
 mod token;
 mod tool;
 
+pub use attest::attest_judge;
 pub use aws::{Amazon, lint_templates, project_file};
 pub use browser::{Opened, open_in_browser};
 pub use bucket::Bucket;

@@ -117,3 +117,5 @@ if [ "$(cat "$target/real/ci/actionlint" 2> /dev/null || true)" != "$actionlint"
 fi
 # Somebody else's AWS, on which our templates are made, and who judges them.
 python_folder deploy 'moto[cloudformation,s3,server]==5.2.5 boto3==1.44.5 cfn-lint==1.58.0'
+# Who signs and judges attestations.
+python_folder attest 'securesystemslib[crypto]==1.6.0 in-toto-attestation==0.9.3 PyNaCl==1.6.2'
