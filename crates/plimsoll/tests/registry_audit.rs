@@ -111,7 +111,10 @@ fn every_way_into_production_is_told() {
     assert!(run.stdout.contains("bypassed      127.0.0.1"), "{run:?}");
     assert!(run.stdout.contains("  no attestation\n"), "{run:?}");
     // The images of attestations are no images to run.
-    assert!(run.stdout.contains("6 images in 2 repositories; 2 tags of what is no image\n"), "{run:?}");
+    assert!(
+        run.stdout.contains("6 images in 2 repositories; 2 other things, which are no images\n"),
+        "{run:?}"
+    );
     assert!(run.stdout.ends_with("1 failed, 1 bypassed, 2 same-content, 2 passed\n"), "{run:?}");
     // Without staging nobody knows of what was said there.
     let production_host = production.host();
@@ -122,6 +125,24 @@ fn every_way_into_production_is_told() {
     let part = format!("{production_host}/shop/bad");
     let run = scene.stage.run(&["registry", "audit", "--production", &part, "--key", "ours.key.pub"]);
     assert!(run.stdout.contains("1 image in 1 repository"), "{run:?}");
+}
+
+#[test]
+fn what_is_promoted_brings_along_what_was_said_of_it() {
+    let scene = Scene::new("audit-promoted");
+    put(&scene.staging, &clean("1").build(), "app:1");
+    let (from, to) =
+        (format!("{}/app:1", scene.staging.host()), format!("{}/shop/app:1", scene.production.host()));
+    let promote = ["promote", &from, &to, "--key", "ours.key.pub"];
+    assert_eq!(scene.stage.run(&promote).status, 1);
+    scene.attest(&scene.staging, "app:1", 0);
+    let run = scene.stage.run(&promote);
+    assert_eq!(run.status, 0, "{run:?}");
+    // Of production alone it is known: the attestation lies there as well.
+    let production = scene.production.host();
+    let run = scene.stage.run(&["registry", "audit", "--production", &production, "--key", "ours.key.pub"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(scene.stage.run(&["verify", &to, "--key", "ours.key.pub"]).status, 0);
 }
 
 #[test]
@@ -173,6 +194,23 @@ fn a_stores_verdicts_count_as_well() {
     assert!(run.stderr.contains("found nobody"), "{run:?}");
     let run = scene.audit(&["--store", "none"]);
     assert_eq!(run.status, 2, "{run:?}");
+}
+
+#[test]
+fn nothing_hides_behind_the_tag_of_a_signature() {
+    let scene = Scene::new("audit-hidden");
+    put(&scene.staging, &clean("1").build(), "app:1");
+    put(&scene.production, &clean("1").build(), "app:1");
+    scene.attest(&scene.production, "app:1", 0);
+    let hidden = format!("sha256-{}.sig", "0".repeat(64));
+    push(&scene.production, &clean("2").build(), "app", &hidden);
+    assert_eq!(scene.rows(KEY, 1), [format!("bypassed prod/app:{hidden}"), "passed prod/app:1".to_owned()]);
+    // What patterns leave out is counted.
+    let run = scene.audit(&[KEY, &["--exclude", "*.sig"]].concat());
+    assert_eq!(run.status, 1, "{run:?}");
+    let run = scene.audit(&[KEY, &["--exclude", "app:*.sig"]].concat());
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains("; 1 tag left out\n"), "{run:?}");
 }
 
 #[test]

@@ -62,6 +62,10 @@ pub(crate) struct Selection {
     /// Images and lists that are asked for at once.
     #[arg(long, value_name = "N", env = "PLIMSOLL_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: u16,
+    /// Whether all is looked at: tags that look like those of signatures, behind which an image may lie, and, where the
+    /// registry lists it, what has no tag.
+    #[arg(skip)]
+    pub(crate) everything: bool,
 }
 
 /// How an answer is written.

@@ -6,19 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::anyhow;
 use plimsoll_model::{DiffId, Digest};
-use plimsoll_oci::{Kind, Listing, Options, Reference, RegistryListing, Repository};
+use plimsoll_oci::{Kind, Options, Reference, Repository};
 use plimsoll_report::printable;
 use serde_json::{Value, json};
 
+use super::args::Selection;
+use super::walk::{Found, walk};
 use crate::args::{RegistryArgs, TextOrJson, switch};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
+use crate::parallel;
 use crate::passed::{PassArgs, PassRecord, PassRules, Standing};
 use crate::progress::Bars;
 use crate::settings::Settings;
@@ -33,8 +34,9 @@ const MAX_SHOWN_TAGS: usize = 5;
 /// What stands below the help.
 pub(super) const EXAMPLES: &str = "\
 Each place is a registry, or a part of one: `registry.example/prod` is the
-repository `prod` and all below it. Exit status 0: everything passed; 1: an image
-bypassed the pipeline, or failed in it; 3: something could not be read.
+repository `prod` and all below it. Exit status 0: everything passed; 1: an
+image bypassed the pipeline, or failed in it; 3: something could not be read.
+See `docs/attestation.md`.
 
   plimsoll registry audit --staging staging.example --production prod.example \\
       --key pipeline.pub";
@@ -47,19 +49,25 @@ pub(crate) struct AuditArgs {
     /// Where only images may be that passed.
     #[arg(long, value_name = "REGISTRY[/PATH]", env = "PLIMSOLL_PRODUCTION")]
     production: String,
-    #[command(flatten)]
-    pass: PassArgs,
+    /// Ask for the images of production alone whose `repository:tag` fits: `team/*`, `*:v?.*`.
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    include: Vec<String>,
+    /// Without the images of production whose `repository:tag` fits.
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    exclude: Vec<String>,
     /// Count an image of the same layers as one that passed as one that bypassed the pipeline.
     #[arg(long, env = "PLIMSOLL_AUDIT_EXACT", value_parser = switch())]
     exact: bool,
     /// Images that are asked for at once.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", env = "PLIMSOLL_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
     /// How the result is written.
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     format: TextOrJson,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    pass: PassArgs,
 }
 
 /// What became of an image, the worst first.
@@ -104,31 +112,17 @@ struct Row {
     twin: Option<(String, Standing)>,
 }
 
-/// A registry, or a part of it.
+/// What was found in a registry, or in a part of it.
 struct Place<'a> {
-    listing: &'a dyn Listing,
     registry: String,
-    /// The repository below which it lies; empty for all of it.
-    path: String,
     options: &'a Options,
-}
-
-/// An image that tags of a place lead to.
-#[derive(Clone, Debug)]
-struct Tagged {
-    repository: String,
-    digest: Digest,
-    tags: Vec<String>,
-}
-
-/// What tags of a place lead to.
-#[derive(Default)]
-struct Contents {
-    images: Vec<Tagged>,
+    images: Vec<Found>,
     unreadable: Vec<Row>,
     repositories: usize,
-    /// Tags of what is no image: signatures, charts.
+    /// Rows of what is no image: signatures, charts.
     artifacts: usize,
+    /// Tags that patterns leave out.
+    unselected: usize,
 }
 
 /// How an image is recognised that was packed or labelled anew.
@@ -143,31 +137,37 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let rules = PassRules::read(&arguments.pass, settings, environment)?;
     let options = reach_registry(&arguments.registry, settings)?;
-    let production = Listed::open(&arguments.production, &options)?;
-    let staging = arguments.staging.as_deref().map(|text| Listed::open(text, &options)).transpose()?;
-    let jobs = usize::from(arguments.jobs);
-    bars.say(format!("listing {}", arguments.production));
-    let production = production.place(&options);
-    let contents = production.contents(jobs)?;
-    let staging = staging.as_ref().map(|listed| listed.place(&options));
-    let staged = match &staging {
-        Some(place) => {
-            bars.say(format!("listing {}", place.registry));
-            Some((place, place.contents(jobs)?))
-        }
+    let selection = |registry: &str, include: &[String], exclude: &[String]| Selection {
+        registry: registry.to_owned(),
+        repository: Vec::new(),
+        include: include.to_vec(),
+        exclude: exclude.to_vec(),
+        newest: None,
+        jobs: arguments.jobs,
+        // A tag that looks like that of a signature hides nothing, nor does it that there is no tag.
+        everything: true,
+    };
+    let production = selection(&arguments.production, &arguments.include, &arguments.exclude);
+    let production = Place::read(&production, &options, bars)?;
+    let staging = match &arguments.staging {
+        Some(staging) => Some(Place::read(&selection(staging, &[], &[]), &options, bars)?),
         None => None,
     };
-    bars.say(format!("asking for {} images", contents.images.len()));
-    let audit = Audit { rules: &rules, production: &production, staged: staged.as_ref() };
-    let mut rows = audit.rows(&contents, jobs);
-    rows.extend(contents.unreadable.iter().cloned());
-    rows.extend(staged.iter().flat_map(|(_, contents)| contents.unreadable.iter().cloned()));
+    let audit = Audit {
+        rules: &rules,
+        production: &production,
+        staging: staging.as_ref(),
+        jobs: usize::from(arguments.jobs),
+    };
+    let mut rows = audit.rows(bars);
+    rows.extend(production.unreadable.iter().cloned());
+    rows.extend(staging.iter().flat_map(|place| place.unreadable.iter().cloned()));
     rows.sort_by(|a, b| (a.status, &a.repository, &a.tags).cmp(&(b.status, &b.repository, &b.tags)));
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     let text = match arguments.format {
-        TextOrJson::Text => table(&rows, &contents),
+        TextOrJson::Text => table(&rows, &production),
         TextOrJson::Json => {
-            let mut text = serde_json::to_string_pretty(&document(&rows, &contents)).unwrap_or_default();
+            let mut text = serde_json::to_string_pretty(&document(&rows, &production)).unwrap_or_default();
             text.push('\n');
             text
         }
@@ -183,116 +183,50 @@ pub(super) fn run(
     })
 }
 
-/// A place and its lists.
-struct Listed {
-    listing: Box<dyn Listing>,
-    registry: String,
-    path: String,
-}
-
-impl Listed {
-    fn open(text: &str, options: &Options) -> Result<Self, Failure> {
-        let text = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
-        let (registry, path) = text.split_once('/').unwrap_or((text, ""));
-        if !path.is_empty() {
-            Reference::of_repository(registry, path)
-                .map_err(|error| crate::target::oci_failure(error, Exit::Usage))?;
-        }
-        let listing = RegistryListing::new(registry, options)
-            .map_err(|error| crate::target::oci_failure(error, Exit::Usage))?;
-        let registry = listing.registry().to_owned();
-        // What lies there without a tag did not pass through the pipeline by that.
-        let of_ecr = crate::aws::ecr_listing(&registry, &options.http.ca_certificates, true);
-        let listing = of_ecr.unwrap_or_else(|| Box::new(listing));
-        Ok(Self { listing, registry, path: path.to_owned() })
+impl<'a> Place<'a> {
+    /// All that tags lead to.
+    fn read(selection: &Selection, options: &'a Options, bars: &Bars) -> Result<Self, Failure> {
+        let walk = walk(selection, options, bars)?;
+        let unreadable = walk.unread.into_iter().map(|unread| {
+            let (repository, tags) = match unread.what.split_once(':') {
+                Some((repository, tags)) => (repository, tags.split(", ").map(str::to_owned).collect()),
+                None => (unread.what.as_str(), Vec::new()),
+            };
+            Row {
+                status: Status::Unreadable,
+                repository: format!("{}/{repository}", walk.registry),
+                digest: None,
+                tags,
+                reasons: vec![unread.reason],
+                standing: None,
+                twin: None,
+            }
+        });
+        let unreadable = unreadable.collect();
+        let (images, artifacts): (Vec<Found>, Vec<Found>) =
+            walk.found.into_iter().partition(|found| !matches!(found.survey.kind, Kind::Artifact(_)));
+        Ok(Self {
+            registry: walk.registry,
+            options,
+            images,
+            unreadable,
+            repositories: walk.repositories,
+            artifacts: artifacts.len(),
+            unselected: walk.left_out.unselected,
+        })
     }
 
-    fn place<'a>(&'a self, options: &'a Options) -> Place<'a> {
-        let (registry, path) = (self.registry.clone(), self.path.clone());
-        Place { listing: self.listing.as_ref(), registry, path, options }
-    }
-}
-
-impl Place<'_> {
     fn repository(&self, name: &str) -> Result<Repository, plimsoll_oci::Error> {
         Ok(Repository::open(&Reference::of_repository(&self.registry, name)?, self.options))
     }
 
-    /// All images that tags lead to.
-    fn contents(&self, jobs: usize) -> Result<Contents, Failure> {
-        let names = self.listing.repositories().map_err(|error| {
-            let what = format!("cannot list the repositories of `{}`", self.registry);
-            Failure::new(Exit::CouldNotScan, anyhow!(error).context(what))
-        })?;
-        let below = |name: &String| {
-            let rest = name.strip_prefix(self.path.as_str());
-            self.path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let names: Vec<String> = names.into_iter().filter(below).collect();
-        if names.is_empty() && !self.path.is_empty() {
-            let what = format!(
-                "cannot find `{}` in `{}`: expected a repository, found none",
-                self.path, self.registry
-            );
-            return Err(Failure::new(Exit::CouldNotScan, anyhow!(what)));
-        }
-        let read = at_once(jobs, &names, |name| self.of_repository(name));
-        let mut contents = Contents { repositories: names.len(), ..Contents::default() };
-        for of_one in read {
-            contents.images.extend(of_one.images);
-            contents.unreadable.extend(of_one.unreadable);
-            contents.artifacts += of_one.artifacts;
-        }
-        Ok(contents)
+    fn name(&self, image: &Found) -> String {
+        format!("{}/{}@{}", self.registry, image.repository, image.survey.digest)
     }
 
-    fn of_repository(&self, name: &str) -> Contents {
-        let mut contents = Contents::default();
-        let row = |tags: Vec<String>, why: String| Row {
-            status: Status::Unreadable,
-            repository: format!("{}/{name}", self.registry),
-            digest: None,
-            tags,
-            reasons: vec![why],
-            standing: None,
-            twin: None,
-        };
-        let repository = match self.repository(name) {
-            Ok(repository) => repository,
-            Err(error) => {
-                contents.unreadable.push(row(Vec::new(), error.to_string()));
-                return contents;
-            }
-        };
-        let tags = match self.listing.tags(name) {
-            Ok(tags) => tags,
-            Err(error) => {
-                contents.unreadable.push(row(Vec::new(), format!("its tags: {error}")));
-                return contents;
-            }
-        };
-        let mut found: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
-        for tag in tags {
-            match repository.survey(&tag.name) {
-                Ok(survey) if matches!(survey.kind, Kind::Artifact(_)) => contents.artifacts += 1,
-                Ok(survey) => found.entry(survey.digest).or_default().push(tag.name),
-                Err(error) => contents.unreadable.push(row(vec![tag.name], error.to_string())),
-            }
-        }
-        contents.images = found
-            .into_iter()
-            .map(|(digest, tags)| Tagged { repository: name.to_owned(), digest, tags })
-            .collect();
-        contents
-    }
-
-    fn name(&self, image: &Tagged) -> String {
-        format!("{}/{}@{}", self.registry, image.repository, image.digest)
-    }
-
-    fn content(&self, image: &Tagged) -> Result<Content, plimsoll_oci::Error> {
+    fn content(&self, image: &Found) -> Result<Content, plimsoll_oci::Error> {
         let repository = self.repository(&image.repository)?;
-        let (_, images) = repository.images(image.digest.as_str())?;
+        let (_, images) = repository.images(image.survey.digest.as_str())?;
         let mut all =
             images.iter().map(|image| repository.diff_ids(image)).collect::<Result<Vec<Vec<DiffId>>, _>>()?;
         all.sort();
@@ -303,28 +237,35 @@ impl Place<'_> {
 struct Audit<'a> {
     rules: &'a PassRules,
     production: &'a Place<'a>,
-    staged: Option<&'a (&'a Place<'a>, Contents)>,
+    staging: Option<&'a Place<'a>>,
+    jobs: usize,
 }
 
 impl Audit<'_> {
-    fn rows(&self, contents: &Contents, jobs: usize) -> Vec<Row> {
-        let mut rows = at_once(jobs, &contents.images, |image| self.row(image));
+    fn rows(&self, bars: &Bars) -> Vec<Row> {
+        let (images, jobs) = (&self.production.images, self.jobs);
+        let done = AtomicUsize::new(0);
+        let mut rows = parallel::map(jobs, images, |image| {
+            let number = done.fetch_add(1, Ordering::Relaxed) + 1;
+            bars.say(format!("who let it pass: {number} of {} images", images.len()));
+            self.row(image)
+        });
         let unknown: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].status == Status::Bypassed).collect();
         if unknown.is_empty() {
             return rows;
         }
         // Who has the layers of one that was judged: of staging, and of production itself.
-        let mut judged: Vec<(&Place<'_>, &Tagged, Option<Standing>)> = rows
+        let mut judged: Vec<(&Place<'_>, &Found, Option<Standing>)> = rows
             .iter()
-            .zip(&contents.images)
+            .zip(images)
             .filter(|(row, _)| matches!(row.status, Status::Passed | Status::Failed))
             .map(|(row, image)| (self.production, image, row.standing.clone()))
             .collect();
-        if let Some((place, staged)) = self.staged {
-            judged.extend(staged.images.iter().map(|image| (*place, image, None)));
+        if let Some(place) = self.staging {
+            judged.extend(place.images.iter().map(|image| (place, image, None)));
         }
         let known: Vec<Option<Content>> =
-            at_once(jobs, &judged, |(place, image, _)| place.content(image).ok());
+            parallel::map(jobs, &judged, |(place, image, _)| place.content(image).ok());
         let mut by_content: BTreeMap<&Content, Vec<usize>> = BTreeMap::new();
         for (at, content) in known.iter().enumerate() {
             // An image without layers is like every other one.
@@ -334,10 +275,11 @@ impl Audit<'_> {
                 by_content.entry(content).or_default().push(at);
             }
         }
-        let images: Vec<&Tagged> = unknown.iter().map(|&at| &contents.images[at]).collect();
-        let twins = at_once(jobs, &images, |image| {
+        bars.say("looking for the same layers".to_owned());
+        let strange: Vec<&Found> = unknown.iter().map(|&at| &images[at]).collect();
+        let twins = parallel::map(jobs, &strange, |image| {
             let Ok(content) = self.production.content(image) else { return None };
-            self.twin(by_content.get(&content)?, &judged, &image.digest)
+            self.twin(by_content.get(&content)?, &judged, &image.survey.digest)
         });
         for (at, twin) in unknown.into_iter().zip(twins) {
             let Some((name, standing)) = twin else { continue };
@@ -368,7 +310,7 @@ impl Audit<'_> {
     fn twin(
         &self,
         candidates: &[usize],
-        judged: &[(&Place<'_>, &Tagged, Option<Standing>)],
+        judged: &[(&Place<'_>, &Found, Option<Standing>)],
         own: &Digest,
     ) -> Option<(String, Standing)> {
         let mut best: Option<(String, Standing)> = None;
@@ -377,8 +319,8 @@ impl Audit<'_> {
             let standing = match standing {
                 Some(standing) => standing.clone(),
                 // What staging says of the digest itself was asked before.
-                None if image.digest == *own => continue,
-                None => self.standing(place, &image.repository, &image.digest).ok()?,
+                None if image.survey.digest == *own => continue,
+                None => self.standing(place, &image.repository, &image.survey.digest).ok()?,
             };
             let rank = |standing: &Standing| match standing {
                 Standing::Passed(_) => 2,
@@ -397,26 +339,26 @@ impl Audit<'_> {
         self.rules.standing(&repository, digest).map_err(|failure| format!("{:#}", failure.error))
     }
 
-    fn row(&self, image: &Tagged) -> Row {
+    fn row(&self, image: &Found) -> Row {
         let mut row = Row {
             status: Status::Unreadable,
             repository: format!("{}/{}", self.production.registry, image.repository),
-            digest: Some(image.digest.clone()),
+            digest: Some(image.survey.digest.clone()),
             tags: image.tags.clone(),
             reasons: Vec::new(),
             standing: None,
             twin: None,
         };
-        let mut standings = vec![self.standing(self.production, &image.repository, &image.digest)];
+        let mut standings = vec![self.standing(self.production, &image.repository, &image.survey.digest)];
         // The same digest in staging: what was said of it there may not have come along.
-        if let Some((place, staged)) = self.staged {
-            let there: BTreeSet<&str> = staged
+        if let Some(place) = self.staging {
+            let there: BTreeSet<&str> = place
                 .images
                 .iter()
-                .filter(|staged| staged.digest == image.digest)
+                .filter(|staged| staged.survey.digest == image.survey.digest)
                 .map(|staged| staged.repository.as_str())
                 .collect();
-            standings.extend(there.into_iter().map(|name| self.standing(place, name, &image.digest)));
+            standings.extend(there.into_iter().map(|name| self.standing(place, name, &image.survey.digest)));
         }
         let mut newest: Option<(PassRecord, Standing)> = None;
         let mut errors = Vec::new();
@@ -437,41 +379,17 @@ impl Audit<'_> {
             row.reasons = errors;
             return row;
         }
-        match newest {
-            Some((record, standing)) => {
-                row.status = if record.is_pass() { Status::Passed } else { Status::Failed };
-                row.reasons = vec![words(&record)];
-                row.standing = Some(standing);
-            }
-            None => {
-                row.status = Status::Bypassed;
-                row.standing = Some(Standing::Unknown { looked_at: row.reasons.clone() });
-            }
+        if let Some((record, standing)) = newest {
+            row.status = if record.is_pass() { Status::Passed } else { Status::Failed };
+            row.reasons = vec![words(&record)];
+            row.standing = Some(standing);
+        } else {
+            row.status = Status::Bypassed;
+            row.standing = Some(Standing::Unknown { looked_at: row.reasons.clone() });
         }
         row.reasons.dedup();
         row
     }
-}
-
-/// Does something to each, so many at once, and keeps their order.
-fn at_once<T: Sync, R: Send>(jobs: usize, items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.min(items.len()) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { return };
-                    let result = act(item);
-                    done.lock().expect("no holder of this lock panics").push((at, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().expect("no holder of this lock panics");
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// `failed on 2026-11-22T16:44:04Z, says key sha256:4f1a…`.
@@ -479,10 +397,13 @@ fn words(record: &PassRecord) -> String {
     format!("{} on {}, says {}", record.verdict, record.when, record.from)
 }
 
-fn table(rows: &[Row], contents: &Contents) -> String {
+fn table(rows: &[Row], place: &Place<'_>) -> String {
     let mut text = String::new();
-    for row in rows.iter().filter(|row| row.status != Status::Passed) {
+    for row in rows {
         let _ = writeln!(text, "{:<12}  {}", row.status.word(), printable(&name(row)));
+        if row.status == Status::Passed {
+            continue;
+        }
         if let Some(digest) = &row.digest {
             let _ = writeln!(text, "  {digest}");
         }
@@ -505,13 +426,22 @@ fn table(rows: &[Row], contents: &Contents) -> String {
         .collect();
     let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let artifacts = match contents.artifacts {
+    let artifacts = match place.artifacts {
         0 => String::new(),
-        count => format!("; {count} tag{} of what is no image", plural(count)),
+        1 => "; 1 other thing, which is no image".to_owned(),
+        count => format!("; {count} other things, which are no images"),
     };
-    let (images, repositories) = (contents.images.len(), contents.repositories);
+    let unselected = match place.unselected {
+        0 => String::new(),
+        count => format!("; {count} tag{} left out", plural(count)),
+    };
+    let (images, repositories) = (place.images.len(), place.repositories);
     let ending = if repositories == 1 { "y" } else { "ies" };
-    let _ = writeln!(text, "{images} image{} in {repositories} repositor{ending}{artifacts}", plural(images));
+    let _ = writeln!(
+        text,
+        "{images} image{} in {repositories} repositor{ending}{artifacts}{unselected}",
+        plural(images)
+    );
     let _ = writeln!(text, "{counts}");
     text
 }
@@ -527,7 +457,7 @@ fn name(row: &Row) -> String {
     format!("{}{mark}{}{more}", row.repository, shown.join(", "))
 }
 
-fn document(rows: &[Row], contents: &Contents) -> Value {
+fn document(rows: &[Row], place: &Place<'_>) -> Value {
     let count = |status: Status| rows.iter().filter(|row| row.status == status).count();
     let counts: serde_json::Map<String, Value> =
         Status::ALL.into_iter().map(|status| (status.word().to_owned(), count(status).into())).collect();
@@ -551,8 +481,9 @@ fn document(rows: &[Row], contents: &Contents) -> Value {
         })
         .collect();
     json!({
-        "repositories": contents.repositories,
-        "artifacts": contents.artifacts,
+        "repositories": place.repositories,
+        "artifacts": place.artifacts,
+        "left_out": place.unselected,
         "counts": counts,
         "images": images,
     })

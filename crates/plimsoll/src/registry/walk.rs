@@ -124,7 +124,7 @@ pub(crate) fn walk(selection: &Selection, options: &Options, bars: &Bars) -> Res
         RegistryListing::new(&place.registry, options).map_err(|error| oci_failure(error, Exit::Usage))?;
     let registry = listing.registry().to_owned();
     // A registry of ECR has no list of repositories; its own service has, and knows when images were pushed.
-    let of_ecr = crate::aws::ecr_listing(&registry, &options.http.ca_certificates, false);
+    let of_ecr = crate::aws::ecr_listing(&registry, &options.http.ca_certificates, selection.everything);
     let listing = of_ecr.unwrap_or_else(|| Box::new(listing));
     walk_with(selection, &place, &registry, listing.as_ref(), options, bars)
 }
@@ -172,7 +172,7 @@ fn walk_with(
             }
         };
         for tag in tags {
-            if stands_for_digest(&tag.name) {
+            if !selection.everything && stands_for_digest(&tag.name) {
                 walk.left_out.statements += 1;
                 continue;
             }
@@ -180,8 +180,12 @@ fn walk_with(
                 walk.left_out.unselected += 1;
                 continue;
             }
-            match Reference::of_repository(registry, name).and_then(|reference| reference.with_tag(&tag.name))
-            {
+            let named = Reference::of_repository(registry, name).and_then(|reference| match &tag.digest {
+                // What has no tag is listed under its digest.
+                Some(digest) if digest.as_str() == tag.name => Ok(reference),
+                _ => reference.with_tag(&tag.name),
+            });
+            match named {
                 Ok(reference) => wanted.push((reference, tag)),
                 Err(error) => {
                     let what = format!("{name}:{}", tag.name);
@@ -339,6 +343,7 @@ mod tests {
             exclude: exclude.iter().map(|&text| text.to_owned()).collect(),
             newest: None,
             jobs: 1,
+            everything: false,
         };
         for (include, exclude, expected) in [
             (&[][..], &[][..], true),
