@@ -151,7 +151,7 @@ impl Attest {
         let name = place.as_ref().map_or(artifact.name.as_str(), |(name, _)| name.as_str());
         let mut digests = vec![image];
         if let Some((_, repository)) = &place {
-            digests.extend(self.whole_index(repository, scan, &digests[0])?);
+            digests.extend(whole_index(repository, scan, &digests[0])?);
         }
         let statement = Statement {
             subjects: digests.iter().map(|digest| StatementSubject::new(name, digest)).collect(),
@@ -176,11 +176,10 @@ impl Attest {
         if let Some((name, repository)) = &place {
             for digest in &digests {
                 let manifest = self.send(repository, digest, &envelope).map_err(unsent)?;
-                bars.note(&format!(
-                    "attested: {} {name}@{digest}\n  by {} in {manifest}",
-                    crate::store::verdict_word(scan),
-                    self.key.public()
-                ));
+                bars.note(&format!("attested: {} {name}", crate::store::verdict_word(scan)));
+                bars.note(&format!("  image  {digest}"));
+                bars.note(&format!("  key    {}", self.key.public().id()));
+                bars.note(&format!("  in     {manifest}"));
             }
         }
         Ok(())
@@ -203,23 +202,6 @@ impl Attest {
         }
         let envelope = Envelope::sign(STATEMENT_PAYLOAD_TYPE, payload, &self.key).map_err(unwritten)?;
         Ok(envelope.to_json())
-    }
-
-    /// The index that the image was chosen from, where it is alone in it: then what is said of the image is said of all that
-    /// is in the index.
-    fn whole_index(
-        &self,
-        repository: &Repository,
-        scan: &Scan,
-        image: &Digest,
-    ) -> Result<Option<Digest>, Failure> {
-        let named = scan.inventory.artifact.repo_digests.iter();
-        let index = named
-            .filter_map(|name| name.split_once('@')?.1.parse::<Digest>().ok())
-            .find(|digest| digest != image);
-        let Some(index) = index else { return Ok(None) };
-        let (digest, images) = repository.images(index.as_str()).map_err(unsent)?;
-        Ok(Some(digest).filter(|_| images.len() == 1 && images[0].digest == *image))
     }
 
     /// Keeps an envelope beside a manifest in both ways; the reference of the referrer.
@@ -248,6 +230,18 @@ impl Attest {
         repository.append_layer(&format!("{}{ATTESTATION_SUFFIX}", digest_tag(digest)), &attachment)?;
         Ok(referrer.digest.to_string())
     }
+}
+
+/// The index that the image was chosen from, where it is alone in it: then what is said of the image is said of all that
+/// is in the index.
+fn whole_index(repository: &Repository, scan: &Scan, image: &Digest) -> Result<Option<Digest>, Failure> {
+    let named = scan.inventory.artifact.repo_digests.iter();
+    let index = named
+        .filter_map(|name| name.split_once('@')?.1.parse::<Digest>().ok())
+        .find(|digest| digest != image);
+    let Some(index) = index else { return Ok(None) };
+    let (digest, images) = repository.images(index.as_str()).map_err(unsent)?;
+    Ok(Some(digest).filter(|_| images.len() == 1 && images[0].digest == *image))
 }
 
 /// The digest of what a policy asks: SHA-256 of its rules in their order, with what each does, after how many days, and its

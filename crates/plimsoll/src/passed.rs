@@ -25,6 +25,8 @@ use crate::target::oci_failure;
 const MAX_VERDICTS: usize = 100;
 /// The most bytes of a verdict.
 const MAX_VERDICT_BYTES: u64 = 4 << 20;
+/// How far another machine's clock may be ahead.
+const MOST_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// The word of a gate that passed.
 pub(crate) const PASSED: &str = "passed";
 
@@ -51,6 +53,8 @@ pub(crate) struct PassRules {
     pub(crate) store: Option<Store>,
     /// Nothing before it counts.
     pub(crate) not_before: Option<Timestamp>,
+    /// Nothing after it counts: what is dated by a clock that is wrong would outdo all that comes.
+    pub(crate) not_after: Option<Timestamp>,
     /// What was judged by another policy does not count.
     pub(crate) policy: Option<String>,
     /// What was judged by another database does not count.
@@ -138,7 +142,7 @@ impl PassRules {
             Some(age) => environment.now.checked_sub(SignedDuration::from_secs(age.seconds)).ok(),
             None => None,
         };
-        Ok(Self { keys, store, not_before, ..Self::default() })
+        Ok(Self { keys, store, not_before, not_after: tomorrow(environment.now), ..Self::default() })
     }
 
     /// What is known of the image or the index of this digest. An index passed where each of its images did.
@@ -271,6 +275,8 @@ impl PassRules {
             "no gate was asked".to_owned()
         } else if self.not_before.is_some_and(|first| record.when < first) {
             format!("it was said on {}, which is too long ago", record.when)
+        } else if self.not_after.is_some_and(|last| record.when > last) {
+            format!("it was said on {}, which has not come yet", record.when)
         } else if let Some(policy) =
             self.policy.as_ref().filter(|policy| record.policy.as_ref() != Some(*policy))
         {
@@ -292,6 +298,11 @@ impl PassRules {
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| format!("expected the instant of its scan, found `{text}`"))
+}
+
+/// The last instant that may have come by another clock.
+pub(crate) fn tomorrow(now: Timestamp) -> Option<Timestamp> {
+    now.checked_add(MOST_AHEAD).ok()
 }
 
 /// What a signed statement says.

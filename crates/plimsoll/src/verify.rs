@@ -15,7 +15,7 @@ use crate::attested::read_keys;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::passed::{Judged, PassRecord, PassRules, Standing};
+use crate::passed::{Judged, PassRecord, PassRules, Standing, tomorrow};
 use crate::progress::Bars;
 use crate::settings::Settings;
 use crate::target::{oci_failure, reach_registry};
@@ -85,6 +85,7 @@ pub(crate) fn run(
         keys: read_keys(files)?,
         store: None,
         not_before,
+        not_after: tomorrow(environment.now),
         policy: digest(&arguments.policy_digest, "policy")?.map(|digest| digest.to_string()),
         database: digest(&arguments.database_digest, "database")?,
     };
@@ -192,7 +193,7 @@ fn lines(text: &mut String, standing: &Standing) {
         line("in", attested.place.rsplit('@').next().unwrap_or_default());
     }
     line("policy", record.policy.as_deref().unwrap_or_default());
-    line("data", record.database.as_ref().map(Digest::as_str).unwrap_or_default());
+    line("db", record.database.as_ref().map(Digest::as_str).unwrap_or_default());
     line("rules", &record.rules.join("; "));
     line("counts", &counts(record));
     line("build", &build(record));

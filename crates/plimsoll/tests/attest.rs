@@ -132,10 +132,8 @@ fn a_scan_that_passed_is_attested_and_verified() {
         &[EPOCH, ("CODEBUILD_BUILD_ID", "app:7"), ("CODEBUILD_BUILD_URL", "https://ci.example/7")],
     );
     assert_eq!(run.status, 0, "{run:?}");
-    assert!(
-        run.stderr.contains(&format!("attested: passed {}/app@{digest}", scene.registry.host())),
-        "{run:?}"
-    );
+    let told = format!("attested: passed {}/app\n  image  {digest}\n", scene.registry.host());
+    assert!(run.stderr.contains(&told), "{run:?}");
     // The manifest that names the image as its subject, and the layer that cosign looks for.
     let statement = payload(&scene.envelope(&digest));
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
@@ -201,6 +199,11 @@ fn the_same_is_attested_once_and_others_keep_what_they_wrote() {
     let manifest: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(manifest["annotations"]["theirs"], "1");
     assert_eq!(scene.verify("good", &[]).status, 0);
+    // What is dated in a time that has not come does not outdo what comes.
+    let late = ("SOURCE_DATE_EPOCH", "4000000000");
+    let run = scene.scan("bad", &["--attest", "--sign-key", "ours.key"], &[late]);
+    assert_eq!(run.status, 1, "{run:?}");
+    scene.refused("bad", &[], "which has not come yet");
     // Another instant is another statement.
     let later = ("SOURCE_DATE_EPOCH", "1760000100");
     let run = scene.scan("good", &["--attest", "--sign-key", "ours.key"], &[later]);
