@@ -175,7 +175,7 @@ impl Attest {
         }
         if let Some((name, repository)) = &place {
             for digest in &digests {
-                let manifest = self.send(repository, digest, &envelope).map_err(unsent)?;
+                let manifest = self.send(repository, digest, &envelope, bars).map_err(unsent)?;
                 bars.note(&format!("attested: {} {name}", crate::store::verdict_word(scan)));
                 bars.note(&format!("  image  {digest}"));
                 bars.note(&format!("  key    {}", self.key.public().id()));
@@ -210,6 +210,7 @@ impl Attest {
         repository: &Repository,
         digest: &Digest,
         envelope: &[u8],
+        bars: &Bars,
     ) -> Result<String, plimsoll_oci::Error> {
         let subject = repository.fetch_manifest(digest.as_str())?;
         let mut attachment = Attachment {
@@ -227,7 +228,14 @@ impl Attest {
             ("dev.cosignproject.cosign/signature".to_owned(), String::new()),
             ("predicateType".to_owned(), VULN_PREDICATE_TYPE.to_owned()),
         ]);
-        repository.append_layer(&format!("{}{ATTESTATION_SUFFIX}", digest_tag(digest)), &attachment)?;
+        let tag = format!("{}{ATTESTATION_SUFFIX}", digest_tag(digest));
+        match repository.append_layer(&tag, &attachment) {
+            // A tag may be one that is written once. We find it among the referrers.
+            Err(error @ plimsoll_oci::Error::Push { .. }) => {
+                bars.note(&format!("warning: not kept under cosign's tag: {error}"));
+            }
+            done => drop(done?),
+        }
         Ok(referrer.digest.to_string())
     }
 }

@@ -8,6 +8,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use plimsoll_testkit::image::{BuiltImage, ImageBuilder, sha256};
 use plimsoll_testkit::registry::{Fault, Registry};
@@ -416,6 +418,19 @@ fn a_registry_that_takes_nothing_is_told_and_a_failing_verdict_goes_before() {
     assert!(run.stderr.contains("cannot push"), "{run:?}");
     let run = scene.scan("bad", &["--attest", "--sign-key", "ours.key"], &[EPOCH]);
     assert_eq!(run.status, 1, "{run:?}");
+}
+
+#[test]
+fn a_tag_that_is_written_once_keeps_nobody_from_attesting_again() {
+    let scene = Scene::new("attest-immutable");
+    // What is there is read twice, whether the same was said before and what to write; then it is written.
+    scene.registry.fail_next(".att", Fault::Slow(Duration::ZERO));
+    scene.registry.fail_next(".att", Fault::Slow(Duration::ZERO));
+    scene.registry.fail_next(".att", Fault::Status(400, Vec::new()));
+    let run = scene.attest("good", 0);
+    assert!(run.stderr.contains("warning: not kept under cosign's tag: cannot push"), "{run:?}");
+    assert!(scene.layers(&sha256(&clean().manifest)).is_empty());
+    assert_eq!(scene.verify("good", &[]).status, 0);
 }
 
 /// Made for these tests with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.

@@ -129,7 +129,7 @@ with the first scan that needs it, or is named.
         #[command(flatten)]
         db: DbPath,
     },
-    /// Make a pair of keys for signing databases, Ed25519 as PEM.
+    /// Make a pair of keys for signing databases and attestations, Ed25519 as PEM.
     Keygen {
         /// Where the private key goes; the public one goes beside it, with `.pub` behind its name.
         #[arg(long, short, value_name = "FILE", default_value = "plimsoll.key")]
