@@ -89,6 +89,7 @@ pub struct Registry {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one way to misbehave")]
 struct State {
     /// By `repository@digest` and `repository:tag`.
     manifests: BTreeMap<String, (String, Vec<u8>)>,

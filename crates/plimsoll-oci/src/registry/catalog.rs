@@ -107,7 +107,7 @@ impl RegistryListing {
             page.repositories.ok_or_else(|| bad("list of repositories", &subject, "`repositories`", "none"))
         };
         let path = format!("/v2/_catalog?n={NAMES_ON_PAGE}");
-        let found = pages(&client, path, "list of repositories", &subject, &read, &names);
+        let found = pages(&client, path, "list of repositories", &subject, read, names);
         // Some refuse by giving no token for it.
         found.map_err(|error| match error {
             Error::Denied { answer, tried, .. } => {
@@ -131,7 +131,7 @@ impl RegistryListing {
             }
         };
         let path = format!("/v2/{}/tags/list?n={NAMES_ON_PAGE}", reference.repository());
-        pages(&client, path, "list of tags", &subject, &read, &names)
+        pages(&client, path, "list of tags", &subject, read, names)
     }
 }
 
@@ -152,8 +152,8 @@ fn pages(
     first: String,
     what: &'static str,
     subject: &str,
-    check: &dyn Fn(&Client, &mut Response) -> Result<(), Error>,
-    names: &dyn Fn(&[u8]) -> Result<Vec<String>, Error>,
+    check: impl Fn(&Client, &mut Response) -> Result<(), Error>,
+    names: impl Fn(&[u8]) -> Result<Vec<String>, Error>,
 ) -> Result<Vec<String>, Error> {
     let mut path = first;
     let mut asked = HashSet::new();
