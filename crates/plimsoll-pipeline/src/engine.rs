@@ -1,7 +1,6 @@
 //! Stages in order, the actions of a group at once: what runs when, and what follows from how it ends.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +11,7 @@ use plimsoll_template::pipeline::{Action, Plan, PlannedStage, Stage, When};
 
 use crate::console::{Console, Voice};
 use crate::error::Error;
-use crate::folder::Execution;
+use crate::folder::{Execution, as_name};
 use crate::state::{ActionState, ArtifactState, StageState, State, Status};
 use crate::tree;
 
@@ -332,7 +331,7 @@ impl Engine<'_> {
             let Some(found) = state.action_mut(&stage.name, &action.name) else { return };
             found.attempts += 1;
             attempt = found.attempts;
-            log = format!("logs/{}/{}.{attempt}.log", stage.name, action.name);
+            log = format!("logs/{}/{}.{attempt}.log", as_name(&stage.name), as_name(&action.name));
             *found = ActionState {
                 status: Status::InProgress,
                 attempts: attempt,
@@ -366,8 +365,7 @@ impl Engine<'_> {
             status => self.console.line(&format!("{name}: {status} after {}{said}", seconds(duration))),
         }
         if done.status == Status::Succeeded {
-            // Best effort: what is left there disturbs nobody.
-            let _ = fs::remove_dir_all(self.work_of(stage, action, attempt));
+            self.execution.clear_work(&stage.name, &action.name, attempt);
         }
         self.change(|state| {
             if let Some(found) = state.action_mut(&stage.name, &action.name) {
@@ -379,10 +377,6 @@ impl Engine<'_> {
             }
         })?;
         Ok(done.status)
-    }
-
-    fn work_of(&self, stage: &Stage, action: &Action, attempt: u32) -> PathBuf {
-        self.execution.folder().join("work").join(&stage.name).join(format!("{}.{attempt}", action.name))
     }
 
     /// The job, or what of it is missing.

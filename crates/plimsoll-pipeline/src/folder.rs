@@ -27,6 +27,8 @@ use crate::tree::hex;
 
 /// Largest state, in bytes.
 const MAX_STATE_BYTES: u64 = 64 << 20;
+/// Most executions whose numbers are looked at for the next one's.
+const MAX_NUMBERED: usize = 10;
 /// Most executions of a pipeline that are looked at.
 const MAX_EXECUTIONS: usize = 100_000;
 
@@ -153,9 +155,9 @@ impl Executions {
 
     fn last_number(&self) -> Result<u64, Error> {
         let ids = self.ids()?;
-        let last = ids.last().map(|id| self.folder.join(id).join("state.json"));
-        // One that cannot be read does not stand in the way of a new one.
-        Ok(last.and_then(|path| read_state(&path).ok()).map_or(0, |state| state.number))
+        // IDs of one millisecond are in no order. One that cannot be read does not stand in the way of a new one.
+        let last = ids.iter().rev().take(MAX_NUMBERED).map(|id| self.folder.join(id).join("state.json"));
+        Ok(last.filter_map(|path| read_state(&path).ok()).map(|state| state.number).max().unwrap_or(0))
     }
 
     fn lock(&self, folder: &Path) -> Result<File, Error> {
@@ -223,12 +225,23 @@ impl Execution {
 
     /// An empty folder for an attempt of an action.
     pub(crate) fn work(&self, stage: &str, action: &str, attempt: u32) -> Result<PathBuf, Error> {
-        let folder = self.folder.join("work").join(stage).join(format!("{action}.{attempt}"));
+        let folder = self.work_of(stage, action, attempt);
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(Error::disk("remove folder", &folder))?;
         }
         fs::create_dir_all(&folder).map_err(Error::disk("make folder", &folder))?;
         Ok(folder)
+    }
+
+    /// Removes the folders of all attempts of an action. What is left there disturbs nobody.
+    pub(crate) fn clear_work(&self, stage: &str, action: &str, attempts: u32) {
+        for attempt in 1..=attempts {
+            let _ = fs::remove_dir_all(self.work_of(stage, action, attempt));
+        }
+    }
+
+    fn work_of(&self, stage: &str, action: &str, attempt: u32) -> PathBuf {
+        self.folder.join("work").join(as_name(stage)).join(format!("{}.{attempt}", as_name(action)))
     }
 
     /// Moves a folder to where the artifact lies; what was there before is put aside first, and then removed.
@@ -279,9 +292,9 @@ fn read_state(path: &Path) -> Result<State, Error> {
     Ok(state)
 }
 
-/// A name that is one name of a folder: other characters than letters, digits, `.`, `-` and `_` become `_`.
+/// A name that is one name of a folder: other characters than letters, digits, `@`, `.`, `-` and `_` become `_`.
 pub(crate) fn as_name(text: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '-' | '_');
     let name: String = text.chars().map(|c| if fits(c) { c } else { '_' }).collect();
     if name.is_empty() || name.chars().all(|c| c == '.') { format!("_{name}") } else { name }
 }

@@ -249,6 +249,11 @@ fn ended(result: &BuildResult) -> Done {
     Done { status, message, variables, ..Done::default() }
 }
 
+/// `1 file`, `2 files`.
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 fn tell(log: &mut dyn Write, lines: &[String]) {
     for line in lines {
         let _ = writeln!(log, "{line}");

@@ -13,7 +13,7 @@ use plimsoll_oci::{FoundLogin, ListedTag, Listing, ListingError, LoginSource};
 ///
 /// # Errors
 /// A file that cannot be read, or is none.
-pub(crate) fn secrets(file: Option<&Path>) -> Result<Box<dyn Secrets>, plimsoll_buildspec::Error> {
+pub(crate) fn secrets(file: Option<&Path>) -> Result<Box<dyn Secrets + Sync>, plimsoll_buildspec::Error> {
     match file {
         Some(file) => Ok(Box::new(LocalSecrets::read(file)?)),
         None => Ok(Box::new(AwsSecrets::default())),

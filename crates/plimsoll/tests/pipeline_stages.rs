@@ -505,7 +505,7 @@ fn images_are_built_pushed_and_scanned() {
     assert!(told.contains("docker push HOST/shop:latest"), "{told}");
     let digest = image.digest();
     assert!(told.contains(&format!("made {digest} of HOST/shop@{digest}\n")), "{told}");
-    assert!(told.contains("1 critical findings, more than `CriticalThreshold` 0"), "{told}");
+    assert!(told.contains("1 critical finding, more than `CriticalThreshold` 0"), "{told}");
     let passed = run("1", &["--resume", "--result", "result.json"]);
     assert_eq!(passed.status, 0, "{passed:?}");
     let result: Value =

@@ -1,9 +1,9 @@
-//! Pipelines whose sources git keeps.
+//! Pipelines whose sources git or a bucket keeps.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plimsoll_real::{Plimsoll, Run, Scratch};
+use plimsoll_real::{Endpoint, Plimsoll, Run, Scratch};
 
 /// A message that is no command, and must never become one.
 const MESSAGE: &str = "shop: $(touch ran); `touch ran`";
@@ -160,4 +160,64 @@ fn a_build_is_given_the_repository_where_the_template_wants_that() {
         let (_, said) = repository.run(&source, "CODEBUILD_CLONE_REF");
         assert!(said.contains("file one, repository\n"), "{said}");
     }
+}
+
+/// From a folder into a bucket, and from the bucket into a folder.
+const COPY: &str = "
+Resources:
+  Copy:
+    Type: AWS::CodePipeline::Pipeline
+    Properties:
+      Name: copy
+      RoleArn: role
+      ArtifactStore: {Type: S3, Location: artifacts}
+      Stages:
+        - Name: Source
+          Actions:
+            - Name: Code
+              ActionTypeId: {Category: Source, Owner: AWS, Provider: S3, Version: '1'}
+              Configuration: {S3Bucket: sources, S3ObjectKey: shop.zip}
+              OutputArtifacts: [{Name: App}]
+        - Name: Deploy
+          Actions:
+            - Name: Publish
+              ActionTypeId: {Category: Deploy, Owner: AWS, Provider: S3, Version: '1'}
+              Configuration: {BucketName: site, Extract: 'EXTRACT', ObjectKey: KEY}
+              InputArtifacts: [{Name: App}]
+";
+
+#[test]
+fn artifacts_go_to_buckets_and_come_from_them() {
+    let (endpoint, folder) = (Endpoint::start(true), Scratch::new());
+    let path = |name: &str| folder.path(name).display().to_string();
+    let copy = |source: &str, to: &str, extract: &str, key: &str| {
+        let template = path("copy.yml");
+        write(Path::new(&template), &COPY.replace("EXTRACT", extract).replace("KEY", key));
+        let map = format!("Publish={to}");
+        let words = [
+            "pipeline",
+            "run",
+            "--template",
+            &template,
+            "--work",
+            &path("work"),
+            "--source",
+            source,
+            "--map",
+            &map,
+        ];
+        let call = Plimsoll::bare(&words).variable("AWS_ENDPOINT_URL", endpoint.address());
+        call.variable("AWS_ACCESS_KEY_ID", "ci").variable("AWS_SECRET_ACCESS_KEY", "ci-secret").bytes();
+    };
+    std::fs::create_dir_all(folder.path("code/sub")).expect("the folder is new");
+    // More than is sent whole.
+    let large = "0123456789abcdef".repeat(1 << 20);
+    for (name, text) in [("code/one", "one"), ("code/sub/two", large.as_str())] {
+        write(&folder.path(name), text);
+    }
+    copy(&path("code"), "s3://results/site", "false", "app.zip");
+    copy("s3://results/site/app.zip", "s3://results/files", "true", "v1");
+    copy("s3://results/files/v1/", &path("out"), "true", "v2");
+    let same = Command::new("diff").args(["--recursive", &path("code"), &path("out/v2")]).status();
+    assert!(same.expect("diff starts").success());
 }

@@ -52,7 +52,9 @@ impl Local<'_> {
             start_variables: of_action,
             identity,
             artifacts: Some(out.clone()),
-            reports: Some(job.folder.join("reports").join(job.stage).join(&job.action.name)),
+            reports: Some(
+                job.folder.join("reports").join(as_name(job.stage)).join(as_name(&job.action.name)),
+            ),
             cache: caches.filter(|_| project.cache.is_some()),
             timeout: Self::timeout(job.action, minutes),
         };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use plimsoll_archive::normalize;
 
-use super::Local;
+use super::{Local, counted};
 use crate::engine::{Done, Job};
 use crate::place::Place;
 use crate::state::Status;
@@ -65,8 +65,7 @@ impl Local<'_> {
             let _ = writeln!(log, "{key}");
             count += 1;
         }
-        let objects = if count == 1 { "1 object".to_owned() } else { format!("{count} objects") };
-        Ok(Done::new(Status::Succeeded, objects))
+        Ok(Done::new(Status::Succeeded, counted(count, "object")))
     }
 }
 

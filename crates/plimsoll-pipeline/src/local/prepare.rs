@@ -284,6 +284,10 @@ impl Judge<'_> {
         }
         // A project that is not there is among the refusals.
         let Some(project) = self.plan.project(action) else { return };
+        if let Some(kind) = project.environment.kind.as_deref().filter(|kind| kind.starts_with("WINDOWS")) {
+            let what = "its commands run in a shell of this machine";
+            self.notes.push(format!("{subject}: the project wants a {kind}; {what}"));
+        }
         if let Some(pipeline::Buildspec::Inline(text)) = &project.source.buildspec {
             if let Err(error) = Buildspec::parse(text.text().unwrap_or_default()) {
                 let hint = error.hint().map(str::to_owned);

@@ -9,7 +9,7 @@ use std::path::Path;
 use plimsoll_buildspec::Variable;
 use serde::Deserialize;
 
-use super::{COMPUTE_TIMEOUT, Local, Work, ended, spec_of};
+use super::{COMPUTE_TIMEOUT, Local, Work, counted, ended, spec_of};
 use crate::engine::{Done, Job};
 use crate::place::Place;
 use crate::state::Status;
@@ -116,7 +116,8 @@ impl Local<'_> {
         }
         let over = limits.iter().zip(counts).find_map(|((level, key, limit), count)| {
             let limit = limit.filter(|limit| count > *limit)?;
-            Some(format!("{count} {} findings, more than `{key}` {limit}", level.to_lowercase()))
+            let findings = counted(count, &format!("{} finding", level.to_lowercase()));
+            Some(format!("{findings}, more than `{key}` {limit}"))
         });
         match over {
             Some(over) => {

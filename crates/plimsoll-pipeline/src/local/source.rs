@@ -12,7 +12,7 @@ use std::time::Duration;
 use plimsoll_buildspec::{BuildResult, Variable};
 use plimsoll_template::pipeline::Role;
 
-use super::{Local, Work, ended, spec_of, tell};
+use super::{Local, Work, counted, ended, spec_of, tell};
 use crate::engine::{Done, Job};
 use crate::place::Place;
 use crate::state::Status;
@@ -70,7 +70,7 @@ impl Local<'_> {
         let short: String = revision.trim_start_matches("sha256:").chars().take(12).collect();
         Ok(Done {
             status: Status::Succeeded,
-            message: Some(format!("{files} files, {short}")),
+            message: Some(format!("{}, {short}", counted(files as u64, "file"))),
             variables,
             artifacts: vec![(output.name.clone(), folder)],
             revision: Some(revision),
@@ -139,7 +139,8 @@ impl Local<'_> {
         let executions = job.folder.parent();
         let without = tree::Without { git: !wants_clone, folder: executions };
         let copied = tree::copy(path, to, without).map_err(|error| error.whole())?;
-        let _ = writeln!(log, "{}: {} files, {} bytes", path.display(), copied.files, copied.bytes);
+        let files = counted(copied.files, "file");
+        let _ = writeln!(log, "{}: {files}, {}", path.display(), counted(copied.bytes, "byte"));
         tell(log, &copied.left_out);
         if job.action.provider.role == Role::Repository && path.join(".git").exists() {
             let result = self.git(job, path, &["git status --porcelain"], &mut io::sink());

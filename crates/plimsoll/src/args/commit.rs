@@ -20,9 +20,6 @@ pub(crate) struct CommitArgs {
     /// What builds; `auto` takes the first that is there and answers.
     #[arg(long, value_name = "PROGRAM", value_enum, default_value = "auto", requires = "commit")]
     pub(crate) builder: BuilderWord,
-    /// Where images lie that the message names without a registry: `HOST[:PORT][/PREFIX]`; Docker Hub by default.
-    #[arg(long, value_name = "REGISTRY", requires = "commit")]
-    pub(crate) registry: Option<String>,
     /// Push what was built, and passed the gate, to `--registry`.
     #[arg(long, requires = "commit", requires = "registry")]
     pub(crate) push: bool,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::commit::{CommitArgs, HookArgs, InitArgs};
 use super::stages::StageArgs;
@@ -59,6 +59,7 @@ Files that are there and differ are left alone; --force replaces them.")]
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("asks").args(["template", "commit"]).multiple(true))]
 pub(crate) struct RunArgs {
     /// The buildspec, from the source folder on; `buildspec.yml` where none is named.
     #[arg(long, value_name = "FILE")]
@@ -76,6 +77,10 @@ pub(crate) struct RunArgs {
     /// source: a folder or a git repository, of which builds are given copies.
     #[arg(long, value_name = "DIR")]
     pub(crate) source: Option<PathBuf>,
+    /// Where images lie: `HOST[:PORT][/PREFIX]`. Of a template, what stands for ECR's registries wherever it names them; of a
+    /// commit, where images lie that its message names without a registry, Docker Hub by default.
+    #[arg(long, value_name = "REGISTRY", requires = "asks")]
+    pub(crate) registry: Option<String>,
     /// A variable of the build, above those of the buildspec. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) env: Vec<(String, String)>,

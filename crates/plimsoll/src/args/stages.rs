@@ -17,9 +17,6 @@ pub(crate) struct StageArgs {
     /// ACTION may be STAGE/ACTION. May be repeated.
     #[arg(long, value_name = "ACTION=PLACE", value_parser = pair, requires = "template")]
     pub(crate) map: Vec<(String, String)>,
-    /// The registry that stands for ECR's, `localhost:5000`, wherever the template names them.
-    #[arg(long, value_name = "HOST", requires = "template")]
-    pub(crate) registry: Option<String>,
     /// A variable of the pipeline, `#{variables.NAME}`. May be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair, requires = "template")]
     pub(crate) variable: Vec<(String, String)>,

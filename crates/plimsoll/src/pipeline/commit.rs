@@ -121,7 +121,7 @@ impl Run<'_> {
 
     /// What is wrong with flags is told before anything is built.
     fn check(&self, asked: &Asked) -> Result<(), Failure> {
-        if let Some(registry) = &self.arguments.commit.registry {
+        if let Some(registry) = &self.arguments.registry {
             format!("{registry}/name")
                 .parse::<Reference>()
                 .ok()
@@ -148,7 +148,7 @@ impl Run<'_> {
     ) -> Result<Job, Failure> {
         let path = self.docker_folder(&mention)?;
         let tree = if mention.is_buildable() { git.image_folder(commit, &path)? } else { None };
-        let name = match &self.arguments.commit.registry {
+        let name = match &self.arguments.registry {
             Some(registry) if !mention.names_registry() => format!("{registry}/{}", mention.shown()),
             _ => mention.shown(),
         };
@@ -314,7 +314,7 @@ impl Run<'_> {
                 let what = anyhow!(
                     "cannot push `{}`: expected an image of `--registry {}`, found one of another registry",
                     job.name,
-                    self.arguments.commit.registry.as_deref().unwrap_or_default()
+                    self.arguments.registry.as_deref().unwrap_or_default()
                 );
                 return Err(("passed, but not pushed", Failure::new(Exit::Usage, what)));
             }
@@ -324,7 +324,7 @@ impl Run<'_> {
 
     /// Whether an image is pushed: never to a registry that the message alone names.
     fn pushes(&self, job: &Job) -> bool {
-        let registry = self.arguments.commit.registry.as_deref();
+        let registry = self.arguments.registry.as_deref();
         self.arguments.commit.push
             && job.folder.is_some()
             && registry.is_some_and(|registry| {

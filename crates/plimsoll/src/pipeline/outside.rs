@@ -54,6 +54,7 @@ impl World {
         let mut registry = plimsoll_oci::Options::from_env();
         registry.http.insecure_http.clone_from(&settings.insecure_http);
         registry.http.ca_certificates.extend(certificates.iter().cloned());
+        registry.login_source = Some(crate::aws::logins(&registry.http.ca_certificates));
         let mut store = plimsoll_store::Options::from_env();
         store.ca_certificates.extend(certificates);
         Ok(Self { runtime, registry, store, terminal: Mutex::new(()) })
@@ -184,6 +185,7 @@ impl Outside for World {
                     Ok(Ok((count, line))) if count > 0 => break line,
                     Ok(_) | Err(RecvTimeoutError::Disconnected) => return Answer::Nobody,
                     Err(RecvTimeoutError::Timeout) if question.stop.load(Ordering::Acquire) => {
+                        eprintln!();
                         return Answer::Stopped;
                     }
                     Err(RecvTimeoutError::Timeout) if until.is_some_and(|until| Instant::now() >= until) => {

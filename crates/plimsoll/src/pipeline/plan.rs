@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use plimsoll_template::TemplateError;
 use plimsoll_template::document::Limits;
-use plimsoll_template::pipeline::{Plan, pipelines, projects};
+use plimsoll_template::pipeline::{Plan, Refusal, pipelines, projects};
 use plimsoll_template::template::{Inputs, Template};
 use sha2::{Digest as _, Sha256};
 
@@ -38,7 +38,14 @@ pub(super) fn run(
     let mut is_refused = false;
     for plan in read(path, arguments, environment, is_quiet)?.plans {
         drawn.push(printable(&plan.draw()));
-        for refusal in &plan.refusals {
+        // What is mapped is looked at by a run; here it is only not complained about.
+        let is_mapped = |refusal: &&Refusal| {
+            let Some(action) = &refusal.action else { return false };
+            let name = format!("{}/{action}", refusal.stage);
+            let mut maps = arguments.stages.map.iter();
+            maps.any(|(key, place)| (*key == name || key == action) && place.starts_with("run:"))
+        };
+        for refusal in plan.refusals.iter().filter(|refusal| !is_mapped(refusal)) {
             is_refused = true;
             let action = refusal.action.as_deref().unwrap_or("condition");
             let text = format!(

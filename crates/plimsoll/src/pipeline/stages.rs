@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
-use plimsoll_buildspec::{LocalSecrets, NoSecrets, Secrets};
 use plimsoll_pipeline::{
     Approvals, Console, Course, Engine, Execution, Executions, Local, Mark, Problem, Retry, Setup, State,
     Status, begun,
@@ -40,10 +39,7 @@ pub(super) fn run(
         let what = anyhow!("cannot run `{}`: expected one pipeline, found several", template.display());
         return Err(Failure::new(Exit::Usage, what).hint(format!("--pipeline NAME, one of {names}")));
     }
-    let secrets: Box<dyn Secrets + Sync> = match &arguments.secrets {
-        Some(path) => Box::new(LocalSecrets::read(path).map_err(build::failure)?),
-        None => Box::new(NoSecrets),
-    };
+    let secrets = crate::aws::secrets(arguments.secrets.as_deref()).map_err(build::failure)?;
     let flags = &arguments.stages;
     let course = course(flags);
     let setup = setup(arguments, environment, &planned)?;
@@ -168,7 +164,7 @@ fn setup(arguments: &RunArgs, environment: &Environment, planned: &Planned) -> R
     Ok(Setup {
         maps: flags.map.clone(),
         source: arguments.source.as_ref().map(|source| source.display().to_string()),
-        registry: flags.registry.as_ref().map(|host| host.trim_end_matches('/').to_owned()),
+        registry: arguments.registry.as_ref().map(|host| host.trim_end_matches('/').to_owned()),
         approvals: Approvals {
             all: flags.approve_all,
             approve: flags.approve.clone(),
