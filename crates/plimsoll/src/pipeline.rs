@@ -23,7 +23,7 @@ pub(crate) fn run(
     match &arguments.action {
         PipelineAction::Check(arguments) => check::run(arguments),
         PipelineAction::Init(arguments) => init::run(arguments),
-        PipelineAction::Hook(arguments) => hook::run(arguments, settings, environment, common),
+        PipelineAction::Hook(arguments) => hook::run(arguments, environment, common),
         PipelineAction::Run(arguments) => match (&arguments.template, &arguments.commit.commit) {
             (_, Some(revision)) => {
                 let stop = build::stop()?;

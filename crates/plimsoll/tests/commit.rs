@@ -509,3 +509,81 @@ fn files_are_written_where_they_belong_and_never_over_others() {
         "{run:?}"
     );
 }
+
+#[test]
+fn a_run_that_is_stopped_ends_its_builder_and_cleans_up() {
+    let commits = Commits::new("commit-stopped");
+    commits.file("docker/slow/Dockerfile", "HANG");
+    commits.commit("::slow ::slow:2");
+    let scratch = commits.stage.folder.join("scratch");
+    fs::create_dir_all(&scratch).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.args(["pipeline", "run", "--source", "source", "--commit", "HEAD", "--db", "plimsoll.db"]);
+    command
+        .env_clear()
+        .env("PATH", commits.path())
+        .env("TMPDIR", &scratch)
+        .current_dir(&commits.stage.folder);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while !commits.calls().contains("build ") {
+        assert!(start.elapsed().as_secs() < 60, "the builder was never called");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let stopped = Command::new("/bin/kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    // Its pipes are closed, so nothing that it started is left.
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("the run was stopped by a signal"));
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+    assert_eq!(commits.calls().matches("build ").count(), 1);
+}
+
+#[test]
+fn what_cannot_be_scanned_is_told_before_anything_is_built() {
+    let commits = Commits::new("commit-early");
+    commits.file("docker/shop/Dockerfile", "FROM scratch\n");
+    commits.commit("::shop");
+    let source = ["run", "--source", "source", "--commit", "HEAD"];
+    for (words, status) in [
+        (&["--db", "nowhere", "--", "--offline"][..], 5),
+        (&["--db", "plimsoll.db", "--policy", "nowhere.toml"], 2),
+        (&["--db", "plimsoll.db", "--upload", "s3://"], 2),
+        (&["--db", "plimsoll.db", "--registry", "registry.example", "--push", "--attest"], 2),
+    ] {
+        let run = commits.run(&[&source[..], words].concat());
+        assert_eq!(run.status, status, "{words:?}: {run:?}");
+    }
+    assert_eq!(commits.calls(), "");
+}
+
+#[test]
+fn images_of_the_registry_are_attested_there() {
+    let commits = Commits::new("commit-attested");
+    let registry = Registry::start();
+    let prefix = format!("{}/team", registry.host());
+    push(&registry, &image(), "team/redis", "7");
+    commits.commit("::redis:7");
+    assert_eq!(commits.stage.run(&["db", "keygen", "--output", "own.key"]).status, 0);
+    let words = ["--registry", &prefix, "--attest", "--sign-key", "own.key", "--fail-on", "critical"];
+    let run = commits.head(&words);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("redis:7: failed the gate; taken from"), "{run:?}");
+    assert!(run.stdout.contains("  attested there\n"), "{run:?}");
+    let target = format!("{prefix}/redis:7");
+    let verified = commits.stage.run(&["verify", &target, "--key", "own.key.pub"]);
+    assert_eq!(verified.status, 1, "{verified:?}");
+    let run = commits.head(&[
+        "--registry",
+        &prefix,
+        "--attest",
+        "--sign-key",
+        "own.key",
+        "--policy",
+        "strict",
+        "--",
+        "--ignore-unfixed",
+    ]);
+    assert!(run.stdout.contains("  attested there\n"), "{run:?}");
+}

@@ -23,6 +23,12 @@ pub(crate) struct CommitArgs {
     /// Push what was built, and passed the gate, to `--registry`.
     #[arg(long, requires = "commit", requires = "registry")]
     pub(crate) push: bool,
+    /// Sign what the gate said of images of `--registry`, and keep it beside them there.
+    #[arg(long, requires = "commit", requires = "registry")]
+    pub(crate) attest: bool,
+    /// Sign with this private key: PEM, Ed25519 or ECDSA over P-256, or as cosign encrypts it.
+    #[arg(long, value_name = "FILE", requires = "attest")]
+    pub(crate) sign_key: Option<PathBuf>,
     /// Upload reports to this place as well: `s3://BUCKET/PREFIX` (or `gs://`, `az://`), or a folder.
     #[arg(long, value_name = "PLACE", requires = "commit")]
     pub(crate) upload: Option<String>,

@@ -16,12 +16,17 @@ use clap::Parser as _;
 use plimsoll_oci::Reference;
 use plimsoll_pipeline::commit::{Asked, Mention, Told, images};
 
-use crate::args::{Action, Command, Common, RunArgs};
+use crate::args::{Action, Command, Common, RunArgs, ScanArgs};
+use crate::attest::Attest;
+use crate::database::ScanDatabase;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure, printable};
+use crate::gate::Gate;
 use crate::output;
 use crate::progress::Bars;
+use crate::reports::Reports;
 use crate::settings::Settings;
+use crate::vex::Vex;
 use builder::{BuildPlan, Builder, stopped};
 use git::{Git, Scratch};
 use process::Bounds;
@@ -132,10 +137,26 @@ impl Run<'_> {
                     Failure::new(Exit::Usage, anyhow!(what))
                 })?;
         }
-        if !asked.images.is_empty() {
-            let words = self.words("registry.example/name", "name", "name_results.json", Path::new("."));
-            Self::scan(&words).map(drop)?;
+        if asked.images.is_empty() {
+            return Ok(());
         }
+        // One of the registry, if there is one: what is attested must lie in some.
+        let registry = self.arguments.registry.as_deref().unwrap_or("registry.example");
+        let target = format!("{registry}/name");
+        let mut command = Self::scan(&self.words(&target, "name", "name_results.json", Path::new(".")))?;
+        let scan = scan_of(&mut command);
+        let gate = Gate::read(&scan.gate, self.settings, self.environment)?;
+        Vex::read(&scan.vex, self.settings)?;
+        if self.arguments.dry_run {
+            return Ok(());
+        }
+        let certificates = &scan.target.reading.ca_cert;
+        Reports::plan(&scan.report, certificates, self.settings, self.environment)?;
+        ScanDatabase::find(&scan.database, certificates, self.settings, self.environment)?;
+        scan.attest.attest = self.arguments.commit.attest;
+        let bars = Bars::new(false, self.common.quiet);
+        Attest::plan(scan, &gate, self.settings, self.environment, &bars)?;
+        bars.finish().iter().for_each(|note| eprintln!("{note}"));
         Ok(())
     }
 
@@ -271,10 +292,13 @@ impl Run<'_> {
         let not_built = |failure| ("not built", failure);
         let not_scanned = |failure| ("not scanned", failure);
         let (Some((tree, path)), Some(builder)) = (&job.folder, builder) else {
-            let exit = self.judge(job, &job.name, reports).map_err(not_scanned)?;
+            let attests = self.arguments.commit.attest && self.is_of_registry(job);
+            let exit = self.judge(job, &job.name, reports, attests).map_err(not_scanned)?;
             let registry =
                 job.name.parse().map(|name: Reference| name.registry().to_owned()).unwrap_or_default();
-            return Ok((exit, vec![format!("{}; taken from {registry}", word(exit))]));
+            let mut lines = vec![format!("{}; taken from {registry}", word(exit))];
+            lines.extend(attests.then(|| "attested there".to_owned()));
+            return Ok((exit, lines));
         };
         self.note(&format!("{shown}: building {path} with {}", builder.name()));
         let scratch = Scratch::new(&self.environment.temporary_folder).map_err(not_built)?;
@@ -299,7 +323,7 @@ impl Run<'_> {
         let built = builder.build(&plan, self.bounds()).map_err(not_built)?;
         let target = builder.save(&built, scratch.path(), self.bounds()).map_err(not_scanned)?;
         self.note(&format!("{shown}: scanning"));
-        let exit = self.judge(job, &target, reports).map_err(not_scanned)?;
+        let exit = self.judge(job, &target, reports, false).map_err(not_scanned)?;
         let mut lines = vec![format!("{}; built from {path} with {}", word(exit), builder.name())];
         if self.arguments.commit.push {
             if exit != Exit::Passed {
@@ -308,8 +332,13 @@ impl Run<'_> {
                 let without_tls = self.is_without_tls(job);
                 let digest = builder.push(&built, without_tls, scratch.path(), self.bounds());
                 let digest = digest.map_err(|failure| ("passed, but not pushed", failure))?;
-                let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-                lines.push(format!("pushed to {}{digest}", job.name));
+                let shown = digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
+                lines.push(format!("pushed to {}{shown}", job.name));
+                if self.arguments.commit.attest {
+                    let attested = self.attest(job, digest.as_deref(), scratch.path());
+                    attested.map_err(|failure| ("passed and pushed, but not attested", failure))?;
+                    lines.push("attested there".to_owned());
+                }
             } else {
                 let what = anyhow!(
                     "cannot push `{}`: expected an image of `--registry {}`, found one of another registry",
@@ -322,14 +351,42 @@ impl Run<'_> {
         Ok((exit, lines))
     }
 
+    /// Signs what the gate says of the very image that was pushed, which is asked once more: by its digest there.
+    fn attest(&self, job: &Job, digest: Option<&str>, scratch: &Path) -> Result<(), Failure> {
+        let Some(digest) = digest else {
+            let what = anyhow!("cannot attest `{}`: the builder did not say its digest", job.name);
+            return Err(Failure::new(Exit::CouldNotScan, what));
+        };
+        // `HOST:PORT/name:tag`: the tag stands behind the last slash.
+        let slash = job.name.rfind('/').map_or(0, |slash| slash + 1);
+        let end = job.name[slash..].find(':').map_or(job.name.len(), |colon| slash + colon);
+        let target = format!("{}@{digest}", &job.name[..end]);
+        let mut words = self.words(&target, &job.mention.shown(), &job.report, scratch);
+        // Its report was written and uploaded.
+        words
+            .retain(|word| !word.starts_with("--output=json=") || word.contains(&*scratch.to_string_lossy()));
+        match self.call(&words, true)? {
+            Exit::Passed => Ok(()),
+            exit => {
+                let what = anyhow!(
+                    "the gate does not say of `{target}` what it said of what was built: {}",
+                    word(exit)
+                );
+                Err(Failure::new(exit, what))
+            }
+        }
+    }
+
     /// Whether an image is pushed: never to a registry that the message alone names.
     fn pushes(&self, job: &Job) -> bool {
+        self.arguments.commit.push && job.folder.is_some() && self.is_of_registry(job)
+    }
+
+    /// Whether an image lies in the registry that the call names.
+    fn is_of_registry(&self, job: &Job) -> bool {
         let registry = self.arguments.registry.as_deref();
-        self.arguments.commit.push
-            && job.folder.is_some()
-            && registry.is_some_and(|registry| {
-                job.name.strip_prefix(registry).is_some_and(|rest| rest.starts_with('/'))
-            })
+        registry
+            .is_some_and(|registry| job.name.strip_prefix(registry).is_some_and(|rest| rest.starts_with('/')))
     }
 
     fn is_without_tls(&self, job: &Job) -> bool {
@@ -341,8 +398,14 @@ impl Run<'_> {
     }
 
     /// Scans, and gives what the gate said.
-    fn judge(&self, job: &Job, target: &str, reports: &Path) -> Result<Exit, Failure> {
-        let command = Self::scan(&self.words(target, &job.mention.shown(), &job.report, reports))?;
+    fn judge(&self, job: &Job, target: &str, reports: &Path, attests: bool) -> Result<Exit, Failure> {
+        self.call(&self.words(target, &job.mention.shown(), &job.report, reports), attests)
+    }
+
+    /// Calls `plimsoll scan`. What is in a file alone is not attested, whatever variables say.
+    fn call(&self, words: &[String], attests: bool) -> Result<Exit, Failure> {
+        let mut command = Self::scan(words)?;
+        scan_of(&mut command).attest.attest = attests;
         let bars = Bars::new(self.environment.progress, self.common.quiet);
         let result = crate::run(&command, self.environment, &bars);
         bars.finish().iter().for_each(|note| eprintln!("{note}"));
@@ -384,6 +447,9 @@ impl Run<'_> {
         }
         if let Some(policy) = &commit.policy {
             word(format!("--policy={policy}"));
+        }
+        if let Some(key) = &commit.sign_key {
+            word(format!("--sign-key={}", key.display()));
         }
         commit.scan.iter().cloned().for_each(&mut word);
         word(format!("--artifact-name={shown}"));
@@ -435,6 +501,14 @@ impl Run<'_> {
         if !self.common.quiet {
             eprintln!("{text}");
         }
+    }
+}
+
+/// The arguments of a command that [`Run::scan`] made.
+fn scan_of(command: &mut Command) -> &mut ScanArgs {
+    match &mut command.action {
+        Action::Scan(scan) => scan,
+        _ => unreachable!("others are refused where it is made"),
     }
 }
 

@@ -40,12 +40,7 @@ struct Pushed<'a> {
     name: &'a str,
 }
 
-pub(super) fn run(
-    arguments: &HookArgs,
-    settings: &Settings,
-    environment: &Environment,
-    common: &Common,
-) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &HookArgs, environment: &Environment, common: &Common) -> Result<Exit, Failure> {
     let stop = super::build::stop()?;
     let input = input()?;
     let git = Git { source: &arguments.repository, stop: &stop };
@@ -110,7 +105,7 @@ pub(super) fn run(
     }
     let mut exit = if left_out > 0 { Exit::Usage } else { Exit::Passed };
     for commit in asking.into_iter().skip(left_out) {
-        let ended = one(commit, arguments, &flags, settings, environment, common, &stop);
+        let ended = one(commit, arguments, &flags, environment, common, &stop);
         exit = match ended {
             Ok(ended) => worse(exit, ended),
             Err(failure) => {
@@ -129,7 +124,6 @@ fn one(
     commit: &str,
     arguments: &HookArgs,
     flags: &[String],
-    settings: &Settings,
     environment: &Environment,
     common: &Common,
     stop: &AtomicBool,
@@ -141,6 +135,12 @@ fn one(
         let own = arguments.repository.canonicalize().unwrap_or_else(|_| arguments.repository.clone());
         words.push(format!("--reports={}", own.join(REPORTS).display()));
     }
+    if common.quiet {
+        words.push("--quiet".to_owned());
+    }
+    if let Some(config) = &common.config {
+        words.push(format!("--config={}", config.display()));
+    }
     words.extend_from_slice(flags);
     let command = Command::try_parse_from(&words).map_err(|error| {
         let text = error.to_string();
@@ -150,6 +150,9 @@ fn one(
     })?;
     let Action::Pipeline(pipeline) = &command.action else { unreachable!("the words above say `pipeline`") };
     let PipelineAction::Run(arguments) = &pipeline.action else { unreachable!("the words above say `run`") };
+    // Flags may name other settings.
+    let common = &command.common;
+    let settings = &Settings::read(common.config.as_deref())?;
     Run { arguments, common, settings, environment, stop }.run(commit)
 }
 
