@@ -32,10 +32,17 @@ inspect) echo "registry.example/plimsoll/staging@sha256:4f1a4f1a4f1a4f1a4f1a4f1a
 esac
 "#;
 const AWS: &str = "#!/bin/sh\necho \"aws $*\" >> \"$HOME/calls\"\necho token\n";
-/// Gives the program, or something else.
+/// Gives the program in an archive, and keeps that.
 const CURL: &str = r#"#!/bin/sh
 while [ "$1" != --output ]; do shift; done
-cp "$HOME/bin/plimsoll" "$2"
+tar --create --gzip --file "$2" --directory "$HOME/bin" plimsoll
+cp "$2" "$HOME/archive"
+"#;
+
+/// Gives the same archive again.
+const CURL_AGAIN: &str = r#"#!/bin/sh
+while [ "$1" != --output ]; do shift; done
+cp "$HOME/archive" "$2"
 "#;
 
 /// A home with these programs, and sources with our buildspecs.
@@ -165,13 +172,34 @@ fn a_program_of_another_checksum_is_not_run() {
         assert!(calls(&stage).is_empty(), "{:?}", calls(&stage));
         assert!(!stage.folder.join(".local/bin/plimsoll").exists());
     }
-    // The right one is put in place, and goes before others.
-    let output =
-        std::process::Command::new("sha256sum").arg(stage.folder.join("bin/plimsoll")).output().unwrap();
+    // The right one is put in place, and goes before others. An archive's bytes hold a time: this one stays.
+    fs::write(stage.folder.join("bin/curl"), CURL_AGAIN).unwrap();
+    let output = std::process::Command::new("sha256sum").arg(stage.folder.join("archive")).output().unwrap();
     let right = sum(String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap());
     let run = build(&stage, "promote.yml", &["--env", address, "--env", &right]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(stage.folder.join(".local/bin/plimsoll").exists());
+}
+
+#[test]
+fn the_program_carries_the_files() {
+    let stage = Stage::empty("deploy-init");
+    let run = stage.run(&["pipeline", "init", "--aws", "--output", "here"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/aws");
+    let mut files = 0;
+    for folder in ["", "buildspecs"] {
+        for entry in fs::read_dir(own.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let written =
+                    stage.folder.join("here/deploy/aws").join(folder).join(path.file_name().unwrap());
+                assert_eq!(fs::read(&path).unwrap(), fs::read(written).unwrap(), "{}", path.display());
+                files += 1;
+            }
+        }
+    }
+    assert_eq!(run.stdout.matches("wrote ").count(), files);
 }
 
 #[test]

@@ -65,7 +65,41 @@ the repository. Try it here:
   plimsoll pipeline run --buildspec buildspec.yml --dry-run
 ",
 };
-const AWS: Kit = Kit { files: &[], then: "" };
+const AWS: Kit = Kit {
+    files: &[
+        ("deploy/aws/README.md", include_str!("../../../../deploy/aws/README.md")),
+        ("deploy/aws/storage.yml", include_str!("../../../../deploy/aws/storage.yml")),
+        ("deploy/aws/pipeline.yml", include_str!("../../../../deploy/aws/pipeline.yml")),
+        ("deploy/aws/watch.yml", include_str!("../../../../deploy/aws/watch.yml")),
+        (
+            "deploy/aws/buildspecs/build-scan-push.yml",
+            include_str!("../../../../deploy/aws/buildspecs/build-scan-push.yml"),
+        ),
+        ("deploy/aws/buildspecs/deploy.yml", include_str!("../../../../deploy/aws/buildspecs/deploy.yml")),
+        ("deploy/aws/buildspecs/promote.yml", include_str!("../../../../deploy/aws/buildspecs/promote.yml")),
+        (
+            "deploy/aws/buildspecs/scan-iac.yml",
+            include_str!("../../../../deploy/aws/buildspecs/scan-iac.yml"),
+        ),
+        (
+            "deploy/aws/buildspecs/scan-production-image.yml",
+            include_str!("../../../../deploy/aws/buildspecs/scan-production-image.yml"),
+        ),
+        (
+            "deploy/aws/buildspecs/scan-staging-config.yml",
+            include_str!("../../../../deploy/aws/buildspecs/scan-staging-config.yml"),
+        ),
+        (
+            "deploy/aws/buildspecs/scan-staging-image.yml",
+            include_str!("../../../../deploy/aws/buildspecs/scan-staging-image.yml"),
+        ),
+    ],
+    then: "\
+Three stacks: storage.yml, watch.yml, pipeline.yml, in this order; how they are
+made, and what to set, stands in deploy/aws/README.md. Try the pipeline here:
+  plimsoll pipeline check deploy/aws/pipeline.yml
+",
+};
 /// The hook; the word between `@` is replaced.
 const HOOK: &str = include_str!("../../../../deploy/git/post-receive");
 const PROGRAM: &str = "@PLIMSOLL@";
@@ -83,12 +117,6 @@ pub(super) fn run(arguments: &InitArgs) -> Result<Exit, Failure> {
         (arguments.aws, &AWS),
     ];
     let kits: Vec<&Kit> = kits.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, kit)| kit).collect();
-    if kits.iter().any(|kit| kit.files.is_empty()) {
-        return Err(Failure::new(
-            Exit::Usage,
-            anyhow!("cannot write a pipeline for AWS: this program carries none"),
-        ));
-    }
     let hook =
         arguments.hook.as_deref().map(|repository| Hook::plan(repository, arguments.force)).transpose()?;
     // All is looked at before anything is written.
