@@ -13,7 +13,8 @@ use serde_json::Value;
 use support::{Run, Stage};
 
 const DIGEST: &str = "sha256:4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a";
-/// Writes down the call; a scan ends as the file `verdict` says. What it finds of the key that signs, it says.
+/// Writes down the call; a scan ends as the file `verdict` says, and fails of what begins as the file `refused` says. What it
+/// finds of the key that signs, it says.
 const PLIMSOLL: &str = r#"#!/bin/sh
 echo "plimsoll $*" >> "$HOME/calls"
 case "$1" in
@@ -21,6 +22,10 @@ scan)
   if [ -f "$KEYS/signing.pem" ]; then
     echo "key $(stat -c %a "$KEYS/signing.pem") $(cat "$KEYS/signing.pem") ${SIGNING_KEY-gone}" >> "$HOME/calls"
   fi
+  for word; do
+    case "$word" in json=*) echo '{}' > "${word#json=}" ;; esac
+  done
+  case "$2" in "$(cat "$HOME/refused")"*) exit 1 ;; esac
   exit "$(cat "$HOME/verdict")" ;;
 esac
 "#;
@@ -62,6 +67,7 @@ fn stage(name: &str) -> Stage {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     stage.write("verdict", b"0");
+    stage.write("refused", b"nothing");
     stage
 }
 
@@ -264,4 +270,106 @@ fn an_image_is_promoted_and_scanned_by_its_digest() {
     );
     let run = build(&stage, "deploy.yml", &[]);
     assert!(run.status == 0 && run.stdout.contains("nothing is deployed to staging"), "{run:?}");
+}
+
+/// Answers as the real one does of what our buildspecs ask; whether one of them is privileged is not asked here.
+const JQ: &str = r#"#!/bin/sh
+case "$1" in
+--raw-output) sed -n 's/.*"image":"\([^"]*\)".*/\1/p' "$3" ;;
+esac
+"#;
+
+/// The pipeline of the template, run here, with what stands for its sources and its registries.
+fn pipeline(stage: &Stage, more: &[&str]) -> Run {
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/aws/pipeline.yml");
+    let mut words = vec!["pipeline", "run", "--template", template.to_str().unwrap()];
+    words.extend(["--map", "Repository=source", "--registry", "localhost:5000", "--secrets", "secrets.toml"]);
+    words.extend(["--work", "work", "--result", "result.json"]);
+    for parameter in [
+        "KeyArn=arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d",
+        "ConnectionArn=arn:aws:codeconnections:eu-central-1:123456789012:connection/0a1b2c3d",
+        "Repository=team/shop",
+        "PlimsollUrl=",
+        "PlimsollSha256=",
+        "FailOn=critical",
+    ] {
+        words.extend(["--parameter", parameter]);
+    }
+    words.extend(more);
+    let home = stage.folder.to_str().unwrap();
+    let path = format!("{home}/bin:/usr/bin:/bin");
+    let _ = fs::remove_file(stage.folder.join("calls"));
+    stage.run_with(&words, &[("PATH", path.as_str()), ("HOME", home)])
+}
+
+/// Each stage that began, and how it stands.
+fn stages(stage: &Stage) -> Vec<String> {
+    let text = fs::read_to_string(stage.folder.join("result.json")).unwrap();
+    let state: Value = serde_json::from_str(&text).unwrap();
+    let stages = state["stages"].as_array().unwrap().iter();
+    stages
+        .map(|one| format!("{} {}", one["name"].as_str().unwrap(), one["status"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_whole_pipeline_runs_here_and_stops_at_a_gate() {
+    let stage = stage("deploy-whole");
+    fs::create_dir_all(stage.folder.join("source/deploy/aws")).unwrap();
+    fs::rename(stage.folder.join("source/specs"), stage.folder.join("source/deploy/aws/buildspecs")).unwrap();
+    let jq = stage.folder.join("bin/jq");
+    fs::write(&jq, JQ).unwrap();
+    fs::set_permissions(&jq, fs::Permissions::from_mode(0o755)).unwrap();
+    stage.write(
+        "secrets.toml",
+        b"[parameters]\n\"/plimsoll/public-key\" = \"-----BEGIN PUBLIC KEY-----\"\n\n[secrets]\n\
+          \"plimsoll/signing-key\" = \"-----BEGIN PRIVATE KEY-----\"\n",
+    );
+    // The gate of staging fails: nothing behind it begins.
+    stage.write("refused", b"localhost:5000/plimsoll/staging@");
+    let run = pipeline(&stage, &["--approve-all"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    let begun = ["Source", "ScanIaC", "BuildScanPush"].map(|name| format!("{name} Succeeded"));
+    let stopped = stages(&stage);
+    assert_eq!(stopped[..3], begun);
+    assert_eq!(stopped[3], "ScanStagingImage Failed");
+    assert!(stopped[4..].iter().all(|one| one.ends_with(" NotStarted")), "{stopped:?}");
+    let called = calls(&stage);
+    assert!(!called.iter().any(|call| call.contains("verify") || call.contains("promote")), "{called:?}");
+
+    // It passes, and waits for a person.
+    stage.write("refused", b"nothing");
+    let run = pipeline(&stage, &[]);
+    assert_eq!(run.status, 4, "{run:?}");
+    assert!(!calls(&stage).iter().any(|call| call.contains("promote")), "{run:?}");
+    assert!(run.stdout.contains(&format!(", {DIGEST}, of commit ")), "{run:?}");
+
+    let run = pipeline(&stage, &["--approve-all"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(stages(&stage).iter().all(|one| one.ends_with(" Succeeded")), "{:?}", stages(&stage));
+    assert!(!run.stdout.contains("PRIVATE KEY"), "{run:?}");
+    let called = calls(&stage);
+    let place = |beginning: &str| {
+        let found = called.iter().position(|call| call.starts_with(beginning));
+        found.unwrap_or_else(|| panic!("`{beginning}` was not called: {called:?}"))
+    };
+    let order = [
+        "plimsoll scan dir:.".to_owned(),
+        "plimsoll scan docker:localhost:5000/plimsoll/staging:".to_owned(),
+        "docker push localhost:5000/plimsoll/staging:".to_owned(),
+        format!(
+            "plimsoll scan localhost:5000/plimsoll/staging@{DIGEST} --fail-on critical --max-age 3d --store"
+        ),
+        format!("plimsoll verify localhost:5000/plimsoll/staging@{DIGEST}"),
+        format!(
+            "plimsoll promote localhost:5000/plimsoll/staging@{DIGEST} localhost:5000/plimsoll/production:"
+        ),
+        format!("plimsoll verify localhost:5000/plimsoll/production@{DIGEST}"),
+        format!("plimsoll scan localhost:5000/plimsoll/production@{DIGEST}"),
+    ];
+    let places: Vec<usize> = order.iter().map(|beginning| place(beginning)).collect();
+    assert!(places.is_sorted(), "{places:?}: {called:?}");
+    assert!(run.stdout.contains(&format!(
+        "nothing is deployed to production, for no service is named. It would be localhost:5000/plimsoll/production@{DIGEST}"
+    )), "{run:?}");
 }
