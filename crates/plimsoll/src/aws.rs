@@ -195,10 +195,7 @@ impl Listing for EcrListing {
 fn listed(image: EcrImage, has_untagged: bool) -> Vec<ListedTag> {
     let digest = image.digest.parse().ok();
     let pushed = image.pushed.map(|instant| instant.to_string());
-    let names = match image.tags.is_empty() {
-        true if has_untagged => vec![image.digest],
-        _ => image.tags,
-    };
+    let names = if image.tags.is_empty() && has_untagged { vec![image.digest] } else { image.tags };
     names.into_iter().map(|name| ListedTag { name, digest: digest.clone(), pushed: pushed.clone() }).collect()
 }
 
