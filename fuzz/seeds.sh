@@ -254,3 +254,14 @@ done
 for target in "$corpus"/*/; do
     echo "$(basename "$target"): $(find "$target" -type f | wc -l)"
 done
+
+# Answers of AWS's services.
+printf '{"Parameters":[{"Name":"/a","ARN":"arn:aws:ssm:r:1:parameter/a","Value":"v"}]}' | seed aws parameters
+printf '{"SecretBinary":"dGhyZWU="}' | seed aws secret
+printf '{"authorizationData":[{"authorizationToken":"QVdTOmE=","expiresAt":1.7e9}]}' | seed aws token
+printf '{"imageDetails":[{"imageDigest":"sha256:a","imageTags":["1"],"imagePushedAt":1.7e9}],"nextToken":"n"}' | seed aws images
+printf '{"__type":"com.amazonaws.ssm#ParameterNotFound","message":"none"}' | seed aws refusal
+printf '<E><Error><Code>AccessDenied</Code><Message>no</Message></Error></E>' | seed aws xml
+printf '{"AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2026-01-01T00:00:00Z"}' | seed aws keys
+printf '123456789012.dkr.ecr.eu-central-1.amazonaws.com' | seed aws host
+printf '[profile a]\nregion = b\ns3 =\n  addressing_style = path\n' | seed aws profile

@@ -9,7 +9,7 @@
 
 mod container;
 mod instance;
-mod process;
+pub(crate) mod process;
 mod sso;
 pub(crate) mod sts;
 
@@ -430,6 +430,12 @@ fn ask(client: &Client, url: &str, request: &plimsoll_http::Request<'_>) -> Resu
     let body = plimsoll_http::read_up_to(response.body, MAX_ANSWER_BYTES)
         .map_err(|error| wrong("a whole answer", error.to_string()))?;
     Ok((status, body))
+}
+
+/// Reads answers with keys, for fuzzing.
+pub(crate) fn fuzz_answers(bytes: &[u8]) {
+    let _ = Answer::parse(bytes).map(|keys| keys.end_by(now() + EARLY));
+    sts::fuzz_answer(bytes);
 }
 
 #[cfg(test)]

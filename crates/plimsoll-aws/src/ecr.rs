@@ -303,6 +303,21 @@ fn instant(seconds: f64) -> Option<Timestamp> {
     Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()
 }
 
+/// Reads answers, for fuzzing.
+pub(crate) fn fuzz_answers(bytes: &[u8]) {
+    if let Ok(tokens) = serde_json::from_slice::<Tokens>(bytes) {
+        for token in tokens.authorization_data {
+            let ends = token.expires_at.and_then(instant);
+            let _ = ends.and_then(|ends| ends.checked_sub(EARLY).ok());
+            let _ = token.authorization_token.and_then(|token| login(&token));
+        }
+    }
+    let _ = serde_json::from_slice::<Listed<EcrRepository>>(bytes).map(|page| page.entries);
+    if let Ok(page) = serde_json::from_slice::<Listed<ImageDetail>>(bytes) {
+        let _ = page.entries.into_iter().map(EcrImage::from).max();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

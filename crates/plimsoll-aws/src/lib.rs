@@ -42,3 +42,18 @@ pub use service::Aws;
 
 /// The region where none is named, as AWS's tools have it for what lies in no region: tokens, and S3.
 pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// Gives foreign bytes to every parser of this crate, for fuzzing: none may panic or take without end.
+#[doc(hidden)]
+pub fn fuzz_parsers(bytes: &[u8]) {
+    credentials::fuzz_answers(bytes);
+    ecr::fuzz_answers(bytes);
+    parameter::fuzz_answer(bytes);
+    secret::fuzz_answer(bytes);
+    service::fuzz_refusal(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = EcrRegistry::of_host(text).map(|registry| registry.region);
+        profile::fuzz_file(text);
+        credentials::process::fuzz_words(text);
+    }
+}

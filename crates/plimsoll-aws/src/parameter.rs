@@ -113,6 +113,21 @@ fn described(names: &[&str]) -> String {
     }
 }
 
+/// Reads an answer, for fuzzing: a name without its version begins as the name does.
+pub(crate) fn fuzz_answer(bytes: &[u8]) {
+    for parameter in
+        serde_json::from_slice::<Parameters>(bytes).map(|answer| answer.parameters).unwrap_or_default()
+    {
+        for name in [&parameter.name, &parameter.arn] {
+            assert!(name.starts_with(without_version(name)), "{name}");
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let names: Vec<&str> = text.lines().collect();
+        assert_eq!(batches(&names).iter().map(Vec::len).sum::<usize>(), names.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -187,6 +187,13 @@ fn text_of(path: &Path, is_named: bool) -> Result<String, Error> {
     Ok(text)
 }
 
+/// Reads both kinds of files, for fuzzing.
+pub(crate) fn fuzz_file(text: &str) {
+    for is_credentials in [false, true] {
+        let _ = Profiles::default().add(text, Path::new("fuzz"), is_credentials);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,16 +54,24 @@ impl Aws {
             body: &body,
         };
         let answer: SecretValue = self.ask(&ask)?;
-        let binary = |text: String| {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok()?;
-            String::from_utf8(bytes).ok()
-        };
-        let text = answer.secret_string.or_else(|| answer.secret_binary.and_then(binary));
-        text.map(Secret::new).ok_or_else(|| Error::Answer {
+        text_of(answer).map(Secret::new).ok_or_else(|| Error::Answer {
             action: what.clone(),
             address: "Secrets Manager".to_owned(),
             expected: "a text",
             found: "other bytes, or none".to_owned(),
         })
     }
+}
+
+fn text_of(answer: SecretValue) -> Option<String> {
+    let binary = |text: String| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok()?;
+        String::from_utf8(bytes).ok()
+    };
+    answer.secret_string.or_else(|| answer.secret_binary.and_then(binary))
+}
+
+/// Reads an answer, for fuzzing.
+pub(crate) fn fuzz_answer(bytes: &[u8]) {
+    let _ = serde_json::from_slice(bytes).map(text_of);
 }

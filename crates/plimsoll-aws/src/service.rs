@@ -267,6 +267,12 @@ fn refusal(header: Option<&str>, body: &[u8]) -> (String, String) {
     (code, message)
 }
 
+/// Reads a refusal, for fuzzing: what is told of it steers no terminal.
+pub(crate) fn fuzz_refusal(bytes: &[u8]) {
+    let (code, message) = refusal(std::str::from_utf8(bytes).ok(), bytes);
+    assert!(!code.chars().chain(message.chars()).any(char::is_control), "{code} {message}");
+}
+
 #[cfg(test)]
 #[path = "service_tests.rs"]
 mod tests;

@@ -123,6 +123,13 @@ pub(crate) fn text_of(xml: &[u8], name: &str) -> Option<String> {
     None
 }
 
+/// Reads an answer, for fuzzing.
+pub(super) fn fuzz_answer(bytes: &[u8]) {
+    for status in [200, 403] {
+        let _ = answered("https://sts.example", (status, bytes.to_vec())).map(|keys| keys.ends);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
