@@ -47,6 +47,7 @@ impl Default for Options {
 impl Options {
     /// What the environment says: the variables of AWS's tools (`AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_PROFILE`,
     /// `AWS_CA_BUNDLE`, `AWS_ENDPOINT_URL` and those of services, credentials …).
+    #[expect(clippy::disallowed_methods, reason = "this is how the environment comes in")]
     pub fn from_env() -> Self {
         Self::from_variables(
             std::env::vars_os()

@@ -44,7 +44,9 @@ fn build(arguments: &[PathBuf]) -> Result<bool, Box<dyn Error>> {
     let out = PathBuf::from(format!("{}.out", folder.display()));
     let mut request = Request::new(&spec, folder, std::env::temp_dir());
     request.buildspec_path = found.path;
-    request.environment = std::env::vars().collect();
+    #[expect(clippy::disallowed_methods, reason = "an example is steered by its environment")]
+    let environment = std::env::vars().collect();
+    request.environment = environment;
     request.artifacts = Some(out.join("artifacts"));
     request.reports = Some(out.join("reports"));
     request.cache = Some(Path::new(&out).join("cache"));

@@ -173,7 +173,7 @@ fn what_is_attached_goes_with_it() {
             found.sort();
             found
         };
-        assert_eq!(listed(members[0].as_str()), [sbom.clone()]);
+        assert_eq!(listed(members[0].as_str()), std::slice::from_ref(&sbom));
         assert_eq!(listed(&sbom), [signature]);
         let of_index = listed(digest.as_str());
         assert!(of_index.contains(&vex) && of_index.contains(&signed), "{of_index:?}");

@@ -100,9 +100,8 @@ mod tests {
         let mut buffer = [0; 3];
         loop {
             match through.read(&mut buffer) {
-                Ok(0) => break,
+                Ok(0) | Err(_) => break,
                 Ok(length) => out.extend(&buffer[..length]),
-                Err(_) => break,
             }
         }
         (out, failure.into_inner().unwrap().is_some())
