@@ -8,7 +8,7 @@ use plimsoll_model::{Digest, Platform};
 use plimsoll_oci::{Copied, CopyOptions, CopyProgress, Error, Kind, Options, Reference, Repository, copy};
 use plimsoll_testkit::hasty_requests;
 use plimsoll_testkit::image::{BuiltImage, ImageBuilder, sha256};
-use plimsoll_testkit::registry::{Fault, Registry};
+use plimsoll_testkit::registry::{Auth, Fault, Registry};
 use serde_json::{Value, json};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -305,4 +305,24 @@ fn uploads_that_break_are_begun_anew_and_progress_is_told() {
     let told = *told.0.lock().unwrap();
     assert_eq!((told.0, told.1), (3, told.2));
     assert_eq!(copied.bytes_sent, told.2);
+}
+
+#[test]
+fn tokens_are_fetched_for_both_places() {
+    let (from, to) = (Registry::start(), Registry::start());
+    let (digest, _) = put_index(&from);
+    from.attach("team/app", digest.as_str(), "application/x-vex", "text/x", b"vex");
+    for registry in [&from, &to] {
+        // A token is good for a few requests, and another one for pushing.
+        registry.require(Auth::Bearer { user: None, identity: None, uses: 7 });
+    }
+    let copied = copy(&place(&from, "team/app"), &place(&to, "prod/app"), &digest, &ALL).unwrap();
+    assert_eq!((copied.blobs_sent, copied.referrers), (8, 1), "{copied:?}");
+    assert_eq!(to.manifest("prod/app", "2"), from.manifest("team/app", "1"));
+    let (from, read_only) = (Registry::start(), Registry::start());
+    let (digest, _) = put_index(&from);
+    read_only.require(Auth::Bearer { user: None, identity: None, uses: 100 });
+    read_only.read_only();
+    let error = copy(&place(&from, "team/app"), &place(&read_only, "prod/app"), &digest, &ALL).unwrap_err();
+    assert!(matches!(error, Error::PushDenied { .. }), "{error}");
 }

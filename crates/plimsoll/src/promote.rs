@@ -4,6 +4,7 @@
 //! and, when all is copied, to see that it leads there still.
 
 mod args;
+mod sign;
 mod written;
 
 pub(crate) use args::{EXAMPLES, PromoteArgs};
@@ -31,6 +32,7 @@ pub(crate) fn run(
     // Before anything is asked: whose word counts, and where it is written down.
     let rules = PassRules::read(&arguments.pass, settings, environment)?;
     let record = record_store(arguments, settings, environment)?;
+    let signer = sign::Signer::read(arguments, settings, environment, bars)?;
     let options = reach_registry(&arguments.reach, settings)?;
     let platform = arguments.platform.as_deref().map(plimsoll_oci::parse_platform).transpose();
     let platform = platform.map_err(|error| oci_failure(error, Exit::Usage))?;
@@ -71,21 +73,49 @@ pub(crate) fn run(
     };
     drop(progress);
     let promotion = promotion(&places, &found, &image, copied.as_ref(), &passed, arguments, environment);
-    let kept = match (&copied, record) {
-        (Some(_), Some(store)) => Some(
-            store::runtime()?
-                .block_on(promotion.put(&store, environment.now))
-                .map(|key| store.address(&key))
-                .map_err(|error| store::failure(error, Exit::NotStored)),
-        ),
-        _ => None,
-    };
-    let address = kept.as_ref().and_then(|kept| kept.as_ref().ok());
+    let mut kept = Kept::default();
+    if copied.is_some() {
+        kept.write(&promotion, &places, signer.as_ref(), record.as_ref(), environment)?;
+    }
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
-    written::passed(&promotion, copied.as_ref(), address.map(String::as_str), arguments.format)?;
-    match kept {
-        Some(Err(failure)) => Err(failure),
-        _ => Ok(Exit::Passed),
+    written::passed(&promotion, copied.as_ref(), &kept, arguments.format)?;
+    let last = kept.failures.pop();
+    kept.failures.iter().for_each(|failure| eprintln!("{failure}"));
+    last.map_or(Ok(Exit::Passed), Err)
+}
+
+/// Where a promotion is written down.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The address of its object in the store.
+    record: Option<String>,
+    /// Who signed it, and the manifest that holds the statement.
+    attestation: Option<String>,
+    /// Why it is not where it should be. The image went nevertheless.
+    failures: Vec<Failure>,
+}
+
+impl Kept {
+    fn write(
+        &mut self,
+        promotion: &Promotion,
+        places: &Places,
+        signer: Option<&sign::Signer>,
+        store: Option<&Store>,
+        environment: &Environment,
+    ) -> Result<(), Failure> {
+        match signer.map(|signer| signer.write(&places.to, promotion)) {
+            Some(Ok(place)) => self.attestation = Some(place),
+            Some(Err(failure)) => self.failures.push(failure),
+            None => {}
+        }
+        if let Some(store) = store {
+            match store::runtime()?.block_on(promotion.put(store, environment.now)) {
+                Ok(key) => self.record = Some(store.address(&key)),
+                Err(error) => self.failures.push(store::failure(error, Exit::NotStored)),
+            }
+        }
+        Ok(())
     }
 }
 

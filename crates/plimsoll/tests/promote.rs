@@ -211,3 +211,54 @@ fn what_cannot_be_meant_is_told_before_anything_is_asked() {
     assert_eq!(run.status, 2, "{run:?}");
     assert!(run.stderr.contains("whose word counts"), "{run:?}");
 }
+
+#[test]
+fn a_promotion_is_signed_where_the_image_went() {
+    for has_list in [true, false] {
+        let (stage, staging, production) =
+            (Stage::new("promote-signed"), Registry::start(), Registry::start());
+        if !has_list {
+            production.without_referrers_list();
+        }
+        let digest = staging.put_image("team/app", "1", &clean("amd64"));
+        let source = format!("{}/team/app:1", staging.host());
+        let destination = format!("{}/prod/app:1", production.host());
+        for name in ["gate", "promoter"] {
+            assert_eq!(stage.run(&["db", "keygen", "--output", &format!("{name}.key")]).status, 0);
+        }
+        let attested = ["--attest", "--sign-key", "gate.key"];
+        assert_eq!(scan(&stage, &source, &attested).status, 0);
+        let run = stage.run(&[
+            "promote",
+            &source,
+            &destination,
+            "--key",
+            "gate.key.pub",
+            "--sign-key",
+            "promoter.key",
+        ]);
+        assert_eq!(run.status, 0, "{run:?}");
+        assert!(run.stdout.contains("  signed  sha256:") || run.stdout.contains("  signed  "), "{run:?}");
+        assert!(run.stdout.contains("record  nowhere"), "{run:?}");
+        // What the gate said went along, and what was said of the promotion does not count as it.
+        let verify = |key: &str| stage.run(&["verify", &destination, "--key", key]);
+        assert_eq!(verify("gate.key.pub").status, 0, "{:?}", verify("gate.key.pub"));
+        assert_eq!(verify("promoter.key.pub").status, 1, "{:?}", verify("promoter.key.pub"));
+        let (_, layers) =
+            production.manifest("prod/app", &format!("{}.att", digest.replace(':', "-"))).unwrap();
+        let layers: Value = serde_json::from_slice(&layers).unwrap();
+        let types: Vec<&str> = layers["layers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|layer| layer["annotations"]["predicateType"].as_str().unwrap())
+            .collect();
+        assert_eq!(types.len(), 2, "{layers}");
+        assert!(types[1].ends_with("/attestation/promotion/v1"), "{types:?}");
+        // A key that is none is told before anything is asked.
+        let asked = staging.requests().len();
+        let run = stage.run(&["promote", &source, &destination, "--key", "gate.key.pub", "--attest"]);
+        assert_eq!(run.status, 2, "{run:?}");
+        assert_eq!(staging.requests().len(), asked);
+    }
+}

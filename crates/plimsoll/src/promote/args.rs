@@ -1,5 +1,7 @@
 //! The arguments of `plimsoll promote`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::args::{RegistryArgs, TextOrJson, switch};
@@ -35,6 +37,12 @@ pub(crate) struct PromoteArgs {
     /// Blobs that are on their way at once.
     #[arg(long, value_name = "N", env = "PLIMSOLL_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: u16,
+    /// Sign the promotion, and keep it beside the image where it went.
+    #[arg(long, env = "PLIMSOLL_ATTEST", value_parser = switch())]
+    pub(crate) attest: bool,
+    /// Sign with this private key: PEM, Ed25519 or ECDSA over P-256, or as cosign encrypts it (`COSIGN_PASSWORD`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
     /// How the result is written.
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: TextOrJson,

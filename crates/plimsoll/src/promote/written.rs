@@ -8,23 +8,25 @@ use plimsoll_oci::{Copied, Reference};
 use plimsoll_store::Promotion;
 use serde_json::{Value, json};
 
+use super::Kept;
 use crate::args::TextOrJson;
 use crate::exit::{Exit, Failure, printable};
 use crate::output;
 use crate::passed::{PassRecord, Standing};
 
-/// Of an image that went, or, without `copied`, would have gone. `address` is where the promotion is written down.
+/// Of an image that went, or, without `copied`, would have gone. `kept` says where the promotion is written down.
 pub(super) fn passed(
     promotion: &Promotion,
     copied: Option<&Copied>,
-    address: Option<&str>,
+    kept: &Kept,
     format: TextOrJson,
 ) -> Result<(), Failure> {
     match format {
         TextOrJson::Json => {
             let mut value = serde_json::to_value(promotion).map_err(unwritten)?;
             value["promoted"] = copied.is_some().into();
-            value["record"] = address.into();
+            value["record"] = kept.record.clone().into();
+            value["attestation"] = kept.attestation.clone().into();
             value["copied"] = copied.map(copied_json).into();
             json_out(&value)
         }
@@ -48,7 +50,14 @@ pub(super) fn passed(
                 for left in &copied.left {
                     let _ = writeln!(out, "  left    {}: {}", left.what, left.reason);
                 }
-                let record = address.unwrap_or("nowhere: name a store with --store");
+                if let Some(attestation) = &kept.attestation {
+                    let _ = writeln!(out, "  signed  {attestation}");
+                }
+                let record = match &kept.record {
+                    Some(record) => record,
+                    None if kept.failures.is_empty() => "nowhere: name a store with --store",
+                    None => "could not be written",
+                };
                 let _ = writeln!(out, "  record  {record}");
             }
             output::write(None, printable(&out).as_bytes())

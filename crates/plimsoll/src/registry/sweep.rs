@@ -237,7 +237,13 @@ impl Sweep<'_> {
     fn tell(&self, walk: &Walk, rows: Vec<(Image, Outcome)>) -> Result<Exit, Failure> {
         let totals = Totals::of(&rows, walk);
         let exit = totals.exit();
-        self.bars.finish().iter().for_each(|note| eprintln!("{note}"));
+        // What is said of every image is told once.
+        let mut told = BTreeSet::new();
+        for note in self.bars.finish() {
+            if told.insert(note.clone()) {
+                eprintln!("{note}");
+            }
+        }
         let text = match self.arguments.format {
             TableOrJson::Table => {
                 as_table(walk, &rows, totals, &self.scanner.rules(), self.environment.width)
