@@ -11,6 +11,7 @@ mod support;
 use std::time::Duration;
 
 use base64::Engine as _;
+use plimsoll_attest::{Envelope, SigningKey};
 use plimsoll_testkit::image::{BuiltImage, ImageBuilder, sha256};
 use plimsoll_testkit::registry::{Fault, Registry};
 use serde_json::{Value, json};
@@ -305,6 +306,54 @@ fn what_was_changed_moved_or_signed_by_others_does_not_verify() {
     // None of it keeps the one that holds from being found.
     scene.attest("good", 0);
     assert_eq!(scene.verify("good", &[]).status, 0);
+}
+
+/// Statements that our key has signed, and that say something else, or say it in another way.
+#[test]
+fn what_a_trusted_key_says_is_read_for_what_it_is() {
+    let scene = Scene::new("attest-said");
+    let digest = sha256(&clean().manifest);
+    let key = std::fs::read_to_string(scene.stage.folder.join("ours.key")).unwrap();
+    let key = SigningKey::from_pem(&key, "ours.key", None).unwrap();
+    let vuln = "https://cosign.sigstore.dev/attestation/vuln/v1";
+    let signed = |kind: &str, predicate_type: &str, predicate: &Value| -> Value {
+        let statement = json!({
+            "_type": kind, "subject": [{"name": "app", "digest": {"sha256": digest[7..]}}],
+            "predicateType": predicate_type, "predicate": predicate,
+        });
+        let payload = statement.to_string().into_bytes();
+        let envelope = Envelope::sign("application/vnd.in-toto+json", payload, &key).unwrap();
+        serde_json::from_slice(&envelope.to_json()).unwrap()
+    };
+    let said = |verdict: &str, time: &str| {
+        json!({
+            "scanner": {"version": "1", "db": {}, "result": {"Plimsoll": {"Verdict": verdict, "Rules": ["r"]}}},
+            "metadata": {"scanFinishedOn": time},
+        })
+    };
+    let (v1, older) = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1");
+    // Provenance is not asked for, and not spoken of.
+    scene.plant(&digest, &signed(v1, "https://slsa.dev/provenance/v1", &json!({})));
+    scene.refused("good", &[], "no attestation that counts");
+    let other = json!({"scanner": {"result": {"Results": []}}, "metadata": {"scanFinishedOn": INSTANT}});
+    scene.plant(&digest, &signed(v1, vuln, &other));
+    scene.refused("good", &[], "a scan by another tool, which judges nothing");
+    scene.plant(&digest, &signed(v1, vuln, &said("passed", "yesterday")));
+    scene.refused("good", &[], "expected the instant of its scan, found `yesterday`");
+    scene.plant(&digest, &signed("https://in-toto.io/Statement/v9", vuln, &said("passed", INSTANT)));
+    scene.refused("good", &[], "expected an in-toto statement of version 1 or 0.1");
+    scene.plant(&digest, &signed(v1, vuln, &said("sails", INSTANT)));
+    scene.refused("good", &[], "not passed: ");
+    // As cosign writes them: of version 0.1, and in a bundle.
+    scene.plant(&digest, &signed(older, vuln, &said("passed", "2025-10-09T08:53:21Z")));
+    assert_eq!(scene.verify("good", &[]).status, 0);
+    let failed = signed(older, vuln, &said("failed", "2025-10-09T08:53:22Z"));
+    let bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let bundled = json!({
+        "mediaType": bundle, "verificationMaterial": {"publicKey": {"hint": ""}}, "dsseEnvelope": failed,
+    });
+    scene.registry.attach("app", &digest, bundle, bundle, bundled.to_string().as_bytes());
+    scene.refused("good", &[], "verdict failed");
 }
 
 #[test]
