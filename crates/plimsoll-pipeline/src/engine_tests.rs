@@ -303,3 +303,23 @@ fn an_artifact_that_nobody_made_fails_whoever_wants_it() {
     assert!(message.contains("expected artifact `Out`"), "{message}");
     assert!(bench.said.text().contains("note: Two made no artifact `Out`"));
 }
+
+#[test]
+fn a_closed_way_halts_the_run_until_it_is_opened() {
+    let bench = Bench::new();
+    let text = TEMPLATE.replace("          ON_FAILURE\n", "");
+    let closed =
+        "      DisableInboundStageTransitions: [{StageName: Review, Reason: holidays}]\n      Stages:\n";
+    let text = text.replace("      Stages:\n", closed);
+    let stack =
+        Template::read("t.yml", &text, &Limits::default()).unwrap().resolve(Inputs::default()).unwrap();
+    let plan = Plan::new(&stack, pipelines(&stack).unwrap().remove(0), Vec::new()).unwrap();
+    let script = Script::default();
+    assert_eq!(bench.run(&plan, &script, None).unwrap(), Status::Waiting);
+    assert!(bench.said.text().contains("the way into Review is closed: holidays"));
+    assert_eq!(bench.run(&plan, &script, Some(&Course::default())).unwrap(), Status::Waiting);
+    script.take_done();
+    let course = Course { from: Some("Review".to_owned()), ..Course::default() };
+    assert_eq!(bench.run(&plan, &script, Some(&course)).unwrap(), Status::Succeeded);
+    assert_eq!(script.take_done(), ["Approve.1"]);
+}

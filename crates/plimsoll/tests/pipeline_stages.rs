@@ -361,6 +361,16 @@ fn all_that_stands_in_the_way_is_told_before_anything_runs() {
         assert!(run.stderr.contains(part), "{part}: {run:?}");
     }
     assert!(!shop.path("work").exists());
+    shop.write("code/ci/compile.yml", COMPILE);
+    shop.write("secrets.toml", "[secrets]\n");
+    let run = shop.run(&[]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(
+        run.stderr.contains("Build/Compile: variable `PASSWORD`: cannot read parameter `/shop/password`"),
+        "{run:?}"
+    );
+    let run = shop.run(&["--env", "PASSWORD=given", "--approve-all"]);
+    assert_eq!(run.status, 0, "{run:?}");
     let run = shop.run(&["--variable", "what=x"]);
     assert_eq!(run.status, 2, "{run:?}");
     assert!(run.stderr.contains("the pipeline's variables are who"), "{run:?}");

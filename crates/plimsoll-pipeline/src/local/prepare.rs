@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use plimsoll_buildspec::{Buildspec, Clock, Secrets, find};
-use plimsoll_template::pipeline::{self, Action, Plan, Role, Stage};
+use plimsoll_buildspec::{Buildspec, Clock, SecretReference, Secrets, VariableSource, find};
+use plimsoll_template::pipeline::{self, Action, Plan, Project, Role, Stage};
 
 use super::Local;
+use super::build::source_of;
 use crate::engine::Course;
 use crate::outside::Outside;
 use crate::place::Place;
@@ -40,6 +41,8 @@ pub struct Setup {
     pub account: String,
     /// `AWS_REGION` of builds.
     pub region: String,
+    /// Whether secrets come of a file, which can be asked before anything runs.
+    pub has_secrets: bool,
     /// Whether a runtime that is missing fails a build.
     pub require_runtimes: bool,
 }
@@ -84,6 +87,7 @@ impl<'l> Local<'l> {
             setup,
             places: BTreeMap::new(),
             tool: None,
+            secrets,
             problems: Vec::new(),
             notes: Vec::new(),
         };
@@ -120,6 +124,7 @@ struct Judge<'j> {
     setup: &'j Setup,
     places: BTreeMap<(String, String), Place>,
     tool: Option<PathBuf>,
+    secrets: &'j dyn Secrets,
     problems: Vec<Problem>,
     notes: Vec<String>,
 }
@@ -288,30 +293,74 @@ impl Judge<'_> {
             let what = "its commands run in a shell of this machine";
             self.notes.push(format!("{subject}: the project wants a {kind}; {what}"));
         }
-        if let Some(pipeline::Buildspec::Inline(text)) = &project.source.buildspec {
-            if let Err(error) = Buildspec::parse(text.text().unwrap_or_default()) {
-                let hint = error.hint().map(str::to_owned);
-                self.problem(
-                    subject,
-                    format!("buildspec of project `{}`: {error}", project.logical_id),
-                    hint,
-                );
-            }
-            return;
+        let spec = self.buildspec(subject, project, action);
+        if self.setup.has_secrets {
+            self.secrets_of(subject, project, action, spec.as_ref());
         }
-        let file = match &project.source.buildspec {
-            Some(pipeline::Buildspec::File(name)) => Some(Path::new(name.text().unwrap_or_default())),
-            None => None,
-            _ => return,
-        };
-        let Some(folder) = self.source_folder(action.primary_input()) else { return };
-        match find(&folder, file) {
-            Err(error) => self.problem(subject, error.to_string(), None),
-            Ok(found) => {
-                if let Err(error) = Buildspec::parse(&found.text) {
-                    let hint = error.hint().map(str::to_owned);
-                    self.problem(subject, format!("`{}`: {error}", found.path.display()), hint);
+    }
+
+    /// The buildspec, as far as it is there already.
+    fn buildspec(&mut self, subject: &str, project: &Project, action: &Action) -> Option<Buildspec> {
+        let (name, text) = match &project.source.buildspec {
+            Some(pipeline::Buildspec::Inline(text)) => {
+                let name = format!("buildspec of project `{}`", project.logical_id);
+                (name, text.text().unwrap_or_default().to_owned())
+            }
+            Some(pipeline::Buildspec::Object(_)) => return None,
+            file => {
+                let file = match file {
+                    Some(pipeline::Buildspec::File(name)) => Some(Path::new(name.text().unwrap_or_default())),
+                    _ => None,
+                };
+                match find(&self.source_folder(action.primary_input())?, file) {
+                    Ok(found) => (format!("`{}`", found.path.display()), found.text),
+                    Err(error) => {
+                        self.problem(subject, error.to_string(), None);
+                        return None;
+                    }
                 }
+            }
+        };
+        match Buildspec::parse(&text) {
+            Ok(spec) => Some(spec),
+            Err(error) => {
+                let hint = error.hint().map(str::to_owned);
+                self.problem(subject, format!("{name}: {error}"), hint);
+                None
+            }
+        }
+    }
+
+    /// Whether the file of secrets has what a build will ask for; values that are not known yet are not looked at.
+    fn secrets_of(&mut self, subject: &str, project: &Project, action: &Action, spec: Option<&Buildspec>) {
+        let mut wanted: BTreeMap<&str, VariableSource> = BTreeMap::new();
+        for (name, value) in spec.iter().flat_map(|spec| &spec.env.parameter_store) {
+            wanted.insert(name, VariableSource::ParameterStore(value.clone()));
+        }
+        for (name, value) in spec.iter().flat_map(|spec| &spec.env.secrets_manager) {
+            wanted.insert(name, VariableSource::SecretsManager(value.clone()));
+        }
+        for variable in project.environment.variables.iter().chain(&action.environment) {
+            let text = variable.value.text().unwrap_or_default().to_owned();
+            wanted.insert(&variable.name, source_of(variable.kind, text));
+        }
+        for (name, _) in &self.setup.env {
+            wanted.remove(name.as_str());
+        }
+        for (variable, source) in wanted {
+            let found = match &source {
+                VariableSource::ParameterStore(name) if !name.contains("#{") => {
+                    self.secrets.parameter(name).map(|_| ())
+                }
+                VariableSource::SecretsManager(text) if !text.contains("#{") => SecretReference::parse(text)
+                    .and_then(|reference| {
+                        let text = self.secrets.secret(&reference)?;
+                        reference.pick(text).map(|_| ())
+                    }),
+                _ => Ok(()),
+            };
+            if let Err(error) = found {
+                self.problem(subject, format!("variable `{variable}`: {error}"), None);
             }
         }
     }

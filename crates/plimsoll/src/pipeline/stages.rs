@@ -177,6 +177,7 @@ fn setup(arguments: &RunArgs, environment: &Environment, planned: &Planned) -> R
         folder,
         account: planned.account.clone(),
         region: planned.region.clone(),
+        has_secrets: arguments.secrets.is_some(),
         require_runtimes: arguments.require_runtimes,
     })
 }
