@@ -18,7 +18,7 @@ use crate::reports::Reports;
 use crate::settings::Settings;
 use crate::store::Keep;
 use crate::target::inventory;
-use crate::vex::{Said, Vex};
+use crate::vex::{Said, Seeking, Vex};
 
 /// How many days a distribution's newest advisory may lie behind the newest of all before it is a gap.
 const MAX_DAYS_BEHIND: i64 = 180;
@@ -62,8 +62,8 @@ pub(crate) fn run(
         evaluate(inventory, &snapshot, &options)
     })?;
     matches.gaps.extend(gaps_of(&inventory, &snapshot, &gate, &arguments.gate, settings)?);
-    let (reading, offline) = (&arguments.target.reading, arguments.database.offline);
-    let said = vex.judge(reading, offline, settings, environment, bars, &inventory, &mut matches.findings)?;
+    let seeking = Seeking { reading: &arguments.target.reading, offline: arguments.database.offline };
+    let said = vex.judge(seeking, settings, environment, bars, &inventory, &mut matches.findings)?;
     let scan = decided(inventory, matches, said, compared, &gate, &snapshot, &database, &options)?;
     let exit = Exit::of(scan.decision.verdict);
     reports.write(&scan, None, Some(exit), bars)?;

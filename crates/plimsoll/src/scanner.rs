@@ -14,7 +14,7 @@ use crate::gate::Gate;
 use crate::progress::Bars;
 use crate::scan::{decided, evaluate, gaps_of, match_options};
 use crate::settings::Settings;
-use crate::vex::{Vex, VexSources};
+use crate::vex::{Seeking, Vex, VexSources};
 
 /// What is asked of every scan.
 #[derive(Clone, Copy)]
@@ -77,8 +77,7 @@ impl<'a> Scanner<'a> {
         let (gate, questions) = (&self.gate, &self.questions);
         matches.gaps.extend(gaps_of(&inventory, &opened.snapshot, gate, questions.gate, self.settings)?);
         let said = self.vex.judge(
-            questions.reading,
-            questions.database.offline,
+            Seeking { reading: questions.reading, offline: questions.database.offline },
             self.settings,
             self.environment,
             bars,

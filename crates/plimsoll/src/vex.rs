@@ -36,6 +36,14 @@ pub(crate) struct Vex {
     found: Found,
 }
 
+/// How documents are reached that lie beside the image or in repositories.
+#[derive(Clone, Copy)]
+pub(crate) struct Seeking<'a> {
+    pub(crate) reading: &'a ReadingArgs,
+    /// Whether the network is not to be used.
+    pub(crate) offline: bool,
+}
+
 impl Vex {
     /// Reads what flags, and else settings, name.
     pub(crate) fn read(arguments: &VexSources, settings: &Settings) -> Result<Self, Failure> {
@@ -55,8 +63,7 @@ impl Vex {
     /// Looks for the other documents, judges all of them, and takes what they settle out of the findings.
     pub(crate) fn judge(
         &self,
-        reading: &ReadingArgs,
-        offline: bool,
+        seeking: Seeking<'_>,
         settings: &Settings,
         environment: &Environment,
         bars: &Bars,
@@ -66,14 +73,14 @@ impl Vex {
         let mut found = self.found.clone();
         if self.sources.iter().any(|source| !matches!(source, Source::Path(_))) {
             bars.say("looking for VEX documents");
-            let cache_folder = cache_folder(reading, settings, environment);
+            let cache_folder = cache_folder(seeking.reading, settings, environment);
             let looking = Looking {
                 keys: &self.keys,
-                reach: &reach(reading, settings)?,
+                reach: &reach(seeking.reading, settings)?,
                 cache_folder: cache_folder.as_deref(),
                 temporary_folder: &environment.temporary_folder,
                 now: environment.now,
-                offline: offline || settings.offline,
+                offline: seeking.offline || settings.offline,
             };
             find(&self.sources, inventory, &looking, &mut found).map_err(failure)?;
         }

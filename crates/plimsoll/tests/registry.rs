@@ -283,6 +283,16 @@ fn results_of_a_sweep_are_kept() {
 }
 
 #[test]
+fn an_image_does_not_hide_under_the_tag_of_a_signature() {
+    let (stage, registry) = (stage("registry-hidden"), Registry::start());
+    let tag = format!("sha256-{}.sig", "ab".repeat(32));
+    registry.put_image("team/app", &tag, &image());
+    let run = sweep(&stage, &registry, &["--fail-on", "critical"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("1 failed") && !run.stdout.contains("left out"), "{run:?}");
+}
+
+#[test]
 fn one_platform_is_scanned_where_it_was_asked_for() {
     let (stage, registry) = (stage("registry-platform"), filled());
     let run = sweep(&stage, &registry, &["--platform", "linux/arm64", "--include", "team/*"]);

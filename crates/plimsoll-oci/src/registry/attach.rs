@@ -84,7 +84,7 @@ impl Repository {
             "artifactType": attachment.artifact_type,
             "annotations": attachment.annotations,
         });
-        let is_new = self.list_by_tag(&digest_tag(&subject.digest), &digest, &entry)?;
+        let is_new = self.list_by_tag(&digest_tag(&subject.digest), entry)?;
         Ok(Appended { digest, is_new })
     }
 
@@ -102,23 +102,23 @@ impl Repository {
             "size": attachment.bytes.len(),
             "annotations": attachment.annotations,
         });
-        self.rewrite(tag, OCI_MANIFEST, "layers", MAX_LAYERS, &blob, &layer)
+        self.rewrite(tag, OCI_MANIFEST, "layers", MAX_LAYERS, &[layer])
     }
 
     /// Adds an entry to the index that stands for a list of referrers. Whether it was not there before.
-    fn list_by_tag(&self, tag: &str, digest: &Digest, entry: &Value) -> Result<bool, Error> {
-        self.rewrite(tag, OCI_INDEX, "manifests", MAX_LAYERS, digest, entry).map(|appended| appended.is_new)
+    fn list_by_tag(&self, tag: &str, entry: Value) -> Result<bool, Error> {
+        self.rewrite(tag, OCI_INDEX, "manifests", MAX_LAYERS, &[entry]).map(|appended| appended.is_new)
     }
 
-    /// Adds an entry to the list of this name in the manifest under a tag, and looks whether it stays there.
-    fn rewrite(
+    /// Adds entries, one at least, to the list of this name in the manifest under a tag, and looks whether they stay there.
+    /// Those whose digest is listed are not added.
+    pub(super) fn rewrite(
         &self,
         tag: &str,
         media_type: &str,
         list: &'static str,
         most: usize,
-        digest: &Digest,
-        entry: &Value,
+        entries: &[Value],
     ) -> Result<Appended, Error> {
         let subject = format!("{}/{}:{tag}", self.reference().registry(), self.reference().repository());
         let mut is_new = false;
@@ -129,22 +129,28 @@ impl Repository {
                 Some(found) => document(found, media_type, list, &subject)?,
                 None => json!({"schemaVersion": 2, "mediaType": media_type, list: []}),
             };
-            let entries = document[list].as_array_mut().expect("it was read with a list, or made with one");
-            if entries.iter().any(|known| known["digest"] == digest.as_str()) {
-                let digest = found.map_or_else(|| digest.clone(), |found| found.digest);
+            let held = document[list].as_array_mut().expect("it was read with a list, or made with one");
+            let is_missing = |entry: &&Value| held.iter().all(|known| known["digest"] != entry["digest"]);
+            let missing: Vec<Value> = entries.iter().filter(is_missing).cloned().collect();
+            if missing.is_empty() {
+                let digest = found.expect("what is listed is listed in something").digest;
                 return Ok(Appended { digest, is_new });
             }
-            if entries.len() >= most {
+            if held.len() + missing.len() > most {
                 return Err(Error::Content {
                     what: "manifest",
                     subject,
-                    expected: format!("room for one more of at most {most} entries"),
-                    found: "none".to_owned(),
+                    expected: match missing.len() {
+                        1 => format!("room for one more of at most {most} entries"),
+                        number => format!("room for {number} more of at most {most} entries"),
+                    },
+                    found: format!("{}", held.len()),
                 });
             }
-            entries.push(entry.clone());
+            let turn = missing[0]["digest"].as_str().and_then(|digest| digest.bytes().next_back());
+            held.extend(missing);
             if list == "layers" {
-                let config = config_of(entries);
+                let config = config_of(held);
                 let digest = self.push_once(&config)?;
                 document["config"] =
                     json!({"mediaType": IMAGE_CONFIG_TYPE, "digest": digest, "size": config.len()});
@@ -154,7 +160,7 @@ impl Repository {
             is_new = true;
             // Whoever read the tag before, and writes it now, does not know of the entry. He takes about as long as we did;
             // and those who lost one shall not meet again.
-            let turn = u32::from(digest.as_str().bytes().next_back().unwrap_or_default() % 8);
+            let turn = u32::from(turn.unwrap_or_default() % 8);
             let wait = (begun.elapsed() * 2).max(LOOK_AGAIN) + LOOK_AGAIN * attempt * turn / 4;
             std::thread::sleep(wait.min(MAX_WAIT));
         }

@@ -17,7 +17,7 @@ use super::graph::{Node, gather};
 use super::referrers::digest_tag;
 use super::repository::{RemoteManifest, Repository};
 use super::upload::BlobContent;
-use crate::manifest::{Descriptor, OCI_INDEX, clip};
+use crate::manifest::{Descriptor, MAX_LAYERS, OCI_INDEX, OCI_MANIFEST};
 use crate::{Error, verify};
 
 /// What stands behind the tag of a digest where cosign keeps signatures, attestations and bills of materials.
@@ -26,8 +26,6 @@ const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 const MAX_REFERRER_DEPTH: usize = 4;
 /// The most manifests that are attached to one image, at any depth.
 const MAX_REFERRERS: usize = 2_000;
-/// How often the list under a tag is written anew that another writer changes meanwhile.
-const MAX_REWRITES: usize = 5;
 
 /// How an image is copied.
 #[derive(Clone, Copy)]
@@ -294,36 +292,14 @@ impl Work<'_> {
     /// Sees to it that the destination lists these as attached. A registry that has a list of its own has it from the
     /// manifests; for another they stand in the index that is tagged for the subject, beside those that are there.
     fn list(&self, subject: &Digest, listed: &[Value]) -> Result<(), Error> {
-        let mut attempts = 0;
-        loop {
-            let there: HashSet<String> =
-                self.to.referrers(subject)?.into_iter().map(|attached| attached.digest.to_string()).collect();
-            let missing: Vec<&Value> = listed
-                .iter()
-                .filter(|entry| !there.contains(entry["digest"].as_str().unwrap_or_default()))
-                .collect();
-            if missing.is_empty() {
-                return Ok(());
-            }
-            if attempts == MAX_REWRITES {
-                return Err(Error::Content {
-                    what: "list of referrers",
-                    subject: format!("{}@{subject}", self.to.reference()),
-                    expected: format!("what was written there {MAX_REWRITES} times"),
-                    found: "a list without it".to_owned(),
-                });
-            }
-            attempts += 1;
-            let tag = digest_tag(subject);
-            let held = self.to.find_manifest(&tag)?;
-            let mut index = match held {
-                Some(held) => object(&held)?,
-                None => json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}),
-            };
-            append(&mut index, "manifests", &missing);
-            let bytes = serde_json::to_vec(&index).expect("JSON that was read is written");
-            self.push(&tag, OCI_INDEX, &bytes, &verify::sha256(&bytes))?;
+        let there: HashSet<String> =
+            self.to.referrers(subject)?.into_iter().map(|attached| attached.digest.to_string()).collect();
+        let is_missing = |entry: &&Value| !there.contains(entry["digest"].as_str().unwrap_or_default());
+        let missing: Vec<Value> = listed.iter().filter(is_missing).cloned().collect();
+        if !missing.is_empty() {
+            self.to.rewrite(&digest_tag(subject), OCI_INDEX, "manifests", MAX_LAYERS, &missing)?;
         }
+        Ok(())
     }
 
     /// What cosign keeps under tags made of the digest. Gives the manifests that are new.
@@ -343,17 +319,27 @@ impl Work<'_> {
                 Some(there) if there.digest == top.digest => {}
                 None => self.push(&tag, &top.media_type, &top.bytes, &top.digest)?,
                 // Both were signed: what is there stays, and the other's comes behind it.
-                Some(there) => {
-                    let mut merged = object(&there)?;
-                    let layers = object(&held)?["layers"].as_array().cloned().unwrap_or_default();
-                    if append(&mut merged, "layers", &layers.iter().collect::<Vec<_>>()) {
-                        let bytes = serde_json::to_vec(&merged).expect("JSON that was read is written");
-                        self.push(&tag, &there.media_type, &bytes, &verify::sha256(&bytes))?;
-                    }
-                }
+                Some(_) => self.merge(&tag, &held)?,
             }
         }
         Ok(new)
+    }
+
+    /// Puts the layers of a signature behind those of the one that the destination has under the tag.
+    fn merge(&mut self, tag: &str, held: &RemoteManifest) -> Result<(), Error> {
+        let document: Value = serde_json::from_slice(&held.bytes).unwrap_or_default();
+        let layers = document["layers"].as_array().map_or(&[][..], Vec::as_slice);
+        if layers.is_empty() {
+            return Ok(());
+        }
+        match self.to.rewrite(tag, OCI_MANIFEST, "layers", MAX_LAYERS, layers) {
+            Ok(_) => Ok(()),
+            Err(error @ Error::Content { .. }) => {
+                self.copied.left.push(Unmoved { what: tag.to_owned(), reason: error.to_string() });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn tag(&mut self, top: &Node) -> Result<(), Error> {
@@ -383,31 +369,6 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-/// A manifest as an object.
-fn object(manifest: &RemoteManifest) -> Result<Value, Error> {
-    let value: Option<Value> = serde_json::from_slice(&manifest.bytes).ok();
-    value.filter(Value::is_object).ok_or_else(|| Error::Content {
-        what: "manifest",
-        subject: manifest.digest.to_string(),
-        expected: "an object (JSON)".to_owned(),
-        found: format!("`{}`", clip(&manifest.media_type)),
-    })
-}
-
-/// Puts entries behind those of a field that are there, unless their digest is. Whether any was put.
-fn append(object: &mut Value, field: &str, entries: &[&Value]) -> bool {
-    let mut held = object[field].as_array().cloned().unwrap_or_default();
-    let before = held.len();
-    for &entry in entries {
-        if !held.iter().any(|there| there["digest"] == entry["digest"]) {
-            held.push(entry.clone());
-        }
-    }
-    let is_more = held.len() > before;
-    object[field] = Value::Array(held);
-    is_more
 }
 
 /// Runs `work` for each item on up to `jobs` threads. The first failure in the order of the items is the one that is

@@ -49,7 +49,7 @@ impl Judged {
         Self {
             verdict: scan.decision.verdict,
             word: verdict_word(scan),
-            counts: scan.decision.counts.clone(),
+            counts: scan.decision.counts,
             gaps: scan.inventory.gaps.len() + scan.match_gaps.len() + scan.undetermined.len(),
             database_digest: scan.database.digest.clone(),
             report: None,

@@ -103,7 +103,7 @@ pub(super) fn run(
     };
     let rows = sweep.all(images, jobs)?;
     drop(own);
-    sweep.tell(&walk, rows)
+    sweep.tell(&walk, &rows)
 }
 
 /// How the report of each image is written.
@@ -234,8 +234,8 @@ impl Sweep<'_> {
     }
 
     /// Writes the table, and says how it ends.
-    fn tell(&self, walk: &Walk, rows: Vec<(Image, Outcome)>) -> Result<Exit, Failure> {
-        let totals = Totals::of(&rows, walk);
+    fn tell(&self, walk: &Walk, rows: &[(Image, Outcome)]) -> Result<Exit, Failure> {
+        let totals = Totals::of(rows, walk);
         let exit = totals.exit();
         // What is said of every image is told once.
         let mut told = BTreeSet::new();
@@ -245,18 +245,16 @@ impl Sweep<'_> {
             }
         }
         let text = match self.arguments.format {
-            TableOrJson::Table => {
-                as_table(walk, &rows, totals, &self.scanner.rules(), self.environment.width)
-            }
+            TableOrJson::Table => as_table(walk, rows, totals, &self.scanner.rules(), self.environment.width),
             TableOrJson::Json => {
-                let value = as_json(walk, &rows, exit, &self.scanner.rules());
+                let value = as_json(walk, rows, exit, &self.scanner.rules());
                 let text = serde_json::to_string_pretty(&value)
                     .map_err(|error| Failure::new(Exit::CouldNotScan, error))?;
                 format!("{text}\n")
             }
         };
         output::write(self.arguments.output.as_deref(), text.as_bytes())?;
-        for (_, outcome) in &rows {
+        for (_, outcome) in rows {
             if let Outcome::Scanned(Judged { unstored: Some(failure), .. }) = outcome {
                 eprintln!("{failure}");
             }

@@ -172,20 +172,16 @@ fn walk_with(
             }
         };
         for tag in tags {
-            if !selection.everything && stands_for_digest(&tag.name) {
-                walk.left_out.statements += 1;
-                continue;
-            }
             if !is_selected(selection, name, &tag.name) {
                 walk.left_out.unselected += 1;
                 continue;
             }
-            let named = Reference::of_repository(registry, name).and_then(|reference| match &tag.digest {
+            let parsed = Reference::of_repository(registry, name).and_then(|reference| match &tag.digest {
                 // What has no tag is listed under its digest.
                 Some(digest) if digest.as_str() == tag.name => Ok(reference),
                 _ => reference.with_tag(&tag.name),
             });
-            match named {
+            match parsed {
                 Ok(reference) => wanted.push((reference, tag)),
                 Err(error) => {
                     let what = format!("{name}:{}", tag.name);
@@ -206,12 +202,18 @@ fn walk_with(
         return Err(Failure::new(Exit::Usage, anyhow!(what)));
     }
     survey(&mut walk, wanted, options, jobs, bars);
+    if !selection.everything {
+        leave_statements(&mut walk);
+    }
     if let Some(most) = selection.newest {
         keep_newest(&mut walk, usize::try_from(most).unwrap_or(usize::MAX));
     }
     walk.unread.sort();
     Ok(walk)
 }
+
+/// Of a digest in a repository: its tags, and when it was pushed.
+type Tagged = ((String, Digest), (Vec<String>, Option<String>));
 
 /// Looks at each digest once in each repository.
 fn survey(walk: &mut Walk, wanted: Vec<(Reference, ListedTag)>, options: &Options, jobs: usize, bars: &Bars) {
@@ -243,7 +245,7 @@ fn survey(walk: &mut Walk, wanted: Vec<(Reference, ListedTag)>, options: &Option
             }),
         }
     }
-    let rows: Vec<((String, Digest), (Vec<String>, Option<String>))> = rows.into_iter().collect();
+    let rows: Vec<Tagged> = rows.into_iter().collect();
     let done = AtomicUsize::new(0);
     let surveys = parallel::map(jobs, &rows, |((repository, digest), _)| {
         bars.say(format!("images: {} of {}", done.fetch_add(1, Ordering::Relaxed) + 1, rows.len()));
@@ -260,6 +262,17 @@ fn survey(walk: &mut Walk, wanted: Vec<(Reference, ListedTag)>, options: &Option
         }
     }
     walk.found.sort_by(|a, b| a.repository.cmp(&b.repository).then_with(|| natural(&a.tags[0], &b.tags[0])));
+}
+
+/// Leaves out what lies under tags that stand for digests, unless it is an image: nobody shall hide one there.
+fn leave_statements(walk: &mut Walk) {
+    let left_out = &mut walk.left_out;
+    walk.found.retain(|found| {
+        let is_statement = matches!(found.survey.kind, Kind::Artifact(_))
+            && found.tags.iter().all(|tag| stands_for_digest(tag));
+        left_out.statements += if is_statement { found.tags.len() } else { 0 };
+        !is_statement
+    });
 }
 
 /// Leaves the newest images of each repository. What is no image is not counted.
