@@ -117,6 +117,18 @@ fn an_upload_that_breaks_is_begun_anew() {
 }
 
 #[test]
+fn a_blob_that_came_whole_is_not_sent_twice() {
+    let registry = Registry::start();
+    let repository = repository(&registry, &options());
+    // It is there, and the answer is lost.
+    registry.put_blob("team/db", b"bytes");
+    registry.fail_next("/blobs/uploads/1", Fault::Drop);
+    repository.push_blob(&digest(b"bytes"), BlobContent::Bytes(b"bytes")).unwrap();
+    let sent = registry.requests().iter().filter(|request| request.method == "PUT").count();
+    assert_eq!(sent, 1);
+}
+
+#[test]
 fn a_blob_of_another_repository_is_mounted() {
     let registry = Registry::start();
     registry.put_blob("staging/db", b"shared");

@@ -1,13 +1,14 @@
 //! A target to its inventory: what `scan` and `sbom` share.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use plimsoll_catalog::{CATALOGERS, Entry};
-use plimsoll_image::{InFlight, LayerCache, Limits, NoProgress, Options, catalog_folder, catalog_image};
+use plimsoll_image::{InFlight, LayerCache, Limits, Options, Progress, catalog_folder, catalog_image};
 use plimsoll_model::Inventory;
-use plimsoll_oci::{Reference, Target};
+use plimsoll_oci::{Reference, ResolvedImage, Target};
 
 use crate::args::{ReadingArgs, RegistryArgs, TargetArgs};
 use crate::environment::Environment;
@@ -102,7 +103,7 @@ impl Reader {
     }
 
     /// What is in an image of a registry.
-    pub(crate) fn inventory(&self, reference: &Reference) -> Result<Inventory, Failure> {
+    pub(crate) fn inventory(&self, reference: &Reference, bars: &Bars) -> Result<Inventory, Failure> {
         let options = Options {
             catalogers: CATALOGERS,
             cache: Some(&self.cache),
@@ -110,11 +111,28 @@ impl Reader {
             spool_folder: &self.spool_folder,
             limits: Limits::default(),
             threads: self.threads,
-            progress: &NoProgress,
+            progress: &Quietly { bars },
         };
         let source = plimsoll_oci::open(&Target::Registry(reference.clone()), &self.reach)
             .map_err(|error| oci_failure(error, Exit::CouldNotScan))?;
         catalog_image(source, &options).map_err(image_failure)
+    }
+}
+
+/// Tells of nothing but what makes a sweep slow: one of many images has no bars of its own.
+struct Quietly<'a> {
+    bars: &'a Bars,
+}
+
+impl Progress for Quietly<'_> {
+    fn image(&self, _: &ResolvedImage) {}
+    fn cached(&self, _: usize) {}
+    fn read(&self, _: usize, _: u64) {}
+    fn done(&self, _: usize) {}
+    fn cache_failed(&self, _: usize, error: &io::Error) {
+        self.bars.note(&format!(
+            "note: results of layers were not kept in the cache, so that they are read for each image: {error}"
+        ));
     }
 }
 

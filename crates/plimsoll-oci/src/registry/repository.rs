@@ -107,21 +107,7 @@ impl Repository {
     /// # Errors
     /// Where the registry does not say so.
     pub fn blob_exists(&self, digest: &Digest) -> Result<bool, Error> {
-        let mut response = self.client.ask(&format!("blobs/{digest}"), Request::new(Method::Head))?;
-        // What is sent elsewhere is there; that place may not answer such a question.
-        if !self.client.is_own(&response.url) {
-            return Ok(true);
-        }
-        match response.status {
-            200 => Ok(true),
-            404 => Ok(false),
-            _ => Err(upload::refused(
-                &self.client,
-                &mut response,
-                &format!("blob {digest}"),
-                "status 200 or 404",
-            )),
-        }
+        upload::exists(&self.client, digest)
     }
 
     /// Writes a blob, whose digest the registry verifies. Whether it is there already is not asked.

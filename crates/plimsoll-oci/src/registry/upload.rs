@@ -47,9 +47,27 @@ pub(crate) fn push_blob(client: &Client, digest: &Digest, content: BlobContent<'
             Err(error) if attempt < policy.retries && may_pass(&error) => {
                 std::thread::sleep(policy.wait(attempt));
                 attempt += 1;
+                // It may have come whole, and only the answer was lost, or slow: a registry moves what is large.
+                if exists(client, digest).unwrap_or(false) {
+                    return Ok(());
+                }
             }
             done => return done,
         }
+    }
+}
+
+/// Whether the repository has a blob.
+pub(crate) fn exists(client: &Client, digest: &Digest) -> Result<bool, Error> {
+    let mut response = client.ask(&format!("blobs/{digest}"), Request::new(Method::Head))?;
+    // What is sent elsewhere is there; that place may not answer such a question.
+    if !client.is_own(&response.url) {
+        return Ok(true);
+    }
+    match response.status {
+        200 => Ok(true),
+        404 => Ok(false),
+        _ => Err(refused(client, &mut response, &what(digest), "status 200 or 404")),
     }
 }
 

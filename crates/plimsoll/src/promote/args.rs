@@ -38,7 +38,7 @@ pub(crate) struct PromoteArgs {
     #[arg(long, value_name = "N", env = "PLIMSOLL_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: u16,
     /// Sign the promotion, and keep it beside the image where it went.
-    #[arg(long, env = "PLIMSOLL_ATTEST", value_parser = switch())]
+    #[arg(long)]
     pub(crate) attest: bool,
     /// Sign with this private key: PEM, Ed25519 or ECDSA over P-256, or as cosign encrypts it (`COSIGN_PASSWORD`).
     #[arg(long, value_name = "FILE")]

@@ -213,7 +213,7 @@ impl Sweep<'_> {
             .and_then(|reference| reference.with_tag(tag))
             .map_err(|error| oci_failure(error, Exit::CouldNotScan))?
             .with_digest(&image.digest);
-        let inventory = self.reader.inventory(&reference)?;
+        let inventory = self.reader.inventory(&reference, self.bars)?;
         let scan = self.scanner.judge(inventory, self.bars)?;
         let mut judged = Judged::of(&scan);
         if let (Some(reports), Some(folder)) = (&self.reports, &self.arguments.output_dir) {
