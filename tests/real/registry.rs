@@ -14,6 +14,9 @@ pub const USER: (&str, &str) = ("bosun", "keel-haul 7");
 /// Ports that are tried: another program may take one between our look and the registry's.
 const MAX_PORTS: u32 = 5;
 
+/// Repositories that a registry lists on one page: few, so that pages follow.
+const MAX_CATALOG_ENTRIES: u32 = 2;
+
 /// Who may pull.
 #[derive(Clone, Copy, Debug)]
 pub enum Access<'a> {
@@ -128,6 +131,7 @@ fn configure(folder: &Scratch, store: &Path, address: SocketAddr, access: &Acces
          log: {{level: warn, accesslog: {{disabled: true}}}}\n\
          storage: {{filesystem: {{rootdirectory: {}}}, maintenance: {{uploadpurging: {{enabled: false}}}}}}\n\
          http: {{addr: \"{address}\", secret: plimsoll}}\n\
+         catalog: {{maxentries: {MAX_CATALOG_ENTRIES}}}\n\
          {access}",
         quoted(store)
     );

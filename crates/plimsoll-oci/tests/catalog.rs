@@ -45,6 +45,14 @@ fn lists_are_read_to_their_last_page() {
 }
 
 #[test]
+fn a_registry_that_gives_less_is_asked_for_what_it_likes() {
+    let registry = registry(&[("a", &["1", "2", "3"]), ("b/c", &["x"]), ("d", &["1"])]);
+    registry.lists_at_most(2);
+    assert_eq!(repositories(&registry).unwrap(), ["a", "b/c", "d"]);
+    assert_eq!(tags(&registry, "a").unwrap(), ["1", "2", "3"]);
+}
+
+#[test]
 fn pages_without_end_are_ended() {
     let registry = registry(&[("a", &["1"])]);
     // A page that names itself, one that another host has, one of another scheme, an address that is none.

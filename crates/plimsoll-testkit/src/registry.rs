@@ -126,6 +126,8 @@ struct State {
 struct Lists {
     /// So many on a page, whatever is asked; 0: all at once.
     on_page: usize,
+    /// The most that may be asked for on a page; 0: any number.
+    most: usize,
     /// Whether links to the next page are whole addresses.
     absolute_links: bool,
     /// The status that the list of repositories is refused with.
@@ -248,6 +250,13 @@ impl Registry {
         let mut state = self.state();
         state.lists.on_page = number;
         state.lists.absolute_links = absolute_links;
+    }
+
+    /// Refuses to give more on a page than so many, and gives as many where no number is asked for.
+    pub fn lists_at_most(&self, number: usize) {
+        let mut state = self.state();
+        state.lists.on_page = number;
+        state.lists.most = number;
     }
 
     /// Names this as the next page on every page.

@@ -186,6 +186,9 @@ fn a_sweep_reads_each_layer_once_and_a_damaged_image_stops_no_other() {
         push_layout(&layout, "1", &format!("{}/team/{name}:1", registry.address()));
         push_layout(&layout, "1", &format!("{}/team/{name}:again", registry.address()));
     }
+    // Two repositories on a page, so that the list has three.
+    let list = Plimsoll::bare(&["registry", "list", &registry.address().to_string()]).run();
+    assert!(text(&good(list)).contains("5 digests under 10 tags in 5 repositories"));
     let proxy = CuttingProxy::start(registry.address(), 0, u64::MAX, || ());
     let place = proxy.address().to_string();
     let database = database().path.display().to_string();

@@ -106,8 +106,7 @@ impl RegistryListing {
             let page: CatalogPage = parse(bytes, "list of repositories", &subject)?;
             page.repositories.ok_or_else(|| bad("list of repositories", &subject, "`repositories`", "none"))
         };
-        let path = format!("/v2/_catalog?n={NAMES_ON_PAGE}");
-        let found = pages(&client, path, "list of repositories", &subject, read, names);
+        let found = pages(&client, "/v2/_catalog", "list of repositories", &subject, read, names);
         // Some refuse by giving no token for it.
         found.map_err(|error| match error {
             Error::Denied { answer, tried, .. } => {
@@ -130,8 +129,8 @@ impl RegistryListing {
                 (None, None) => Err(bad("list of tags", &subject, "`tags`", "none")),
             }
         };
-        let path = format!("/v2/{}/tags/list?n={NAMES_ON_PAGE}", reference.repository());
-        pages(&client, path, "list of tags", &subject, read, names)
+        let path = format!("/v2/{}/tags/list", reference.repository());
+        pages(&client, &path, "list of tags", &subject, read, names)
     }
 }
 
@@ -149,13 +148,13 @@ impl Listing for RegistryListing {
 /// Reads a list page by page; a name that comes twice is told once.
 fn pages(
     client: &Client,
-    first: String,
+    list: &str,
     what: &'static str,
     subject: &str,
     check: impl Fn(&Client, &mut Response) -> Result<(), Error>,
     names: impl Fn(&[u8]) -> Result<Vec<String>, Error>,
 ) -> Result<Vec<String>, Error> {
-    let mut path = first;
+    let mut path = format!("{list}?n={NAMES_ON_PAGE}");
     let mut asked = HashSet::new();
     let mut seen = HashSet::new();
     let mut found = Vec::new();
@@ -164,7 +163,12 @@ fn pages(
         if !asked.insert(path.clone()) {
             return Err(bad(what, subject, "a next page that was not read before", "a circle of pages"));
         }
-        let mut response = client.ask_path(&path, Request::get().header("accept", "application/json"))?;
+        let ask = |path: &str| client.ask_path(path, Request::get().header("accept", "application/json"));
+        let mut response = ask(&path)?;
+        // Some refuse a number that is above their own limit, and say neither which it is nor that it was this.
+        if found.is_empty() && asked.len() == 1 && matches!(response.status, 400 | 422) {
+            response = ask(list)?;
+        }
         check(client, &mut response)?;
         let next = next_page(client, &response, what, subject)?;
         let url = response.url.clone();

@@ -115,17 +115,23 @@ impl State {
     fn page_of_names(
         &self,
         all: &[&str],
-        field: &str,
+        list: &str,
         repository: Option<&str>,
         asked: &str,
         address: SocketAddr,
     ) -> Answer {
         let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
-        let last = query.split('&').find_map(|field| field.strip_prefix("last="));
+        let field =
+            |name: &str| query.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        let number = field("n").and_then(|number| number.parse::<usize>().ok());
+        if self.lists.most > 0 && number.is_some_and(|number| number > self.lists.most) {
+            return error(400, "PAGINATION_NUMBER_INVALID");
+        }
+        let last = field("last");
         let start = last.map_or(0, |last| all.iter().take_while(|name| **name <= last).count());
         let most = if self.lists.on_page == 0 { all.len() } else { self.lists.on_page };
         let page: Vec<&str> = all.iter().skip(start).take(most).copied().collect();
-        let mut body = serde_json::json!({ field: page });
+        let mut body = serde_json::json!({ list: page });
         if let Some(repository) = repository {
             body["name"] = repository.into();
         }
