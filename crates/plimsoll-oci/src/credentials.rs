@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -46,6 +46,29 @@ pub(crate) struct Lookup {
     pub(crate) found: Option<(Credential, String)>,
     /// Why a place could not be asked. That matters only if the registry refuses us.
     pub(crate) troubles: Vec<String>,
+}
+
+/// What credential helpers answered. Clones of the same options share it, so that a helper is run once for a registry,
+/// whatever number of its repositories is asked, and by how many threads.
+#[derive(Clone, Default)]
+pub struct HelperAnswers(Arc<Mutex<BTreeMap<(String, String), Asked>>>);
+
+/// Filled by the first who asks; the others wait for it.
+type Asked = Arc<OnceLock<Result<Option<Credential>, String>>>;
+
+impl HelperAnswers {
+    fn of(
+        &self,
+        helper: &str,
+        server: &str,
+        ask: impl FnOnce() -> Result<Option<Credential>, String>,
+    ) -> Result<Option<Credential>, String> {
+        let asked = {
+            let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(answers.entry((helper.to_owned(), server.to_owned())).or_default())
+        };
+        asked.get_or_init(ask).clone()
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -95,7 +118,8 @@ pub(crate) fn lookup(options: &Options, reference: &Reference) -> Lookup {
         let helper =
             own.map(|(_, helper)| helper.clone()).or(config.creds_store).filter(|name| !name.is_empty());
         if let Some(name) = helper {
-            match ask_helper(&name, server, options.helper_timeout) {
+            let ask = || ask_helper(&name, server, options.helper_timeout);
+            match options.helper_answers.of(&name, server, ask) {
                 Ok(Some(credential)) => {
                     lookup.found = Some((credential, format!("`docker-credential-{name}`")));
                     return lookup;
@@ -272,6 +296,26 @@ mod tests {
             Ok(None) => "none".to_owned(),
             Err(trouble) => format!("trouble {trouble}"),
         }
+    }
+
+    #[test]
+    fn a_helper_is_asked_once_for_a_registry() {
+        let answers = HelperAnswers::default();
+        let runs = std::sync::atomic::AtomicUsize::new(0);
+        let ask = |server: &str| {
+            answers.clone().of("pass", server, || {
+                runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(20));
+                Ok(Some(of_pair("user", server)))
+            })
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(ask("r.example"), Ok(Some(of_pair("user", "r.example")))));
+            }
+        });
+        assert_eq!(ask("other.example"), Ok(Some(of_pair("user", "other.example"))));
+        assert_eq!(runs.into_inner(), 2);
     }
 
     #[test]

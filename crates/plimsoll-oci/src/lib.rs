@@ -40,6 +40,7 @@ mod stream;
 mod target;
 mod verify;
 
+pub use credentials::HelperAnswers;
 pub use error::Error;
 pub use options::{FoundLogin, LoginSource, Options, Progress};
 pub use platform::parse_platform;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use plimsoll_model::Platform;
 
 use crate::Secret;
+use crate::credentials::HelperAnswers;
 
 /// Told of bytes as they arrive.
 pub trait Progress: Send + Sync {
@@ -56,6 +57,8 @@ pub struct Options {
     pub podman_sockets: Vec<PathBuf>,
     /// How long a credential helper may take.
     pub helper_timeout: Duration,
+    /// What helpers answered before.
+    pub helper_answers: HelperAnswers,
     /// Asked for credentials where `credential_files` and their helpers have none.
     pub login_source: Option<Arc<dyn LoginSource>>,
     /// Told of what is pulled.
@@ -73,6 +76,7 @@ impl Default for Options {
             podman_host: None,
             podman_sockets: vec!["/run/podman/podman.sock".into()],
             helper_timeout: Duration::from_secs(30),
+            helper_answers: HelperAnswers::default(),
             login_source: None,
             progress: None,
         }

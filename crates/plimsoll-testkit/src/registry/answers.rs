@@ -115,7 +115,7 @@ impl State {
     fn page_of_names(
         &self,
         all: &[&str],
-        list: &str,
+        named: &str,
         repository: Option<&str>,
         asked: &str,
         address: SocketAddr,
@@ -131,7 +131,7 @@ impl State {
         let start = last.map_or(0, |last| all.iter().take_while(|name| **name <= last).count());
         let most = if self.lists.on_page == 0 { all.len() } else { self.lists.on_page };
         let page: Vec<&str> = all.iter().skip(start).take(most).copied().collect();
-        let mut body = serde_json::json!({ list: page });
+        let mut body = serde_json::json!({ named: page });
         if let Some(repository) = repository {
             body["name"] = repository.into();
         }
