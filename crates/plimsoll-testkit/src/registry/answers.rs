@@ -206,7 +206,10 @@ impl State {
                 return error(400, "MANIFEST_INVALID");
             };
             let layers = json["layers"].as_array().cloned().unwrap_or_default();
-            let named = layers.iter().chain([&json["config"]]).filter_map(|blob| blob["digest"].as_str());
+            // Foreign layers stay where their addresses say.
+            let is_here = |blob: &&Value| blob["urls"].as_array().is_none_or(Vec::is_empty);
+            let named = layers.iter().filter(is_here).chain([&json["config"]]);
+            let named = named.filter_map(|blob| blob["digest"].as_str());
             for blob in named {
                 if !self.blobs.contains_key(&format!("{name}@{blob}")) {
                     return error(400, "MANIFEST_BLOB_UNKNOWN");
