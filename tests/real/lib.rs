@@ -53,7 +53,7 @@ pub use proxy::{CuttingProxy, Request};
 pub use registry::{Access, Registry, USER};
 pub use report::{comparable, findings, packages, purls};
 pub use schemas::{Schema, own_document};
-pub use skopeo::{fetch_all, push_layout, raw_manifest};
+pub use skopeo::{copy_as_docker, fetch_all, push_layout, raw_manifest};
 pub use sources::{PipelineFile, Sources, actionlint, is_taken, whole_lines};
 pub use surroundings::{Scratch, advisories};
 pub use token::TokenServer;

@@ -12,6 +12,13 @@ pub fn push_layout(layout: &Path, tag: &str, image: &str) {
         .arg(format!("docker://{image}")));
 }
 
+/// Copies an image from one open registry to another in the form of Docker: the same layers under another digest.
+pub fn copy_as_docker(from: &str, to: &str) {
+    run(skopeo()
+        .args(["copy", "--quiet", "--format", "v2s2", "--src-tls-verify=false", "--dest-tls-verify=false"])
+        .args([format!("docker://{from}"), format!("docker://{to}")]));
+}
+
 /// The manifest or the index under a name, byte for byte.
 pub fn raw_manifest(image: &str, user: Option<(&str, &str)>) -> Vec<u8> {
     let mut command = skopeo();

@@ -1,7 +1,7 @@
 //! Attestations in Debian's registry, which has no list of referrers, judged by other people's libraries and by `openssl`.
 
 use base64::Engine as _;
-use plimsoll_real::{Access, Plimsoll, Registry, Run, Scratch, attest_judge, database_store};
+use plimsoll_real::{Access, Plimsoll, Registry, Run, Scratch, attest_judge, copy_as_docker, database_store};
 use serde_json::Value;
 
 struct Scene {
@@ -135,6 +135,34 @@ fn what_others_sign_is_verified_here() {
         assert_eq!(run.status, Some(1));
         assert!(String::from_utf8_lossy(&run.stdout).contains("it speaks of `sha256:0000"), "{run:?}");
     }
+}
+
+/// What came past the pipeline is named; what skopeo has only written in another form is recognised.
+#[test]
+fn the_audit_tells_what_came_past_the_pipeline() {
+    let scene = Scene::new();
+    let (secret, public) = scene.keys();
+    let production = Registry::empty(Access::Anyone);
+    let (from, to) = (scene.name(), format!("{}/shop/app:1", production.address()));
+    good(&scene.attest(&secret));
+    good(&Plimsoll::bare(&["promote", &from, &to, "--key", &public]).run());
+    let (staging, place) = (scene.registry.address().to_string(), production.address().to_string());
+    let audit = || {
+        let words = ["registry", "audit", "--staging", &staging, "--production", &place, "--key", &public];
+        let run = Plimsoll::bare(&words).arguments(&["--format", "json"]).run();
+        let read: Value = serde_json::from_slice(&run.stdout).expect("it writes JSON");
+        let rows = read["images"].as_array().expect("a list").iter();
+        let rows: Vec<String> =
+            rows.map(|row| format!("{} {}", row["status"], row["tags"][0]).replace('"', "")).collect();
+        (run.status, rows)
+    };
+    assert_eq!(audit(), (Some(0), vec!["passed 1".to_owned()]));
+    copy_as_docker(&from, &format!("{}/shop/app:docker", production.address()));
+    assert_eq!(audit(), (Some(0), vec!["same-content docker".to_owned(), "passed 1".to_owned()]));
+    attest_judge(&["image", &format!("http://{place}"), "shop/app", "smuggled"]);
+    let (status, rows) = audit();
+    assert_eq!(status, Some(1));
+    assert_eq!(rows[0], "bypassed smuggled");
 }
 
 /// `openssl` alone verifies an envelope that was written into a file.
