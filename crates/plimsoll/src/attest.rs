@@ -1,21 +1,20 @@
 //! `plimsoll scan --attest`: what the gate said, signed, and kept beside the image.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 use plimsoll_attest::{
-    ENVELOPE_MEDIA_TYPE, Envelope, STATEMENT_PAYLOAD_TYPE, SigningKey, Statement, StatementSubject,
-    VULN_PREDICATE_TYPE, read_signing_key,
+    Envelope, STATEMENT_PAYLOAD_TYPE, SigningKey, Statement, StatementSubject, VULN_PREDICATE_TYPE,
+    read_signing_key,
 };
 use plimsoll_gate::Policy;
 use plimsoll_model::{Digest, Scan};
-use plimsoll_oci::{Attachment, Options, Reference, Repository, Target, digest_tag};
+use plimsoll_oci::{Options, Reference, Repository, Target};
 use plimsoll_report::{Report, VulnContext, cosign_vuln_predicate};
 use sha2::{Digest as _, Sha256};
 
 use crate::args::{GateArgs, ScanArgs, switch};
-use crate::attested::{self, ATTESTATION_SUFFIX};
+use crate::attested;
 use crate::environment::{Build, Environment};
 use crate::exit::{Exit, Failure};
 use crate::gate::Gate;
@@ -26,10 +25,6 @@ use crate::target::{self, oci_failure, reach};
 
 /// The most characters of a build's id.
 const MAX_BUILD_CHARS: usize = 500;
-/// The annotation of a referrer that says when it was made.
-const CREATED: &str = "org.opencontainers.image.created";
-/// The annotation of a referrer that says what its statement is about.
-const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 
 /// What is attested of a scan.
 #[derive(Debug, clap::Args)]
@@ -175,7 +170,9 @@ impl Attest {
         }
         if let Some((name, repository)) = &place {
             for digest in &digests {
-                let manifest = self.send(repository, digest, &envelope, bars).map_err(unsent)?;
+                let kept =
+                    attested::keep(repository, digest, &envelope, VULN_PREDICATE_TYPE, &self.instant, bars);
+                let manifest = kept.map_err(unsent)?;
                 bars.note(&format!("attested: {} {name}", crate::store::verdict_word(scan)));
                 bars.note(&format!("  image  {digest}"));
                 bars.note(&format!("  key    {}", self.key.public().id()));
@@ -202,41 +199,6 @@ impl Attest {
         }
         let envelope = Envelope::sign(STATEMENT_PAYLOAD_TYPE, payload, &self.key).map_err(unwritten)?;
         Ok(envelope.to_json())
-    }
-
-    /// Keeps an envelope beside a manifest in both ways; the reference of the referrer.
-    fn send(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-        envelope: &[u8],
-        bars: &Bars,
-    ) -> Result<String, plimsoll_oci::Error> {
-        let subject = repository.fetch_manifest(digest.as_str())?;
-        let mut attachment = Attachment {
-            artifact_type: STATEMENT_PAYLOAD_TYPE,
-            media_type: ENVELOPE_MEDIA_TYPE,
-            bytes: envelope,
-            annotations: BTreeMap::from([
-                (CREATED.to_owned(), self.instant.clone()),
-                (PREDICATE_TYPE.to_owned(), VULN_PREDICATE_TYPE.to_owned()),
-            ]),
-        };
-        let referrer = repository.attach(&subject, &attachment)?;
-        // Source: cosign, `pkg/oci/static`: a signature of an attestation stands in its envelope.
-        attachment.annotations = BTreeMap::from([
-            ("dev.cosignproject.cosign/signature".to_owned(), String::new()),
-            ("predicateType".to_owned(), VULN_PREDICATE_TYPE.to_owned()),
-        ]);
-        let tag = format!("{}{ATTESTATION_SUFFIX}", digest_tag(digest));
-        match repository.append_layer(&tag, &attachment) {
-            // A tag may be one that is written once. We find it among the referrers.
-            Err(error @ plimsoll_oci::Error::Push { .. }) => {
-                bars.note(&format!("warning: not kept under cosign's tag: {error}"));
-            }
-            done => drop(done?),
-        }
-        Ok(referrer.digest.to_string())
     }
 }
 

@@ -1,22 +1,28 @@
-//! Signed records of scans beside an image: looked for, verified, read.
+//! Signed records of scans beside an image: looked for, verified, read; and kept there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use plimsoll_attest::{
-    Envelope, MAX_ENVELOPE_BYTES, ScanRecord, Statement, VerifyingKey, read_verifying_keys,
+    ENVELOPE_MEDIA_TYPE, Envelope, MAX_ENVELOPE_BYTES, STATEMENT_PAYLOAD_TYPE, ScanRecord, Statement,
+    VerifyingKey, read_verifying_keys,
 };
 use plimsoll_model::Digest;
-use plimsoll_oci::{Artifact, ArtifactBlob, Attached, Error, Repository, digest_tag};
+use plimsoll_oci::{Artifact, ArtifactBlob, Attached, Attachment, Error, Repository, digest_tag};
 use sha2::{Digest as _, Sha256};
 
 use crate::exit::{Exit, Failure};
+use crate::progress::Bars;
 
 /// What stands behind the tag of a digest for cosign's attestations.
-pub(crate) const ATTESTATION_SUFFIX: &str = ".att";
+const ATTESTATION_SUFFIX: &str = ".att";
 /// Annotations that hold a predicate's type: cosign's of its two forms, `BuildKit`'s.
 const PREDICATE_TYPES: [&str; 3] =
     ["predicateType", "dev.sigstore.bundle.predicateType", "in-toto.io/predicate-type"];
+/// The annotation of a referrer that says what its statement is about.
+const REFERRERS_PREDICATE: &str = PREDICATE_TYPES[2];
+/// The annotation of a referrer that says when it was made.
+const CREATED: &str = "org.opencontainers.image.created";
 /// The most artifacts of an image that are read.
 const MAX_ARTIFACTS: usize = 500;
 /// The most bytes of all blobs that are read of them.
@@ -114,6 +120,42 @@ pub(crate) fn find(repository: &Repository, digest: &Digest, keys: &[VerifyingKe
     looked.refused.sort();
     looked.refused.dedup();
     Ok(looked)
+}
+
+/// Keeps a signed envelope beside the manifest of this digest: as a referrer, whose digest is given, and in cosign's layout.
+pub(crate) fn keep(
+    repository: &Repository,
+    digest: &Digest,
+    envelope: &[u8],
+    predicate_type: &str,
+    instant: &str,
+    bars: &Bars,
+) -> Result<Digest, Error> {
+    let subject = repository.fetch_manifest(digest.as_str())?;
+    let mut attachment = Attachment {
+        artifact_type: STATEMENT_PAYLOAD_TYPE,
+        media_type: ENVELOPE_MEDIA_TYPE,
+        bytes: envelope,
+        annotations: BTreeMap::from([
+            (CREATED.to_owned(), instant.to_owned()),
+            (REFERRERS_PREDICATE.to_owned(), predicate_type.to_owned()),
+        ]),
+    };
+    let referrer = repository.attach(&subject, &attachment)?;
+    // Source: cosign, `pkg/oci/static`: a signature of an attestation stands in its envelope.
+    attachment.annotations = BTreeMap::from([
+        ("dev.cosignproject.cosign/signature".to_owned(), String::new()),
+        ("predicateType".to_owned(), predicate_type.to_owned()),
+    ]);
+    let tag = format!("{}{ATTESTATION_SUFFIX}", digest_tag(digest));
+    match repository.append_layer(&tag, &attachment) {
+        // A tag may be one that is written once. We find it among the referrers.
+        Err(error @ Error::Push { .. }) => {
+            bars.note(&format!("warning: not kept under cosign's tag: {error}"));
+        }
+        done => drop(done?),
+    }
+    Ok(referrer.digest)
 }
 
 struct Search<'a> {

@@ -75,7 +75,7 @@ pub(crate) fn run(
     let promotion = promotion(&places, &found, &image, copied.as_ref(), &passed, arguments, environment);
     let mut kept = Kept::default();
     if copied.is_some() {
-        kept.write(&promotion, &places, signer.as_ref(), record.as_ref(), environment)?;
+        kept.write(&promotion, &places, signer.as_ref(), record.as_ref(), environment, bars)?;
     }
     bars.finish().iter().for_each(|note| eprintln!("{note}"));
     written::passed(&promotion, copied.as_ref(), &kept, arguments.format)?;
@@ -103,8 +103,9 @@ impl Kept {
         signer: Option<&sign::Signer>,
         store: Option<&Store>,
         environment: &Environment,
+        bars: &Bars,
     ) -> Result<(), Failure> {
-        match signer.map(|signer| signer.write(&places.to, promotion)) {
+        match signer.map(|signer| signer.write(&places.to, promotion, bars)) {
             Some(Ok(place)) => self.attestation = Some(place),
             Some(Err(failure)) => self.failures.push(failure),
             None => {}

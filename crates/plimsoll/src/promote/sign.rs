@@ -1,18 +1,15 @@
 //! A promotion, signed and kept beside the image where it went.
 
-use std::collections::BTreeMap;
-
 use anyhow::anyhow;
 use plimsoll_attest::{
-    ENVELOPE_MEDIA_TYPE, Envelope, STATEMENT_PAYLOAD_TYPE, SigningKey, Statement, StatementSubject,
-    read_signing_key,
+    Envelope, STATEMENT_PAYLOAD_TYPE, SigningKey, Statement, StatementSubject, read_signing_key,
 };
 use plimsoll_model::Digest;
-use plimsoll_oci::{Attachment, Error, Repository, digest_tag};
+use plimsoll_oci::Repository;
 use plimsoll_store::Promotion;
 
 use super::args::PromoteArgs;
-use crate::attested::{self, ATTESTATION_SUFFIX};
+use crate::attested;
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Bars;
@@ -21,10 +18,6 @@ use crate::target::oci_failure;
 
 /// What a promotion's statement is: its predicate is a [`Promotion`], as in a store.
 const PREDICATE_TYPE: &str = "https://github.com/plimsoll-scan/plimsoll/attestation/promotion/v1";
-/// The annotation of a referrer that says when it was made.
-const CREATED: &str = "org.opencontainers.image.created";
-/// The annotation of a referrer that says what its statement is about.
-const PREDICATE: &str = "in-toto.io/predicate-type";
 
 /// Who signs promotions.
 pub(super) struct Signer {
@@ -57,7 +50,12 @@ impl Signer {
     }
 
     /// Signs a promotion, and keeps it beside the image as a referrer and in cosign's layout. Gives who signed, and where.
-    pub(super) fn write(&self, to: &Repository, promotion: &Promotion) -> Result<String, Failure> {
+    pub(super) fn write(
+        &self,
+        to: &Repository,
+        promotion: &Promotion,
+        bars: &Bars,
+    ) -> Result<String, Failure> {
         let unwritten = |error: anyhow::Error| Failure::new(Exit::NotStored, error);
         let digest: Digest =
             promotion.digest.parse().map_err(|error| unwritten(anyhow::Error::new(error)))?;
@@ -70,29 +68,8 @@ impl Signer {
         let envelope = Envelope::sign(STATEMENT_PAYLOAD_TYPE, statement.payload(&predicate), &self.key)
             .map_err(|error| unwritten(error.into()))?
             .to_json();
-        let manifest =
-            self.send(to, &digest, &envelope).map_err(|error| oci_failure(error, Exit::NotStored))?;
+        let kept = attested::keep(to, &digest, &envelope, PREDICATE_TYPE, &self.instant, bars);
+        let manifest = kept.map_err(|error| oci_failure(error, Exit::NotStored))?;
         Ok(format!("{} in {manifest}", self.key.public()))
-    }
-
-    fn send(&self, to: &Repository, digest: &Digest, envelope: &[u8]) -> Result<Digest, Error> {
-        let subject = to.fetch_manifest(digest.as_str())?;
-        let mut attachment = Attachment {
-            artifact_type: STATEMENT_PAYLOAD_TYPE,
-            media_type: ENVELOPE_MEDIA_TYPE,
-            bytes: envelope,
-            annotations: BTreeMap::from([
-                (CREATED.to_owned(), self.instant.clone()),
-                (PREDICATE.to_owned(), PREDICATE_TYPE.to_owned()),
-            ]),
-        };
-        let referrer = to.attach(&subject, &attachment)?;
-        // Source: cosign, `pkg/oci/static`: a signature of an attestation stands in its envelope.
-        attachment.annotations = BTreeMap::from([
-            ("dev.cosignproject.cosign/signature".to_owned(), String::new()),
-            ("predicateType".to_owned(), PREDICATE_TYPE.to_owned()),
-        ]);
-        to.append_layer(&format!("{}{ATTESTATION_SUFFIX}", digest_tag(digest)), &attachment)?;
-        Ok(referrer.digest)
     }
 }
