@@ -230,7 +230,8 @@ impl PassRules {
         let unread = |error| store::failure(error, Exit::CouldNotScan);
         let listed = runtime.block_on(store.list(&format!("{VERDICTS}/{}", asked.hex()))).map_err(unread)?;
         if listed.is_empty() {
-            looked_at.push(format!("no verdict on {asked} in {}", store.location()));
+            let what = if asked == digest { "it" } else { "its config" };
+            looked_at.push(format!("no verdict on {what} in {}", store.location()));
         }
         for meta in listed.iter().rev().take(MAX_VERDICTS) {
             let bytes = runtime.block_on(store.get(&meta.key, MAX_VERDICT_BYTES)).map_err(unread)?;

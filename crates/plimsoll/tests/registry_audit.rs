@@ -157,7 +157,8 @@ fn same_content_counts_only_where_its_twin_passed() {
     assert_eq!(scene.rows(KEY, 1), ["failed prod/bad:1", "bypassed prod/app:1"]);
     let run = scene.audit(KEY);
     assert!(run.stdout.contains("which nobody let pass either"), "{run:?}");
-    assert!(run.stdout.contains("which did not pass: failed on"), "{run:?}");
+    assert!(run.stdout.contains("  which did not pass: failed on"), "{run:?}");
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{run:?}");
     scene.attest(&scene.staging, "app:1", 0);
     assert_eq!(scene.rows(KEY, 1), ["failed prod/bad:1", "same-content prod/app:1"]);
     // Alone it is no bypass, unless exactly the same is asked for.

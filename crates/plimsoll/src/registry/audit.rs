@@ -27,7 +27,7 @@ use crate::target::reach_registry;
 use crate::verify::standing_document;
 
 /// Reasons of one row that are shown to people; the others are counted. As JSON all are written.
-const MAX_SHOWN_REASONS: usize = 4;
+const MAX_SHOWN_REASONS: usize = 6;
 /// Tags of one row that are shown to people.
 const MAX_SHOWN_TAGS: usize = 5;
 
@@ -287,18 +287,15 @@ impl Audit<'_> {
             match &standing {
                 Standing::Passed(record) => {
                     row.status = Status::SameContent;
-                    row.reasons =
-                        vec![format!("the layers of {name}"), format!("which passed: {}", words(record))];
+                    row.reasons = [layers_of(&name), words("which passed: ", record)].concat();
                 }
                 Standing::Failed(record) => {
                     row.status = Status::Failed;
-                    row.reasons = vec![
-                        format!("the layers of {name}"),
-                        format!("which did not pass: {}", words(record)),
-                    ];
+                    row.reasons = [layers_of(&name), words("which did not pass: ", record)].concat();
                 }
                 Standing::Unknown { .. } => {
-                    row.reasons.push(format!("the layers of {name}, which nobody let pass either"));
+                    row.reasons.extend(layers_of(&name));
+                    row.reasons.push("which nobody let pass either".to_owned());
                 }
             }
             row.twin = Some((name, standing));
@@ -381,7 +378,7 @@ impl Audit<'_> {
         }
         if let Some((record, standing)) = newest {
             row.status = if record.is_pass() { Status::Passed } else { Status::Failed };
-            row.reasons = vec![words(&record)];
+            row.reasons = words("", &record);
             row.standing = Some(standing);
         } else {
             row.status = Status::Bypassed;
@@ -392,9 +389,23 @@ impl Audit<'_> {
     }
 }
 
-/// `failed on 2026-11-22T16:44:04Z, says key sha256:4f1a…`.
-fn words(record: &PassRecord) -> String {
-    format!("{} on {}, says {}", record.verdict, record.when, record.from)
+/// `the layers of registry.example/app`, and its digest: lines of their own, since a digest nearly fills one.
+fn layers_of(name: &str) -> Vec<String> {
+    let (repository, digest) = name.split_once('@').unwrap_or((name, ""));
+    vec![format!("the layers of {repository}"), digest.to_owned()]
+}
+
+/// `failed on 2026-11-22T16:44:04Z`, and who says so.
+fn words(before: &str, record: &PassRecord) -> Vec<String> {
+    let mut words = vec![format!("{before}{} on {}", record.verdict, record.when)];
+    match &record.attested {
+        Some(attested) => {
+            words.push(format!("key {}", attested.signed_by));
+            words.push(format!("in  {}", attested.place.rsplit('@').next().unwrap_or_default()));
+        }
+        None => words.push(format!("says {}", record.from)),
+    }
+    words
 }
 
 fn table(rows: &[Row], place: &Place<'_>) -> String {
