@@ -16,7 +16,6 @@ pub(crate) struct PipelineArgs {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum PipelineAction {
     /// Run a buildspec or a template's pipeline on this machine, as AWS CodeBuild and CodePipeline would, or build and scan the
     /// images that a commit asks for.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
+use plimsoll_buildspec::Masker;
 use plimsoll_pipeline::{
     Approvals, Console, Course, Engine, Execution, Executions, Local, Mark, Problem, Retry, Setup, State,
     Status, begun,
@@ -21,6 +22,8 @@ use crate::exit::{Exit, Failure, printable};
 use crate::output;
 use crate::settings::Settings;
 
+/// Shortest text that is masked without a note, in bytes.
+const MIN_HIDDEN_BYTES: usize = 4;
 /// Longest name of a stage or an action in the table, in characters.
 const MAX_NAME_CHARS: usize = 30;
 
@@ -34,7 +37,7 @@ pub(super) fn run(
     let mut planned = plan::read(template, arguments, environment, is_quiet)?;
     let plan = planned.plans.remove(0);
     if !planned.plans.is_empty() {
-        let names = planned.plans.iter().chain([&plan]).map(|plan| plan.pipeline.logical_id.as_str());
+        let names = [&plan].into_iter().chain(&planned.plans).map(|plan| plan.pipeline.logical_id.as_str());
         let names = names.collect::<Vec<_>>().join(", ");
         let what = anyhow!("cannot run `{}`: expected one pipeline, found several", template.display());
         return Err(Failure::new(Exit::Usage, what).hint(format!("--pipeline NAME, one of {names}")));
@@ -75,6 +78,9 @@ pub(super) fn run(
         execution
     };
     let hidden = hidden(&plan, &planned.secrets);
+    if hidden.iter().any(|text| (1..MIN_HIDDEN_BYTES).contains(&text.len())) {
+        note("a value that `NoEcho` hides is short: much of what is told may be masked");
+    }
     let console = Console::new(io::stdout());
     console.line(&format!("pipeline {name} ({})", execution.state().execution_id));
     let engine = Engine {
@@ -87,14 +93,24 @@ pub(super) fn run(
         stop: build::stop()?,
     };
     let status = engine.run(&course).map_err(failure)?;
-    finish(&execution, status, arguments)
+    finish(&execution, status, &hidden, arguments)
 }
 
 /// Tells how the execution stands, and what to do then.
-fn finish(execution: &Execution, status: Status, arguments: &RunArgs) -> Result<Exit, Failure> {
-    let state = execution.state();
+fn finish(
+    execution: &Execution,
+    status: Status,
+    hidden: &[String],
+    arguments: &RunArgs,
+) -> Result<Exit, Failure> {
+    let mut state = execution.state();
     output::write(None, printable(&format!("\n{}", table(&state))).as_bytes())?;
     if let Some(path) = &arguments.result {
+        // The state keeps what later actions are given; what is handed to others does not.
+        let masker = Masker::new(hidden.iter().map(String::as_str));
+        for action in state.stages.iter_mut().flat_map(|stage| &mut stage.actions) {
+            action.variables.values_mut().for_each(|value| *value = masker.mask(value));
+        }
         let mut text = serde_json::to_string_pretty(&state).expect("values of JSON can be written");
         text.push('\n');
         output::write(Some(path), text.as_bytes())?;
