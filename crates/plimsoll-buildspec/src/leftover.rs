@@ -24,11 +24,24 @@ const MAX_COMMAND_BYTES: u64 = 200;
 /// How often it is looked for more, since what is ended may start others meanwhile.
 const MAX_ROUNDS: usize = 5;
 
+/// Ends what builds have left behind that nobody could clean up after, since their process was killed: builds whose scratch
+/// folders lay below this one. Answers what that was.
+pub fn end_below(scratch: &Path, grace: Duration) -> Vec<Leftover> {
+    let Ok(scratch) = scratch.canonicalize() else { return Vec::new() };
+    let start = format!("{TOKEN}={}/", scratch.display());
+    end(&|entry| entry.starts_with(start.as_bytes()), &[], grace)
+}
+
 /// Ends what is left, and answers what that was.
 pub(crate) fn end_all(token: &str, groups: &[Pid], grace: Duration) -> Vec<Leftover> {
+    let variable = format!("{TOKEN}={token}");
+    end(&|entry| entry == variable.as_bytes(), groups, grace)
+}
+
+fn end(is_ours: &dyn Fn(&[u8]) -> bool, groups: &[Pid], grace: Duration) -> Vec<Leftover> {
     let mut told: Vec<Leftover> = Vec::new();
     for _ in 0..MAX_ROUNDS {
-        let found = find(Path::new("/proc"), token, groups);
+        let found = find(Path::new("/proc"), is_ours, groups);
         if found.is_empty() {
             break;
         }
@@ -57,8 +70,8 @@ fn is_alive(pid: Pid) -> bool {
         && !matches!(state(&Path::new("/proc").join(pid.as_raw_nonzero().to_string())), Some(('Z' | 'X', _)))
 }
 
-fn find(processes: &Path, token: &str, groups: &[Pid]) -> Vec<(Pid, Leftover)> {
-    let variable = format!("{TOKEN}={token}");
+/// Processes of the groups, and those with a variable that is ours.
+fn find(processes: &Path, is_ours: &dyn Fn(&[u8]) -> bool, groups: &[Pid]) -> Vec<(Pid, Leftover)> {
     let mut found = Vec::new();
     let Ok(entries) = fs::read_dir(processes) else { return found };
     for entry in entries.flatten() {
@@ -75,7 +88,7 @@ fn find(processes: &Path, token: &str, groups: &[Pid]) -> Vec<(Pid, Leftover)> {
             let read =
                 File::open(folder.join("environ")).and_then(|file| read_bounded(file, MAX_ENVIRON_BYTES));
             let environ = read.ok().flatten().unwrap_or_default();
-            environ.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
+            environ.split(|byte| *byte == 0).any(is_ours)
         };
         if let Some(pid) = Pid::from_raw(number)
             && (in_group || has_token())
@@ -129,7 +142,7 @@ mod tests {
             fs::write(process.join("cmdline"), "sleep\x0030\0").unwrap();
         }
         let groups = [Pid::from_raw(77).unwrap()];
-        let mut found: Vec<_> = find(folder.path(), "/t/1", &groups)
+        let mut found: Vec<_> = find(folder.path(), &|entry| entry == b"PLIMSOLL_BUILD=/t/1", &groups)
             .into_iter()
             .map(|(_, left)| (left.pid, left.command))
             .collect();

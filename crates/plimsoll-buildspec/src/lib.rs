@@ -55,6 +55,7 @@ pub use environment::{Identity, SecondarySource, Variable, VariableSource, Webho
 pub use error::{Error, SpecError};
 pub use failure::{MAX_RETRIES, OnFailure};
 pub use find::{DEFAULT_NAMES, Found, MAX_BUILDSPEC_BYTES, find};
+pub use leftover::end_below;
 pub use log::{Clock, FixedClock};
 pub use mask::{MASK, Masker};
 pub use outcome::{

@@ -1,7 +1,7 @@
 //! Stages in order, the actions of a group at once: what runs when, and what follows from how it ends.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -95,6 +95,13 @@ impl Done {
 pub trait Doer: Sync {
     /// Does one; what it says goes to `log`.
     fn act(&self, job: &Job<'_>, log: &mut dyn std::io::Write) -> Done;
+
+    /// Ends what actions of an execution, whose folder this is, have left behind when their process was killed; answers what
+    /// that was, each in one line.
+    fn end_leftovers(&self, folder: &Path) -> Vec<String> {
+        let _ = folder;
+        Vec::new()
+    }
 }
 
 /// What an execution is run with.
@@ -183,6 +190,13 @@ impl Engine<'_> {
             return Ok(Status::Succeeded);
         };
         let last = if course.only { first } else { stages.len() - 1 };
+        let mut actions = stages.iter().flat_map(|stage| &stage.actions);
+        if actions.any(|action| action.status == Status::InProgress) {
+            for line in self.doer.end_leftovers(self.execution.folder()) {
+                self.console
+                    .line(&format!("the run before was cut off, and what it had left was ended: {line}"));
+            }
+        }
         self.change(|state| {
             state.stages = stages;
             state.status = Status::InProgress;

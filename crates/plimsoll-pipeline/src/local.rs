@@ -66,6 +66,11 @@ impl Doer for Local<'_> {
         };
         done.unwrap_or_else(|message| Done::new(Status::Failed, message))
     }
+
+    fn end_leftovers(&self, folder: &Path) -> Vec<String> {
+        let ended = plimsoll_buildspec::end_below(&folder.join("work"), Limits::default().grace);
+        ended.into_iter().map(|process| format!("process {}, {}", process.pid, process.command)).collect()
+    }
 }
 
 /// A build that stands for an action.
@@ -170,7 +175,7 @@ impl Local<'_> {
     }
 
     fn run(&self, job: &Job<'_>, work: Work<'_>, log: &mut dyn Write) -> Result<BuildResult, String> {
-        let mut request = Request::new(work.spec, work.workspace, &self.setup.scratch);
+        let mut request = Request::new(work.spec, work.workspace, job.work.join("scratch"));
         request.buildspec_path = work.spec_path;
         request.environment.clone_from(&self.setup.environment);
         request.project_variables = work.project_variables;

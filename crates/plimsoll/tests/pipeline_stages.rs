@@ -407,6 +407,9 @@ fn a_run_that_was_killed_goes_on_where_it_was() {
     fs::remove_file(shop.path("marks/hang")).unwrap();
     let run = shop.run(&["--resume", "--approve-all"]);
     assert_eq!(run.status, 0, "{run:?}");
+    // The shell of the first attempt and its `sleep` are gone too.
+    let ended = "the run before was cut off, and what it had left was ended: process ";
+    assert_eq!(run.stdout.matches(ended).count(), 2, "{run:?}");
     assert_eq!(shop.standing()[0], "Code Succeeded 1");
     assert_eq!(shop.standing()[2], "Compile Succeeded 2");
 }

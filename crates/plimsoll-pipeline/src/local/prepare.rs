@@ -31,8 +31,6 @@ pub struct Setup {
     pub env: Vec<(String, String)>,
     /// The environment of processes, `PATH` and `HOME` above all.
     pub environment: BTreeMap<String, String>,
-    /// A folder for files of ours that do not outlive a build.
-    pub scratch: PathBuf,
     /// Our own program, which scans.
     pub scanner: PathBuf,
     /// The folder that it is called in: its settings and what is mapped to scans are looked for there.

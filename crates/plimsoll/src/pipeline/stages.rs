@@ -45,7 +45,7 @@ pub(super) fn run(
     let secrets = crate::aws::secrets(arguments.secrets.as_deref()).map_err(build::failure)?;
     let flags = &arguments.stages;
     let course = course(flags);
-    let setup = setup(arguments, environment, &planned)?;
+    let setup = setup(arguments, &planned)?;
     let variables = variables(&plan, flags)?;
     let world = World::new(settings)?;
     let clock = Wall;
@@ -170,7 +170,7 @@ fn is_resumed(plan: &Plan, flags: &StageArgs) -> bool {
     flags.resume.is_some() || flags.retry.is_some() || named.is_some_and(|named| Some(named) != first)
 }
 
-fn setup(arguments: &RunArgs, environment: &Environment, planned: &Planned) -> Result<Setup, Failure> {
+fn setup(arguments: &RunArgs, planned: &Planned) -> Result<Setup, Failure> {
     let flags = &arguments.stages;
     let cannot = |what: &'static str| {
         move |error: io::Error| Failure::new(Exit::CouldNotScan, anyhow::Error::new(error).context(what))
@@ -188,7 +188,6 @@ fn setup(arguments: &RunArgs, environment: &Environment, planned: &Planned) -> R
         },
         env: arguments.env.clone(),
         environment: environment::variables(),
-        scratch: environment.temporary_folder.clone(),
         scanner,
         folder,
         account: planned.account.clone(),
