@@ -9,6 +9,8 @@ use plimsoll_aws::{Aws, EcrImage, EcrRegistry, Error, Options};
 use plimsoll_buildspec::{LocalSecrets, Secret, SecretError, SecretReference, Secrets};
 use plimsoll_oci::{FoundLogin, ListedTag, Listing, ListingError, LoginSource};
 
+use crate::exit::{Exit, Failure};
+
 /// Who gives a build its parameters and secrets: the file, or AWS where none is named.
 ///
 /// # Errors
@@ -35,6 +37,17 @@ pub(crate) fn ecr_listing(
 ) -> Option<Box<dyn Listing>> {
     let registry = EcrRegistry::of_host(registry)?;
     Some(Box::new(EcrListing { ecr: Arc::clone(ecr(ca_certificates)), registry, has_untagged }))
+}
+
+/// What went wrong with such a list, with its hint; an error of another's is given back.
+pub(crate) fn listing_failure(error: ListingError) -> Result<Failure, ListingError> {
+    let error = error.downcast::<Error>()?;
+    let hint = error.hint();
+    let failure = Failure::new(Exit::CouldNotScan, *error);
+    Ok(match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
 }
 
 /// One for the whole call, so that tokens are kept; the certificates are those of whom it was first made for.

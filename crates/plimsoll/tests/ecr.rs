@@ -195,6 +195,39 @@ fn the_audit_sees_what_was_pushed_without_a_tag() {
     assert_eq!(rows, [format!("bypassed {}", digest_of(&document, 0)), "passed 1".to_owned()]);
 }
 
+#[test]
+fn a_registry_is_listed_by_its_own_service() {
+    let scene = Scene::new("ecr-list");
+    push(&scene.registry, &image(), "team/app", "1");
+    scene.close();
+    let (_, manifest) = scene.registry.manifest("team/app", "1").unwrap();
+    let digest = plimsoll_testkit::image::sha256(&manifest);
+    let amazon = Amazon::start(move |action| match action {
+        "GetAuthorizationToken" => token(),
+        "DescribeRepositories" => {
+            (200, json!({"repositories": [{"repositoryName": "team/app"}]}).to_string())
+        }
+        _ => {
+            let tagged = json!({"imageDigest": digest, "imageTags": ["1"], "imagePushedAt": 1_767_225_600.0});
+            let untagged = json!({"imageDigest": format!("sha256:{}", "4f1a".repeat(16))});
+            (200, json!({"imageDetails": [tagged, untagged]}).to_string())
+        }
+    });
+    let run = scene.run(&amazon, &["registry", "list", HOST, "--format", "json"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stdout.contains("2026-01-01T00:00:00Z") && run.stdout.contains("\"team/app\""), "{run:?}");
+    // What has no tag is no row of a list.
+    assert!(!run.stdout.contains("4f1a4f1a"), "{run:?}");
+    assert!(scene.registry.requests().iter().all(|request| !request.path.contains("_catalog")));
+
+    let amazon = Amazon::start(|_| {
+        (400, json!({"__type": "AccessDeniedException", "message": "User is not authorized"}).to_string())
+    });
+    let run = scene.run(&amazon, &["registry", "list", HOST]);
+    assert_eq!(run.status, 3, "{run:?}");
+    assert!(run.stderr.contains("allow `ecr:DescribeRepositories`"), "{run:?}");
+}
+
 fn digest_of(document: &Value, row: usize) -> &str {
     document["images"][row]["digest"].as_str().unwrap()
 }

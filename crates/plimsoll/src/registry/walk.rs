@@ -321,10 +321,10 @@ fn is_not_found(error: &ListingError) -> bool {
 fn listing_failure(error: ListingError, registry: &str) -> Failure {
     match error.downcast::<Error>() {
         Ok(error) => oci_failure(*error, Exit::CouldNotScan),
-        Err(error) => {
+        Err(error) => crate::aws::listing_failure(error).unwrap_or_else(|error| {
             let what = format!("cannot list the repositories of `{registry}`");
             Failure::new(Exit::CouldNotScan, anyhow!(error).context(what))
-        }
+        }),
     }
 }
 
