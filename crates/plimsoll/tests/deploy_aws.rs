@@ -9,8 +9,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use plimsoll_testkit::image::{BuiltImage, ImageBuilder, sha256};
+use plimsoll_testkit::registry::Registry;
 use serde_json::Value;
-use support::{Run, Stage};
+use support::{Run, Stage, image, push};
 
 const DIGEST: &str = "sha256:4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a4f1a";
 /// Writes down the call; a scan ends as the file `verdict` says, and fails of what begins as the file `refused` says. What it
@@ -280,10 +282,10 @@ esac
 "#;
 
 /// The pipeline of the template, run here, with what stands for its sources and its registries.
-fn pipeline(stage: &Stage, more: &[&str]) -> Run {
+fn pipeline(stage: &Stage, registry: &str, more: &[&str]) -> Run {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/aws/pipeline.yml");
     let mut words = vec!["pipeline", "run", "--template", template.to_str().unwrap()];
-    words.extend(["--map", "Repository=source", "--registry", "localhost:5000", "--secrets", "secrets.toml"]);
+    words.extend(["--map", "Repository=source", "--registry", registry, "--secrets", "secrets.toml"]);
     words.extend(["--work", "work", "--result", "result.json"]);
     for parameter in [
         "KeyArn=arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d",
@@ -292,6 +294,7 @@ fn pipeline(stage: &Stage, more: &[&str]) -> Run {
         "PlimsollUrl=",
         "PlimsollSha256=",
         "FailOn=critical",
+        "MaxAge=9999d",
     ] {
         words.extend(["--parameter", parameter]);
     }
@@ -327,7 +330,7 @@ fn the_whole_pipeline_runs_here_and_stops_at_a_gate() {
     );
     // The gate of staging fails: nothing behind it begins.
     stage.write("refused", b"localhost:5000/plimsoll/staging@");
-    let run = pipeline(&stage, &["--approve-all"]);
+    let run = pipeline(&stage, "localhost:5000", &["--approve-all"]);
     assert_eq!(run.status, 1, "{run:?}");
     let begun = ["Source", "ScanIaC", "BuildScanPush"].map(|name| format!("{name} Succeeded"));
     let stopped = stages(&stage);
@@ -339,12 +342,12 @@ fn the_whole_pipeline_runs_here_and_stops_at_a_gate() {
 
     // It passes, and waits for a person.
     stage.write("refused", b"nothing");
-    let run = pipeline(&stage, &[]);
+    let run = pipeline(&stage, "localhost:5000", &[]);
     assert_eq!(run.status, 4, "{run:?}");
     assert!(!calls(&stage).iter().any(|call| call.contains("promote")), "{run:?}");
     assert!(run.stdout.contains(&format!(", {DIGEST}, of commit ")), "{run:?}");
 
-    let run = pipeline(&stage, &["--approve-all"]);
+    let run = pipeline(&stage, "localhost:5000", &["--approve-all"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(stages(&stage).iter().all(|one| one.ends_with(" Succeeded")), "{:?}", stages(&stage));
     assert!(!run.stdout.contains("PRIVATE KEY"), "{run:?}");
@@ -358,7 +361,7 @@ fn the_whole_pipeline_runs_here_and_stops_at_a_gate() {
         "plimsoll scan docker:localhost:5000/plimsoll/staging:".to_owned(),
         "docker push localhost:5000/plimsoll/staging:".to_owned(),
         format!(
-            "plimsoll scan localhost:5000/plimsoll/staging@{DIGEST} --fail-on critical --max-age 3d --store"
+            "plimsoll scan localhost:5000/plimsoll/staging@{DIGEST} --fail-on critical --max-age 9999d --store"
         ),
         format!("plimsoll verify localhost:5000/plimsoll/staging@{DIGEST}"),
         format!(
@@ -372,4 +375,86 @@ fn the_whole_pipeline_runs_here_and_stops_at_a_gate() {
     assert!(run.stdout.contains(&format!(
         "nothing is deployed to production, for no service is named. It would be localhost:5000/plimsoll/production@{DIGEST}"
     )), "{run:?}");
+}
+
+/// An image in which nothing is wrong.
+const CLEAN: &str = "//- layer\n//- file etc/os-release\nID=debian\nVERSION_ID=\"11\"\n";
+
+/// A text as TOML has it over several lines.
+fn in_toml(text: &str) -> String {
+    format!("\"\"\"\n{text}\"\"\"")
+}
+
+/// What stands here for Docker and S3 alone is not the real one: the image is in the registry already.
+#[test]
+fn the_program_itself_goes_through_all_stages_and_the_audit_catches_what_did_not() {
+    let stage = stage("deploy-real");
+    let own = env!("CARGO_BIN_EXE_plimsoll");
+    stage.write_advisories();
+    for words in [
+        &["db", "build", "--from", "advisories", "--output", "db/"][..],
+        &["db", "keygen", "--output", "ours.key"],
+        &["pipeline", "init", "--aws", "--output", "source"],
+    ] {
+        let run = stage.run(words);
+        assert_eq!(run.status, 0, "{run:?}");
+    }
+    let registry = Registry::start();
+    let host = registry.host();
+    // What a build makes: at first something with a critical flaw.
+    let builds = |image: &BuiltImage| {
+        let digest = sha256(&image.manifest);
+        push(&registry, image, "plimsoll/staging", &format!("built-{}", &digest[7..19]));
+        stage.write("digest", digest.as_bytes());
+        digest
+    };
+    builds(&image());
+    let database = format!("oci://{host}/plimsoll/database:latest");
+    let run = stage.run(&["db", "push", &database, "--key", "ours.key", "--db", "db"]);
+    assert_eq!(run.status, 0, "{run:?}");
+
+    let text = |name: &str| in_toml(&fs::read_to_string(stage.folder.join(name)).unwrap());
+    let secrets = format!(
+        "[parameters]\n\"/plimsoll/public-key\" = {}\n\n[secrets]\n\"plimsoll/signing-key\" = {}\n",
+        text("ours.key.pub"),
+        text("ours.key")
+    );
+    stage.write("secrets.toml", secrets.as_bytes());
+    let docker = "#!/bin/sh\ncase \"$1\" in\nlogin) cat > /dev/null ;;\n\
+                  inspect) echo \"here@$(cat \"$HOME/digest\")\" ;;\nesac\n"
+        .to_owned();
+    let plimsoll = format!(
+        "#!/bin/sh\nfor word; do\n  shift\n  case \"$word\" in\n  docker:*) word={host}/plimsoll/staging@$(cat \"$HOME/digest\") ;;\n  \
+         s3://*) word=$HOME/results ;;\n  esac\n  set -- \"$@\" \"$word\"\ndone\nexec {own} \"$@\"\n"
+    );
+    for (name, text) in [("plimsoll", plimsoll), ("jq", JQ.to_owned()), ("docker", docker)] {
+        let path = stage.folder.join("bin").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let run = pipeline(&stage, &host, &["--approve-all"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert_eq!(stages(&stage)[2..4], ["BuildScanPush Failed", "ScanStagingImage NotStarted"]);
+    assert!(run.stdout.contains("CVE-2020-14343"), "{run:?}");
+
+    // The fix passes, is approved, and arrives as it was.
+    let digest = builds(&ImageBuilder::from_text(CLEAN).build());
+    let run = pipeline(&stage, &host, &["--approve-all"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(stages(&stage).iter().all(|one| one.ends_with(" Succeeded")), "{:?}", stages(&stage));
+    assert!(registry.manifest("plimsoll/production", &digest).is_some());
+    let places = ["staging", "production"].map(|name| format!("{host}/plimsoll/{name}"));
+    let audit = || {
+        let words = ["registry", "audit", "--staging", &places[0], "--production", &places[1], "--key"];
+        stage.run(&[&words, &["ours.key.pub"][..]].concat())
+    };
+    let run = audit();
+    assert_eq!(run.status, 0, "{run:?}");
+
+    // What is pushed behind the pipeline's back is caught.
+    let planted = format!("{CLEAN}//- file srv/planted\nx\n");
+    push(&registry, &ImageBuilder::from_text(&planted).build(), "plimsoll/production", "planted");
+    let run = audit();
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("bypassed") && run.stdout.contains("planted"), "{run:?}");
 }
