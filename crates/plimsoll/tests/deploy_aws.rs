@@ -308,11 +308,9 @@ fn pipeline(stage: &Stage, registry: &str, more: &[&str]) -> Run {
 /// Each stage that began, and how it stands.
 fn stages(stage: &Stage) -> Vec<String> {
     let text = fs::read_to_string(stage.folder.join("result.json")).unwrap();
-    let state: Value = serde_json::from_str(&text).unwrap();
-    let stages = state["stages"].as_array().unwrap().iter();
-    stages
-        .map(|one| format!("{} {}", one["name"].as_str().unwrap(), one["status"].as_str().unwrap()))
-        .collect()
+    let result: Value = serde_json::from_str(&text).unwrap();
+    let all = result["stages"].as_array().unwrap().iter();
+    all.map(|one| format!("{} {}", one["name"].as_str().unwrap(), one["status"].as_str().unwrap())).collect()
 }
 
 #[test]
