@@ -79,6 +79,18 @@ impl Sources {
         ]
     }
 
+    /// The same, with the program under test on the path.
+    pub fn variables_with_program(&self) -> Vec<(&'static str, OsString)> {
+        let mut path = program().parent().expect("it lies in a folder").as_os_str().to_owned();
+        path.push(":");
+        let mut variables = self.variables();
+        for (_, value) in variables.iter_mut().filter(|(name, _)| *name == "PATH") {
+            path.push(&*value);
+            value.clone_from(&path);
+        }
+        variables
+    }
+
     fn surround(&self, command: &mut Command) {
         command.envs(self.variables()).current_dir(self.path(""));
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use plimsoll_real::{Access, Plimsoll, Registry, Run, Sources, database};
+use plimsoll_real::{Access, Plimsoll, Registry, Run, Sources, database, database_store};
 use serde_json::Value;
 
 /// Upon a Debian base, with a step that runs something.
@@ -24,6 +24,22 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A pair of keys; the name of the private one's file.
+fn keys(sources: &Sources) -> String {
+    let key = sources.path("own.key").display().to_string();
+    Plimsoll::bare(&["db", "keygen", "--output", &key]).bytes();
+    key
+}
+
+/// A policy with a gate that nothing here fails.
+fn policy(sources: &Sources) -> String {
+    let file = sources.path("policy.toml");
+    let rule =
+        "[[policy.rules]]\nname = \"malware\"\nwhen = \"package == 'no such package'\"\naction = \"fail\"\n";
+    fs::write(&file, rule).expect("the folder is ours");
+    file.display().to_string()
+}
+
 #[test]
 fn a_commit_is_built_scanned_pushed_and_scanned_where_it_is() {
     let sources = Sources::new();
@@ -34,7 +50,10 @@ fn a_commit_is_built_scanned_pushed_and_scanned_where_it_is() {
     let commit = sources.commit("Fixed yum for images ::shop:1 and `::empty`");
     let registry = Registry::empty(Access::Anyone);
     let address = registry.address().to_string();
-    let run = commit_run(&sources, &["--commit", "HEAD", "--registry", &address, "--push"]);
+    let key = keys(&sources);
+    let words = ["--commit", "HEAD", "--registry", &address, "--push", "--attest", "--sign-key", &key];
+    // A policy that fails nothing there is: what nobody asked does not count as passed.
+    let run = commit_run(&sources, &[&words[..], &["--policy", &policy(&sources)]].concat());
     let stdout = text(&run.stdout);
     assert_eq!(run.status, Some(0), "{stdout}{}", run.stderr);
     assert!(stdout.contains("shop:1: passed; built from docker/shop with buildah\n"), "{stdout}");
@@ -57,6 +76,9 @@ fn a_commit_is_built_scanned_pushed_and_scanned_where_it_is() {
     // What was pushed is what was scanned.
     let pushed = Plimsoll::scan(&format!("{address}/shop@{digest}"), &database().path).json();
     assert_eq!(found(&pushed), found(&report));
+    assert_eq!(stdout.matches("  attested there\n").count(), 2, "{stdout}");
+    let public = format!("{key}.pub");
+    Plimsoll::bare(&["verify", &format!("{address}/shop@{digest}"), "--key", &public]).bytes();
 
     // A build that fails beside one that does not.
     sources.file("docker/broken/Dockerfile", "FROM scratch\nCOPY missing /\n");
@@ -103,4 +125,38 @@ fn a_push_to_a_bare_repository_builds_and_answers_the_pusher() {
     assert!(said.contains("remote: shop:1: failed the gate; built from docker/shop with buildah"), "{said}");
     assert!(bare.join("plimsoll/shop_1_results.json").is_file(), "{said}");
     assert!(!bare.join("pwned").exists() && !sources.path("source/pwned").exists());
+}
+
+#[test]
+fn the_buildspec_that_init_writes_runs_to_its_end() {
+    let sources = Sources::new();
+    let registry = Registry::empty(Access::Anyone);
+    let database = format!("oci://{}/plimsoll-db:latest", registry.address());
+    let key = keys(&sources);
+    let store = database_store().path.display().to_string();
+    Plimsoll::bare(&["db", "push", &database, "--key", &key, "--db", &store]).bytes();
+    let folder = sources.path("source").display().to_string();
+    Plimsoll::bare(&["pipeline", "init", "--buildspec", "--output", &folder]).bytes();
+    sources.file("docker/empty/Dockerfile", "FROM scratch\nCOPY only /\n");
+    sources.file("docker/empty/only", "");
+    sources.commit("::empty:1");
+    let mut call = Plimsoll::bare(&["pipeline", "run", "--source", &folder]).arguments(&[
+        "--env",
+        &format!("PLIMSOLL_DATABASE={database}"),
+        "--env",
+        &format!("PLIMSOLL_PUBLIC_KEY={key}.pub"),
+        "--env",
+        &format!("REPORTS={}", sources.path("kept").display()),
+        "--artifacts",
+        &sources.path("out").display().to_string(),
+    ]);
+    for (name, value) in sources.variables_with_program() {
+        call = call.variable(name, value);
+    }
+    let run = call.run();
+    let stdout = text(&run.stdout);
+    assert_eq!(run.status, Some(0), "{stdout}{}", run.stderr);
+    assert!(stdout.contains("empty:1: passed; built from docker/empty with"), "{stdout}");
+    assert!(sources.path("kept/empty_1_results.json").is_file());
+    assert!(sources.path("out/primary/empty_1_results.json").is_file());
 }
