@@ -22,7 +22,11 @@ here=$(dirname "$0")
 echo "$@" >> "$here/calls"
 case "$1" in
 version) echo 27.0 ;;
-build)
+build | bud)
+    case "$*" in
+    *'--isolation chroot'*) ;;
+    *) if [ -e "$here/no-namespaces" ]; then echo 'unshare: Operation not permitted' >&2; exit 125; fi ;;
+    esac
     while [ $# -gt 0 ]; do
         case "$1" in --iidfile) id=$2 ;; esac
         folder=$1
@@ -32,6 +36,7 @@ build)
     echo "dockerfile: $first"
     ls "$folder"
     case "$first" in
+    CLAIM*) echo 'unshare: Operation not permitted' >&2; exit 125 ;;
     FAIL*) echo "no such step" >&2; exit 17 ;;
     HANG*) sleep 300 ;;
     FLOOD*) yes 'a line of it' | head -c 6000000 ;;
@@ -40,7 +45,9 @@ build)
     esac
     printf 'sha256:%064d' 1 > "$id" ;;
 save) cp "$here/image.tar" "$3" ;;
-push) printf '1: digest: sha256:%064d size: 1\n' 2 ;;
+push)
+    case "$*" in *oci-archive:*) cp "$here/oci.tar" "${*##*oci-archive:}" ;; esac
+    printf '1: digest: sha256:%064d size: 1\n' 2 ;;
 esac
 "#;
 
@@ -55,7 +62,9 @@ impl Commits {
         let bin = commits.stage.folder.join("bin");
         fs::create_dir_all(&bin).unwrap();
         fs::write(bin.join("image.tar"), image().docker_archive("other:name")).unwrap();
+        fs::write(bin.join("oci.tar"), image().oci_archive("name")).unwrap();
         program(&bin.join("docker"), BUILDER);
+        program(&bin.join("buildah"), BUILDER);
         commits.git(&["init", "-q", "-b", "main", "source"]);
         commits
     }
@@ -478,7 +487,7 @@ fn hooks_of_others_are_left_alone() {
 #[test]
 fn files_are_written_where_they_belong_and_never_over_others() {
     let commits = Commits::new("commit-init");
-    let all = ["init", "--github", "--gitlab", "--jenkins", "--buildspec", "--output", "new"];
+    let all = ["init", "--github", "--gitlab", "--jenkins", "--buildspec", "--aws", "--output", "new"];
     let run = commits.run(&all);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{run:?}");
@@ -488,6 +497,7 @@ fn files_are_written_where_they_belong_and_never_over_others() {
         ".gitlab/plimsoll.gitlab-ci.yml",
         "Jenkinsfile",
         "buildspec.yml",
+        "deploy/aws/pipeline.yml",
     ] {
         assert!(commits.has(&format!("new/{file}")), "{file}");
     }
@@ -501,6 +511,19 @@ fn files_are_written_where_they_belong_and_never_over_others() {
     assert_eq!(commits.run(&[&all[..], &["--force"]].concat()).status, 0);
     assert!(commits.read("new/Jenkinsfile").contains("plimsoll pipeline run"));
     assert_eq!(commits.run(&["init"]).status, 2);
+    // All that lies beside a template is written with it.
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/aws");
+    let mut folders = vec![own.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("new/deploy/aws/{}", path.strip_prefix(&own).unwrap().display());
+            assert!(commits.has(&name), "{name}");
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
     // What is written is well-formed to our own eyes.
     let run = commits.run(&["check", "new/buildspec.yml"]);
     assert_eq!(
@@ -586,4 +609,23 @@ fn images_of_the_registry_are_attested_there() {
         "--ignore-unfixed",
     ]);
     assert!(run.stdout.contains("  attested there\n"), "{run:?}");
+}
+
+#[test]
+fn less_isolation_is_for_machines_that_have_no_more_and_not_for_dockerfiles_to_choose() {
+    let commits = Commits::new("commit-isolation");
+    commits.file("docker/claim/Dockerfile", "CLAIM\n");
+    commits.commit("::claim");
+    let run = commits.head(&["--builder", "buildah"]);
+    assert_eq!(run.status, 3, "{run:?}");
+    assert!(!commits.calls().contains("--isolation"), "{}", commits.calls());
+
+    commits.file("docker/shop/Dockerfile", "FROM scratch\n");
+    commits.commit("::shop");
+    commits.stage.write("bin/no-namespaces", b"");
+    let run = commits.head(&["--builder", "buildah"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert!(run.stderr.contains("note: `buildah` cannot run commands in namespaces here"), "{run:?}");
+    assert!(run.stdout.contains("shop:latest: passed; built from docker/shop with buildah"), "{run:?}");
+    assert_eq!(commits.calls().matches("--isolation chroot").count(), 1, "{}", commits.calls());
 }

@@ -1,5 +1,7 @@
 //! docker, podman and buildah: an image built from a folder, put into a file, pushed.
 
+mod probe;
+
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -92,18 +94,42 @@ impl Builder {
 
     /// Builds a folder with a `Dockerfile`. Its output goes to stderr unless it is to be quiet.
     pub(super) fn build(self, plan: &BuildPlan<'_>, bounds: Bounds<'_>) -> Result<Built, Failure> {
-        let isolation_is_chosen = crate::environment::variables().contains_key("BUILDAH_ISOLATION");
         let first = self.try_build(plan, &[], bounds);
-        let Err(BuildError { is_of_namespaces: true, .. }) = &first else {
-            return first.map_err(|error| error.failure);
-        };
-        if self != Self::Buildah || isolation_is_chosen {
+        let may_be_of_namespaces = matches!(&first, Err(BuildError { names_namespaces: true, .. }));
+        let is_chosen = crate::environment::variables().contains_key("BUILDAH_ISOLATION");
+        // podman builds as buildah does; docker's engine is elsewhere.
+        if !may_be_of_namespaces || is_chosen || self == Self::Docker || self.runs_commands(plan, bounds) {
             return first.map_err(|error| error.failure);
         }
         if !plan.is_quiet {
-            eprintln!("note: `buildah` may make no namespaces here: tried again with `--isolation chroot`");
+            let name = self.name();
+            eprintln!(
+                "note: `{name}` cannot run commands in namespaces here: trying again with `--isolation chroot`"
+            );
         }
         self.try_build(plan, &["--isolation", "chroot"], bounds).map_err(|error| error.failure)
+    }
+
+    /// Whether it runs a command of ours. What a build says is not believed: with less isolation there is less between it
+    /// and this machine, and that is not for a Dockerfile to choose.
+    fn runs_commands(self, plan: &BuildPlan<'_>, bounds: Bounds<'_>) -> bool {
+        let Some(program) = probe::program() else { return true };
+        let folder = plan.scratch.join("probe");
+        let id_file = folder.join("id");
+        if probe::write(&folder, &program).is_err() {
+            return true;
+        }
+        let bounds = Bounds { time: PROBE_TIME, ..bounds };
+        let mut command = Command::new(self.name());
+        command.args(["build", "--no-cache", "--iidfile"]).arg(&id_file);
+        command.arg("--file").arg(folder.join("Dockerfile")).arg(&folder);
+        // Of any other trouble nothing is known.
+        let ran = !matches!(output(&mut command, None, MAX_ANSWER_BYTES, bounds), Err(Trouble::Failed(..)));
+        if let Ok(id) = small_text(&id_file) {
+            // An image without a name does no harm where it stays.
+            let _ = output(Command::new(self.name()).args(["rmi", &id]), None, MAX_ANSWER_BYTES, bounds);
+        }
+        ran
     }
 
     fn try_build(self, plan: &BuildPlan<'_>, more: &[&str], bounds: Bounds<'_>) -> Result<Built, BuildError> {
@@ -121,18 +147,18 @@ impl Builder {
         });
         log.finish();
         let what = format!("cannot build `{}` with `{}`", plan.name, self.name());
-        let failed = |because: String, is_of_namespaces: bool| {
+        let failed = |because: String, names_namespaces: bool| {
             // What was shown already is not shown again.
             let tail = if plan.is_quiet { log.tail_lines() } else { String::new() };
             let because = if tail.is_empty() { because } else { format!("{because}:\n{tail}") };
             let failure = Failure::new(Exit::CouldNotScan, anyhow!(because).context(what.clone()));
-            BuildError { failure, is_of_namespaces }
+            BuildError { failure, names_namespaces }
         };
         match ended {
             Ok(status) if status.success() => {}
             Ok(status) => return Err(failed(said(status), log.names_namespaces())),
             Err(Trouble::Stopped) => {
-                return Err(BuildError { failure: stopped(), is_of_namespaces: false });
+                return Err(BuildError { failure: stopped(), names_namespaces: false });
             }
             Err(trouble) => return Err(failed(trouble.to_string(), false)),
         }
@@ -217,7 +243,7 @@ pub(super) struct BuildPlan<'a> {
 
 struct BuildError {
     failure: Failure,
-    is_of_namespaces: bool,
+    names_namespaces: bool,
 }
 
 /// What a builder says: shown line by line, up to an amount, and its end kept.
