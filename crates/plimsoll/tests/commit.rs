@@ -369,6 +369,8 @@ fn revisions_and_surroundings_that_are_wrong_are_told() {
         &["run", "--fail-on", "high"][..],
         &["run", "--commit", "HEAD", "--push"],
         &["run", "--commit", "a", "--buildspec", "b"],
+        &["run", "--commit", "a", "--env", "A=b"],
+        &["run", "--commit", "a", "--result", "r.json"],
     ] {
         assert_eq!(commits.run(words).status, 2, "{words:?}");
     }

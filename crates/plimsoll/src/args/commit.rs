@@ -6,13 +6,17 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::values::Level;
 
+/// Flags that mean something for other runs alone.
+const NOT_OF_COMMITS: [&str; 8] =
+    ["buildspec", "template", "env", "secrets", "artifacts", "cache", "require_runtimes", "result"];
+
 /// What a commit asks for, and what becomes of it.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Images that a commit asks for")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, given or not")]
 pub(crate) struct CommitArgs {
     /// Build (or take from a registry), scan and report the images that the message of this commit names as `::name:tag`.
-    #[arg(long, value_name = "REV", conflicts_with_all = ["buildspec", "template"])]
+    #[arg(long, value_name = "REV", conflicts_with_all = NOT_OF_COMMITS)]
     pub(crate) commit: Option<String>,
     /// The folder of the sources that holds `<name>/Dockerfile`.
     #[arg(long, value_name = "DIR", default_value = "docker", requires = "commit")]

@@ -154,9 +154,8 @@ impl Run<'_> {
         Reports::plan(&scan.report, certificates, self.settings, self.environment)?;
         ScanDatabase::find(&scan.database, certificates, self.settings, self.environment)?;
         scan.attest.attest = self.arguments.commit.attest;
-        let bars = Bars::new(false, self.common.quiet);
-        Attest::plan(scan, &gate, self.settings, self.environment, &bars)?;
-        bars.finish().iter().for_each(|note| eprintln!("{note}"));
+        // What it notes is told when it is done.
+        Attest::plan(scan, &gate, self.settings, self.environment, &Bars::new(false, true))?;
         Ok(())
     }
 
