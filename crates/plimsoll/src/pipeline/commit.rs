@@ -4,6 +4,7 @@
 mod builder;
 pub(super) mod git;
 pub(super) mod process;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,8 +29,9 @@ use crate::reports::Reports;
 use crate::settings::Settings;
 use crate::vex::Vex;
 use builder::{BuildPlan, Builder, stopped};
-use git::{Git, Scratch};
+use git::Git;
 use process::Bounds;
+use tree::Scratch;
 
 /// Characters of a hash that are shown.
 const SHORT: usize = 12;

@@ -1,19 +1,16 @@
 //! What git says of a commit. Nothing that a repository's own settings name is run: no hook, pager, filter or helper.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use super::process::{Bounds, Stream, Trouble, output, run};
+use super::tree::{Entry, Kind, Unpacking, Written, entries};
 use crate::exit::{Exit, Failure};
 
 /// How long one call of git may take.
@@ -22,12 +19,6 @@ const TIME: Duration = Duration::from_mins(10);
 const MAX_TEXT_BYTES: usize = 16 << 20;
 /// The most bytes of a list of files.
 const MAX_LIST_BYTES: usize = 64 << 20;
-/// The most files of an image's folder.
-const MAX_FILES: usize = 200_000;
-/// The most bytes of them together.
-const MAX_FILES_BYTES: u64 = 4 << 30;
-/// The most bytes of a link's target.
-const MAX_LINK_BYTES: u64 = 4096;
 /// The most bytes of a path that git says.
 const MAX_PATH_BYTES: usize = 16 << 10;
 /// The most bytes of the line that goes before a file.
@@ -57,51 +48,11 @@ const SETTINGS: [&str; 8] = [
     "protocol.allow=never",
     "submodule.recurse=false",
 ];
-/// How a pointer of Git LFS begins.
-const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// A repository.
 pub(in crate::pipeline) struct Git<'a> {
     pub(in crate::pipeline) source: &'a Path,
     pub(in crate::pipeline) stop: &'a AtomicBool,
-}
-
-/// An entry of a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    kind: Kind,
-    object: String,
-    size_bytes: u64,
-    path: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    File,
-    Program,
-    Link,
-    Folder,
-    Submodule,
-}
-
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Self::File | Self::Program => "a file",
-            Self::Link => "a symbolic link",
-            Self::Folder => "a folder",
-            Self::Submodule => "a submodule",
-        }
-    }
-}
-
-/// What was written of a tree, and what it lacks.
-#[derive(Debug, Default)]
-pub(in crate::pipeline) struct Written {
-    /// Submodules, whose files are in other repositories.
-    pub(in crate::pipeline) submodules: Vec<String>,
-    /// Files whose content is elsewhere, by Git LFS.
-    pub(in crate::pipeline) pointers: usize,
 }
 
 impl Git<'_> {
@@ -180,44 +131,16 @@ impl Git<'_> {
     }
 
     /// Writes a tree into a folder that is not there yet, byte for byte as git keeps it.
-    pub(in crate::pipeline) fn write_tree(&self, tree: &str, folder: &Path) -> Result<Written, Failure> {
+    pub(super) fn write_tree(&self, tree: &str, folder: &Path) -> Result<Written, Failure> {
         let what = format!("cannot write the tree `{tree}` to `{}`", folder.display());
         let cannot = |error: anyhow::Error| Failure::new(Exit::CouldNotScan, error.context(what.clone()));
         let mut command = self.command();
         command.args(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", tree]);
         let list = output(&mut command, None, MAX_LIST_BYTES, self.bounds())
             .map_err(|trouble| self.failure(trouble, &what))?;
-        let entries = entries(&list).map_err(cannot)?;
-        if entries.len() > MAX_FILES {
-            return Err(cannot(anyhow!("expected at most {MAX_FILES} files, found {}", entries.len())));
-        }
-        let bytes: u64 = entries.iter().map(|entry| entry.size_bytes).fold(0, u64::saturating_add);
-        if bytes > MAX_FILES_BYTES {
-            return Err(cannot(anyhow!("expected at most {MAX_FILES_BYTES} bytes, found {bytes}")));
-        }
-        let mut written = Written::default();
-        make_folder(folder).map_err(|error| cannot(error.into()))?;
-        let mut files = Vec::new();
-        for entry in &entries {
-            let place = place(folder, &entry.path).map_err(cannot)?;
-            match entry.kind {
-                Kind::Folder => make_folder(&place).map_err(|error| cannot(error.into()))?,
-                Kind::Submodule => {
-                    make_folder(&place).map_err(|error| cannot(error.into()))?;
-                    written.submodules.push(String::from_utf8_lossy(&entry.path).into_owned());
-                }
-                Kind::File | Kind::Program | Kind::Link => files.push((entry, place)),
-            }
-        }
-        let input: Vec<u8> =
-            files.iter().flat_map(|(entry, _)| format!("{}\n", entry.object).into_bytes()).collect();
-        let mut unpacking = Unpacking {
-            files: &files,
-            next: 0,
-            state: State::Header(Vec::new()),
-            links: BTreeMap::new(),
-            pointers: 0,
-        };
+        let listed = entries(&list).map_err(cannot)?;
+        let mut unpacking = Unpacking::begin(&listed, folder).map_err(cannot)?;
+        let input = unpacking.wanted();
         let mut command = self.command();
         command.args(["cat-file", "--batch"]);
         let mut said = Vec::new();
@@ -230,19 +153,11 @@ impl Git<'_> {
             }
         })
         .map_err(|trouble| self.failure(trouble, &what))?;
-        if !status.success() || unpacking.next != files.len() {
+        if !status.success() {
             let said = String::from_utf8_lossy(&said).trim().to_owned();
-            return Err(cannot(anyhow!("git gave {} of {} files: {said}", unpacking.next, files.len())));
+            return Err(cannot(anyhow!("git gave no files: {said}")));
         }
-        written.pointers = unpacking.pointers;
-        // Links come last: nothing is written through one.
-        for (index, target) in unpacking.links {
-            let place = &files[index].1;
-            symlink(OsStr::from_bytes(&target), place)
-                .with_context(|| format!("cannot make the link `{}`", place.display()))
-                .map_err(cannot)?;
-        }
-        Ok(written)
+        unpacking.end().map_err(cannot)
     }
 
     /// Where git looks for hooks, and where the repository itself is.
@@ -381,175 +296,4 @@ fn bare_command(source: &Path) -> Command {
 /// Whether it is a whole hash, SHA-1 or SHA-256, of an object.
 pub(in crate::pipeline) fn is_hash(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// What `ls-tree -l -z` lists: `100644 blob HASH    SIZE\tPATH`, a NUL behind each.
-fn entries(list: &[u8]) -> anyhow::Result<Vec<Entry>> {
-    let read = |line: &[u8]| {
-        let tab = line.iter().position(|byte| *byte == b'\t')?;
-        let (head, path) = (std::str::from_utf8(&line[..tab]).ok()?, &line[tab + 1..]);
-        let mut words = head.split_ascii_whitespace();
-        let kind = match words.next()? {
-            "100755" => Kind::Program,
-            "120000" => Kind::Link,
-            "040000" => Kind::Folder,
-            "160000" => Kind::Submodule,
-            mode if mode.starts_with("100") => Kind::File,
-            _ => return None,
-        };
-        let object = words.nth(1).filter(|hash| is_hash(hash))?.to_owned();
-        // Of what is no file it is `-`.
-        let size_bytes = words.next()?.parse().unwrap_or(0);
-        Some(Entry { kind, object, size_bytes, path: path.to_owned() })
-    };
-    list.split(|byte| *byte == 0)
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            read(line).ok_or_else(|| {
-                anyhow!("expected an entry of a tree, found `{}`", String::from_utf8_lossy(line))
-            })
-        })
-        .collect()
-}
-
-/// A path of a tree below a folder.
-fn place(folder: &Path, path: &[u8]) -> anyhow::Result<PathBuf> {
-    let is_plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
-    if !path.split(|byte| *byte == b'/').all(is_plain) {
-        return Err(anyhow!("expected a path below the folder, found `{}`", String::from_utf8_lossy(path)));
-    }
-    Ok(folder.join(OsStr::from_bytes(path)))
-}
-
-fn make_folder(place: &Path) -> io::Result<()> {
-    DirBuilder::new().create(place)
-}
-
-/// What `cat-file --batch` gives, written into files as it comes: `HASH blob SIZE\n`, the bytes, and a line's end.
-struct Unpacking<'a> {
-    files: &'a [(&'a Entry, PathBuf)],
-    next: usize,
-    state: State,
-    links: BTreeMap<usize, Vec<u8>>,
-    pointers: usize,
-}
-
-enum State {
-    Header(Vec<u8>),
-    Body { to: To, left: u64, first: bool },
-    End,
-}
-
-enum To {
-    File(File),
-    Link(Vec<u8>),
-}
-
-impl Unpacking<'_> {
-    fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let mut rest = chunk;
-        while !rest.is_empty() {
-            rest = match &mut self.state {
-                State::Header(line) => {
-                    let end = rest.iter().position(|byte| *byte == b'\n');
-                    line.extend_from_slice(&rest[..end.unwrap_or(rest.len())]);
-                    if line.len() > MAX_HEADER_BYTES {
-                        return Err(io::Error::other("expected a short line before a file"));
-                    }
-                    let Some(end) = end else { return Ok(()) };
-                    let line = std::mem::take(line);
-                    self.open(&line)?;
-                    &rest[end + 1..]
-                }
-                State::Body { to, left, first } => {
-                    let length = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-                    let (bytes, behind) = rest.split_at(length);
-                    match to {
-                        To::File(file) => file.write_all(bytes)?,
-                        To::Link(target) => target.extend_from_slice(bytes),
-                    }
-                    if std::mem::take(first) && bytes.starts_with(LFS) {
-                        self.pointers += 1;
-                    }
-                    *left -= length as u64;
-                    if *left == 0 {
-                        self.close();
-                    }
-                    behind
-                }
-                State::End => {
-                    if rest[0] != b'\n' {
-                        return Err(io::Error::other("expected a line's end behind a file"));
-                    }
-                    self.next += 1;
-                    self.state = State::Header(Vec::new());
-                    &rest[1..]
-                }
-            };
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, line: &[u8]) -> io::Result<()> {
-        let wrong = |what: &str| io::Error::other(format!("{what}: `{}`", String::from_utf8_lossy(line)));
-        let Some((entry, place)) = self.files.get(self.next) else {
-            return Err(wrong("expected no further file"));
-        };
-        let expected = format!("{} blob {}", entry.object, entry.size_bytes);
-        if line != expected.as_bytes() {
-            return Err(wrong("expected a file of the tree"));
-        }
-        let to = if entry.kind == Kind::Link {
-            if entry.size_bytes > MAX_LINK_BYTES {
-                return Err(wrong("expected a short link"));
-            }
-            To::Link(Vec::new())
-        } else {
-            let mode = if entry.kind == Kind::Program { 0o755 } else { 0o644 };
-            To::File(OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?)
-        };
-        self.state = State::Body { to, left: entry.size_bytes, first: true };
-        if entry.size_bytes == 0 {
-            self.close();
-        }
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        if let State::Body { to: To::Link(target), .. } = std::mem::replace(&mut self.state, State::End) {
-            self.links.insert(self.next, target);
-        }
-    }
-}
-
-/// A folder for one run, gone when this is dropped. Nobody else can look into it.
-pub(in crate::pipeline) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(in crate::pipeline) fn new(below: &Path) -> Result<Self, Failure> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        let mut number = 0;
-        loop {
-            let path = below.join(format!("plimsoll-commit-{}-{number}", std::process::id()));
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
-                Err(error) => {
-                    let what = format!("cannot make the folder `{}`", path.display());
-                    return Err(Failure::new(Exit::CouldNotScan, anyhow!(error).context(what)));
-                }
-            }
-        }
-    }
-
-    pub(in crate::pipeline) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays does no harm.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
