@@ -575,6 +575,7 @@ fn what_cannot_be_scanned_is_told_before_anything_is_built() {
         (&["--db", "nowhere", "--", "--offline"][..], 5),
         (&["--db", "plimsoll.db", "--policy", "nowhere.toml"], 2),
         (&["--db", "plimsoll.db", "--upload", "s3://"], 2),
+        (&["--db", "plimsoll.db", "--", "--attest"], 2),
         (&["--db", "plimsoll.db", "--registry", "registry.example", "--push", "--attest"], 2),
     ] {
         let run = commits.run(&[&source[..], words].concat());

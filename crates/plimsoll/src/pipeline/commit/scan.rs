@@ -41,6 +41,13 @@ impl Run<'_> {
         let scan = scan_of(&mut command);
         let gate = Gate::read(&scan.gate, self.settings, self.environment)?;
         Vex::read(&scan.vex, self.settings)?;
+        if scan.attest.attest && !self.arguments.commit.attest {
+            let what = anyhow!(
+                "cannot attest images of a commit: expected `--attest` and `--registry` of `pipeline run`"
+            );
+            return Err(Failure::new(Exit::Usage, what)
+                .hint("PLIMSOLL_ATTEST, and `--attest` behind `--`, are those of one scan; what is built is in no registry yet"));
+        }
         if self.arguments.dry_run {
             return Ok(());
         }
