@@ -100,6 +100,14 @@ struct HelperAnswer {
 /// Looks for the credentials of a reference: the first file that knows its registry decides, then who else was named.
 pub(crate) fn lookup(options: &Options, reference: &Reference) -> Lookup {
     let mut lookup = Lookup::default();
+    if let Some(login) = options.login.as_ref().filter(|login| login.registry == reference.registry()) {
+        let credential = match &login.user {
+            Some(user) => of_pair(user, login.secret.expose()),
+            None => Credential::Access(login.secret.clone()),
+        };
+        lookup.found = Some((credential, "the credential that was given".to_owned()));
+        return lookup;
+    }
     for path in &options.credential_files {
         let config = match read(path) {
             Ok(Some(config)) => config,

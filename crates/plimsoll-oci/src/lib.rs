@@ -42,7 +42,7 @@ mod verify;
 
 pub use credentials::HelperAnswers;
 pub use error::Error;
-pub use options::{FoundLogin, LoginSource, Options, Progress};
+pub use options::{FoundLogin, Login, LoginSource, Options, Progress};
 pub use platform::parse_platform;
 pub use plimsoll_http::{ConnectionFailure, ProxyOptions, Secret};
 pub use reference::Reference;

@@ -36,6 +36,17 @@ pub struct FoundLogin {
     pub place: String,
 }
 
+/// A credential that was given by name, for one registry and no other.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The registry, as [`crate::Reference::registry`] says it.
+    pub registry: String,
+    /// The user; `None` where the secret is an access token.
+    pub user: Option<String>,
+    /// The password, or the token.
+    pub secret: Secret,
+}
+
 /// How images are reached. [`Options::default`] knows no credentials and no proxy; [`Options::from_env`] is what a
 /// command wants.
 #[derive(Clone)]
@@ -45,6 +56,8 @@ pub struct Options {
     /// Files with credentials in the form of Docker's `config.json` or podman's `auth.json`. The first that knows a
     /// registry decides; those that do not exist are passed over.
     pub credential_files: Vec<PathBuf>,
+    /// A credential that goes before those of files.
+    pub login: Option<Login>,
     /// How hosts are reached: certificates, proxies, time limits, trying again.
     pub http: plimsoll_http::Options,
     /// Where Docker listens: `unix:///path` or `tcp://127.0.0.1:port` (`DOCKER_HOST`).
@@ -70,6 +83,7 @@ impl Default for Options {
         Self {
             platform: None,
             credential_files: Vec::new(),
+            login: None,
             http: plimsoll_http::Options::default(),
             docker_host: None,
             docker_sockets: vec!["/var/run/docker.sock".into()],
