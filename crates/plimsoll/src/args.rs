@@ -2,6 +2,7 @@
 
 mod commit;
 mod db;
+mod facade;
 mod pipeline;
 mod select;
 mod stages;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use commit::{BuilderWord, HookArgs, InitArgs};
 pub(crate) use db::{DatabaseArgs, DbAction, DbArgs, DbPath, RegistryArgs, SigningKey, Trust, UpdateArgs};
+pub(crate) use facade::AsArgs;
 pub(crate) use pipeline::{CheckArgs, CheckFormat, PipelineAction, PipelineArgs, RunArgs};
 pub(crate) use select::{
     ByteRange, CompressionWord, HeaderWord, InputArgs, InputWord, OutputArgs, OutputWord, QuoteWord,
@@ -134,6 +136,9 @@ pub(crate) enum Action {
     Serve(HandedOver),
     /// List what can be read, cataloger by cataloger.
     Catalogers,
+    /// Take the command line of `trivy`, `lacework` or `lw-scanner`.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    As(AsArgs),
 }
 
 impl Action {
@@ -179,6 +184,9 @@ pub(crate) struct ReadingArgs {
     /// Layers that are read at once; the number of processors by default.
     #[arg(long, value_name = "N", env = "PLIMSOLL_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
+    /// What other tools' command lines say besides.
+    #[arg(skip)]
+    pub(crate) other: crate::facade::OtherReach,
 }
 
 #[derive(Debug, Args)]
@@ -304,6 +312,9 @@ pub(crate) struct GateArgs {
     /// Do not look for other scanners' ignore files.
     #[arg(long, env = "PLIMSOLL_NO_IGNORE_FILES", value_parser = switch())]
     pub(crate) no_ignore_files: bool,
+    /// Ignore files of Trivy's under any name.
+    #[arg(skip)]
+    pub(crate) trivyignore: Vec<PathBuf>,
     /// Decide as of this day or instant: waivers end, windows and ages count from then. `2026-03-31` is its first instant, UTC.
     #[arg(long, value_name = "DAY", env = "PLIMSOLL_AS_OF")]
     pub(crate) as_of: Option<AsOf>,

@@ -57,6 +57,12 @@ impl Gate {
         for file in &arguments.waivers {
             waivers.extend(waivers_of(file, &text_of(file)?)?);
         }
+        for file in &arguments.trivyignore {
+            let (origin, text) = (file.display().to_string(), text_of(file)?);
+            let is_yaml = file.extension().is_some_and(|end| end == "yaml" || end == "yml");
+            let read = if is_yaml { Waivers::trivyignore_yaml } else { Waivers::trivyignore };
+            waivers.extend(read(&origin, &text).map_err(input_failure)?);
+        }
         let policy = if let Some(name) = &arguments.policy {
             named(name, &mut waivers)?
         } else {

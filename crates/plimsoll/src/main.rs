@@ -15,6 +15,7 @@ mod diff;
 mod environment;
 mod exit;
 mod explain;
+mod facade;
 mod gate;
 mod handover;
 mod kept;
@@ -42,6 +43,7 @@ mod update;
 mod updated;
 mod verify;
 mod vex;
+mod view;
 
 use std::process::ExitCode;
 
@@ -54,9 +56,15 @@ use progress::Bars;
 use settings::Settings;
 
 fn main() -> ExitCode {
+    let environment = Environment::read();
+    if let Some(status) = facade::called(std::env::args_os(), &environment) {
+        return ExitCode::from(status);
+    }
     // Clap ends the program with status 2 where the usage is wrong, and with 0 for help.
     let command = Command::parse();
-    let environment = Environment::read();
+    if let Action::As(arguments) = &command.action {
+        return ExitCode::from(facade::run(arguments, &environment));
+    }
     let bars = Bars::new(environment.progress, command.common.quiet);
     match run(&command, &environment, &bars) {
         Ok(exit) => exit.into(),
@@ -92,6 +100,7 @@ pub(crate) fn run(command: &Command, environment: &Environment, bars: &Bars) -> 
         Action::Select(arguments) => select::run(arguments, &settings, environment, command.common.quiet),
         Action::Summary(arguments) => summary::run(arguments, &settings),
         Action::Catalogers => catalogers::run(),
+        Action::As(_) => unreachable!("other tools' command lines were taken above"),
         Action::Sql(_) | Action::Scheduler(_) | Action::Executor(_) | Action::Serve(_) => {
             unreachable!("other programs were called above")
         }

@@ -23,11 +23,53 @@ use crate::vex::{Said, Seeking, Vex};
 /// How many days a distribution's newest advisory may lie behind the newest of all before it is a gap.
 const MAX_DAYS_BEHIND: i64 = 180;
 
+/// What a caller changes in a scan on its way, as other tools' command lines do.
+pub(crate) trait Guise {
+    /// Of what was decided: a caller with a gate of its own says here what that decides, and whether it has one.
+    fn decide(&mut self, _scan: &mut Scan) -> bool {
+        false
+    }
+
+    /// Told of the whole: what of it reports show, where that is not all of it. What is kept is the whole.
+    fn view(&mut self, _scan: &Scan, _bars: &Bars) -> Option<Scan> {
+        None
+    }
+
+    /// Who writes the report.
+    fn writing(&self) -> Writing {
+        Writing::WithStatus
+    }
+}
+
+/// Who writes a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// The scan, with the exit status that the verdict comes to.
+    WithStatus,
+    /// The scan, without: the caller ends with a status of its own.
+    WithoutStatus,
+    /// The caller has.
+    Done,
+}
+
+impl Guise for () {}
+
 pub(crate) fn run(
     arguments: &ScanArgs,
     settings: &Settings,
     environment: &Environment,
     bars: &Bars,
+) -> Result<Exit, Failure> {
+    run_as(arguments, settings, environment, bars, &mut ())
+}
+
+/// Scans as another does.
+pub(crate) fn run_as(
+    arguments: &ScanArgs,
+    settings: &Settings,
+    environment: &Environment,
+    bars: &Bars,
+    guise: &mut dyn Guise,
 ) -> Result<Exit, Failure> {
     // Before the image is pulled: a scan without advisories is no scan, and a gate that cannot be read is none.
     let gate = Gate::read(&arguments.gate, settings, environment)?;
@@ -64,14 +106,25 @@ pub(crate) fn run(
     matches.gaps.extend(gaps_of(&inventory, &snapshot, &gate, &arguments.gate, settings)?);
     let seeking = Seeking { reading: &arguments.target.reading, offline: arguments.database.offline };
     let said = vex.judge(seeking, settings, environment, bars, &inventory, &mut matches.findings)?;
-    let scan = decided(inventory, matches, said, compared, &gate, &snapshot, &database, &options)?;
+    let mut scan = decided(inventory, matches, said, compared, &gate, &snapshot, &database, &options)?;
+    if guise.decide(&mut scan) {
+        scan.advice = advice(&scan, &snapshot, &options)?;
+    }
     let exit = Exit::of(scan.decision.verdict);
-    reports.write(&scan, None, Some(exit), bars)?;
+    let mut view = guise.view(&scan, bars);
+    if let Some(view) = &mut view {
+        view.advice = advice(view, &snapshot, &options)?;
+    }
+    let shown = view.as_ref().unwrap_or(&scan);
+    let told = (guise.writing() == Writing::WithStatus).then_some(exit);
+    if guise.writing() != Writing::Done {
+        reports.write(shown, None, told, bars)?;
+    }
     // What another day would have passed is no baseline for the next scan.
     if !gate.is_shifted {
         asked.keep(&scan)?;
     }
-    let mut unsent = reports.upload(&scan, None, Some(exit), environment.now);
+    let mut unsent = reports.upload(shown, None, told, environment.now);
     if let Some(Err(failure)) = keep.map(|keep| keep.write(&scan, environment.now)) {
         unsent.push(failure);
     }

@@ -165,7 +165,11 @@ pub(crate) fn open(
 }
 
 /// Opens one that is there: to ask a folder that is not would be to make it.
-fn existing(path: &StorePath, settings: &Settings, environment: &Environment) -> Result<Store, Failure> {
+pub(crate) fn existing(
+    path: &StorePath,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Store, Failure> {
     let location = location(path.store.as_deref(), settings, environment)?;
     if let Location::Folder(folder) = &location
         && !folder.is_dir()

@@ -167,6 +167,7 @@ pub(crate) fn reach(arguments: &ReadingArgs, settings: &Settings) -> Result<plim
     options.http.insecure_http.clone_from(insecure);
     options.http.ca_certificates.extend(settings.certificates(&arguments.ca_cert)?);
     options.login_source = Some(crate::aws::logins(&options.http.ca_certificates));
+    arguments.other.apply(&mut options);
     Ok(options)
 }
 
