@@ -5,12 +5,17 @@ CARGO ?= cargo
 ADVISORIES ?=
 export ADVISORIES
 
-.PHONY: demo test test-fast test-real check bench fmt
+.PHONY: demo demo-pipeline test test-fast test-real check bench fmt
 
 ## Builds the program, assembles a small real image, and scans it. Needs no network but the crates'.
 demo:
 	$(CARGO) build --release --package plimsoll
 	@$(CARGO) xtask demo
+
+## A pipeline on this machine, offline: a gate that fails, a fix, a promotion, and an image that passed by it all.
+demo-pipeline:
+	$(CARGO) build --release --package plimsoll --package plimsolld
+	@$(CARGO) xtask demo-pipeline
 
 ## All tests: the fast ones, then those against real registries, engines and images.
 test:

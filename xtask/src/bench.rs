@@ -26,5 +26,5 @@ pub(crate) fn run() -> Result<()> {
         }
     }
     let program = crate::target_folder().join("release/plimsoll-bench");
-    shell::run(shell::command(program).arg(crate::release_program()?).arg(crate::target_folder()))
+    shell::run(shell::command(program).arg(crate::release_program("plimsoll")?).arg(crate::target_folder()))
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::shell;
 
 pub(crate) fn run() -> Result<()> {
-    let program = crate::release_program()?;
+    let program = crate::release_program("plimsoll")?;
     let folder = crate::target_folder().join("demo");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let (image, database) = (folder.join("image"), folder.join("plimsoll.db"));

@@ -106,7 +106,8 @@ pub(crate) fn build() -> Result<(String, BuiltImage)> {
     Ok((plan.image.name, builder.build()))
 }
 
-fn read_text(path: &Path) -> Result<String> {
+/// The text of a file of the project.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
     #[expect(clippy::disallowed_methods, reason = "the project's own small files")]
     fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
@@ -116,7 +117,7 @@ fn is_jar(name: &str) -> bool {
 }
 
 /// The files below a folder by their path in it, sorted; a folder named `….jar` is one file.
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+pub(crate) fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list `{}`", folder.display()))?;
     for entry in entries {

@@ -1,4 +1,4 @@
-//! Tasks of the project: `cargo xtask check | test | demo | demo-image | bench`.
+//! Tasks of the project: `cargo xtask check | test | demo | demo-pipeline | demo-image | bench`.
 
 mod advisories;
 mod bench;
@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod demo_image;
 mod docs;
+mod pipeline_demo;
 mod shell;
 mod test;
 
@@ -20,6 +21,7 @@ usage: cargo xtask TASK
   check                      format, lints, documents: what the CI checks
   test [--fast|--real]       the tests; --fast: without, --real: only those against real parts
   demo                       scan the demo's image with the release build
+  demo-pipeline              run a pipeline from a commit to production, on one machine
   docs                       write what documents take from the code: the table of sources
   demo-image FOLDER          write the demo's image as an OCI layout
   advisories FOLDER [DAY]    write made-up advisories of full size, as they are on that day
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
         ["test", "--fast"] => test::run(test::Which::Fast),
         ["test", "--real"] => test::run(test::Which::Real),
         ["demo"] => demo::run(),
+        ["demo-pipeline"] => pipeline_demo::run(),
+        // What the demo's pipeline calls in place of buildah.
+        ["build-image", ref words @ ..] => pipeline_demo::build(words),
         ["docs"] => docs::run(),
         ["demo-image", folder] => demo_image::write(Path::new(folder)),
         ["advisories", folder] => made_up(folder, 0),
@@ -84,12 +89,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The release build of the program.
-fn release_program() -> Result<PathBuf> {
-    let program = target_folder().join("release/plimsoll");
+/// The release build of a program.
+fn release_program(name: &str) -> Result<PathBuf> {
+    let program = target_folder().join("release").join(name);
     if !program.is_file() {
         anyhow::bail!(
-            "cannot find `{}`: expected the release build; run `cargo build --release`",
+            "cannot find `{}`: expected the release build; run `cargo build --release --package {name}`",
             program.display()
         );
     }
