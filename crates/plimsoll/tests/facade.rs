@@ -51,7 +51,8 @@ fn report(run: &Run) -> Value {
 
 /// `VulnerabilityID` of every finding, sorted.
 fn flaws(report: &Value) -> Vec<String> {
-    let results = report["Results"].as_array().into_iter().flatten();
+    // A line without a command has a list of results alone.
+    let results = report.as_array().or(report["Results"].as_array()).into_iter().flatten();
     let mut ids: Vec<String> = results
         .flat_map(|result| result["Vulnerabilities"].as_array().into_iter().flatten())
         .map(|flaw| flaw["VulnerabilityID"].as_str().unwrap().to_owned())
@@ -71,6 +72,21 @@ fn trivys_json_is_the_scans_but_for_filters() {
     assert!(run.stderr.contains("no secrets"), "{run:?}");
     let run = call(&stage, &format!("trivy image --scanners vuln -f json {target}"));
     assert_eq!((report(&run), run.stderr.as_str()), (own, ""));
+}
+
+#[test]
+fn a_line_without_a_command_has_the_json_of_its_time() {
+    let (stage, _registry, host) = staged("facade-list");
+    let target = format!("{host}/team/app:1.2");
+    let own = stage.scan_json(&target);
+    let run = call(&stage, &format!("trivy --quiet --auto-refresh -f json --output found.json {target}"));
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
+    let written: Value = serde_json::from_slice(&fs::read(stage.folder.join("found.json")).unwrap()).unwrap();
+    assert_eq!(written, own["Results"]);
+    let run = call(&stage, &format!("trivy -f json --severity LOW {target}"));
+    assert!(report(&run).is_array() && flaws(&report(&run)).is_empty(), "{run:?}");
+    let newer = [("TRIVY_NEW_JSON_SCHEMA", "true")];
+    assert_eq!(report(&call_with(&stage, &format!("trivy -f json {target}"), &newer)), own);
 }
 
 #[test]

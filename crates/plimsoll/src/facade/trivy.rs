@@ -24,6 +24,9 @@ use crate::run as run_own;
 
 pub(super) const GRAMMAR: Grammar = Grammar { tool: "trivy", prefix: "TRIVY_", flags: FLAGS };
 
+/// With this, Trivy before 0.20 wrote the JSON report that it writes today, and not a list of results alone.
+const NEW_SCHEMA: &str = "TRIVY_NEW_JSON_SCHEMA";
+
 /// Commands, with their other names.
 const COMMANDS: &[(&str, What)] = &[
     ("image", What::Image),
@@ -143,7 +146,10 @@ fn commanded(given: &mut Given, environment: &Environment, bars: &Bars) -> Resul
         return updated(given, environment, bars);
     }
     let subject = subject(given, what, command.is_some())?;
-    scanned(given, what, &subject, environment, bars)
+    // The line of old has the report of old, unless its variable asked for the newer one.
+    let asks_for_newer = environment::variables().get(NEW_SCHEMA).is_some_and(|value| value == "true");
+    let is_list = command.is_none() && !asks_for_newer;
+    scanned(given, what, &subject, is_list, environment, bars)
 }
 
 /// What is scanned: the one word, or `--input`.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use plimsoll_model::{Finding, Scan};
+use serde_json::Value;
 
 use super::super::decide;
 use super::super::reach::login;
@@ -14,6 +15,7 @@ use crate::args::Action;
 use crate::convert;
 use crate::environment::{self, Environment};
 use crate::exit::{Exit, Failure};
+use crate::output;
 use crate::progress::Bars;
 use crate::run as run_own;
 use crate::scan::{Guise, Writing, run_as};
@@ -23,18 +25,20 @@ use crate::view::narrowed;
 /// The ignore file that is read unasked.
 const IGNORE_FILE: &str = ".trivyignore";
 
-/// A command that scans, or converts a scan.
+/// A command that scans, or converts a scan. With `is_list`, JSON is a list of results alone, as Trivy wrote it before 0.20.
 pub(super) fn scanned(
     given: &Given,
     what: What,
     subject: &str,
+    is_list: bool,
     environment: &Environment,
     bars: &Bars,
 ) -> Result<u8, Failure> {
     let form = formats::form(given)?;
     let exit_code = exit_code(given)?;
     let root = (what == What::Folder).then_some(subject);
-    let mut view = View { filter: Filter::read(given, root)?, exit_code, shown: 0 };
+    let list = (is_list && form.format == "json").then(Vec::new);
+    let mut view = View { filter: Filter::read(given, root)?, exit_code, shown: 0, list };
     scanners(given, what, bars)?;
     if let Some(note) = &form.note {
         bars.note(note);
@@ -81,6 +85,11 @@ pub(super) fn scanned(
         return run_own(&command, environment, bars).map(|_| 0);
     };
     let ended = run_as(arguments, &settings, environment, bars, &mut view);
+    if let Some(list) = &view.list
+        && !list.is_empty()
+    {
+        output::write(given.text("output").map(Path::new), list)?;
+    }
     let found = view.shown > 0 && exit_code != 0;
     match ended {
         Ok(_) if found => Ok(exit_code),
@@ -224,6 +233,8 @@ struct View {
     exit_code: u8,
     /// How many findings the report shows.
     shown: usize,
+    /// The report, where it is a list of results alone.
+    list: Option<Vec<u8>>,
 }
 
 impl Guise for View {
@@ -246,6 +257,9 @@ impl Guise for View {
             self.filter.shows_finding(finding)
         });
         self.shown = view.findings.len();
+        if let Some(list) = &mut self.list {
+            *list = results_alone(&view);
+        }
         let hidden: Vec<String> = [
             ("findings", scan.findings.len() - view.findings.len()),
             ("packages", scan.inventory.packages.len() - view.inventory.packages.len()),
@@ -262,6 +276,17 @@ impl Guise for View {
     }
 
     fn writing(&self) -> Writing {
-        Writing::WithoutStatus
+        if self.list.is_some() { Writing::Done } else { Writing::WithoutStatus }
     }
+}
+
+/// The results of the JSON report, without what it says of the scan.
+fn results_alone(scan: &Scan) -> Vec<u8> {
+    let mut report = Vec::new();
+    plimsoll_report::write_json(scan, &mut report).expect("memory takes every byte");
+    let mut report: Value = serde_json::from_slice(&report).expect("it was written as JSON");
+    let results = report.get_mut("Results").map_or_else(|| Value::Array(Vec::new()), Value::take);
+    let mut text = serde_json::to_string_pretty(&results).expect("values of JSON can be written");
+    text.push('\n');
+    text.into_bytes()
 }
