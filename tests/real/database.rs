@@ -24,7 +24,7 @@ pub struct Database {
 /// Where `ADVISORIES` names what is no folder, or the program cannot build one.
 pub fn database() -> &'static Database {
     static DATABASE: OnceLock<Database> = OnceLock::new();
-    DATABASE.get_or_init(|| build("db"))
+    DATABASE.get_or_init(|| build("db", advisories().as_deref()))
 }
 
 /// As a store of partitions.
@@ -34,16 +34,26 @@ pub fn database() -> &'static Database {
 /// As [`database`].
 pub fn database_store() -> &'static Database {
     static DATABASE: OnceLock<Database> = OnceLock::new();
-    DATABASE.get_or_init(|| build("store"))
+    DATABASE.get_or_init(|| build("store", advisories().as_deref()))
+}
+
+/// As one file, of the project's own advisories alone: for what must find something in the Debian base, of which the real
+/// ones may know nothing that is not fixed in it.
+///
+/// # Panics
+///
+/// Where the program cannot build it.
+pub fn own_database() -> &'static Database {
+    static DATABASE: OnceLock<Database> = OnceLock::new();
+    DATABASE.get_or_init(|| build("own", None))
 }
 
 /// A file, or a folder where `form` is `store`.
-fn build(form: &str) -> Database {
-    let real = advisories();
-    let from = real.clone().unwrap_or_else(|| {
+fn build(form: &str, real: Option<&Path>) -> Database {
+    let from = real.map_or_else(|| root().join("examples/advisories"), Path::to_owned);
+    if real.is_none() && form != "own" {
         println!("no real advisories were given (`ADVISORIES=DIR`): the project's own are used");
-        root().join("examples/advisories")
-    });
+    }
     assert!(from.is_dir(), "cannot read advisories `{}`: expected a folder", from.display());
     let folder = work_folder().join("database");
     make_folder(&folder);

@@ -37,7 +37,7 @@ pub use aws::{Amazon, lint_templates, project_file};
 pub use browser::{Opened, open_in_browser};
 pub use bucket::Bucket;
 pub use data::{jq, python};
-pub use database::{Database, database, database_store};
+pub use database::{Database, database, database_store, own_database};
 pub use endpoint::Endpoint;
 pub use image::{IMAGE, Image, image};
 pub use judges::{

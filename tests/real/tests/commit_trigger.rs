@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use plimsoll_real::{Access, Plimsoll, Registry, Run, Sources, database, database_store};
+use plimsoll_real::{Access, Plimsoll, Registry, Run, Sources, database_store, own_database};
 use serde_json::Value;
 
 /// Upon a Debian base, with a step that runs something.
@@ -11,7 +11,7 @@ const DOCKERFILE: &str = "FROM localhost/base:1\nCOPY note /note\nRUN cat /note 
 fn commit_run(sources: &Sources, words: &[&str]) -> Run {
     let mut call = Plimsoll::bare(&["pipeline", "run", "--source"])
         .arguments(&[&sources.path("source").display().to_string(), "--db"])
-        .arguments(&[&database().path.display().to_string(), "--builder", "buildah", "--reports"])
+        .arguments(&[&own_database().path.display().to_string(), "--builder", "buildah", "--reports"])
         .arguments(&[&sources.path("out").display().to_string()])
         .arguments(words);
     for (name, value) in sources.variables() {
@@ -74,7 +74,7 @@ fn a_commit_is_built_scanned_pushed_and_scanned_where_it_is() {
     };
     assert!(found(&report) > 0);
     // What was pushed is what was scanned.
-    let pushed = Plimsoll::scan(&format!("{address}/shop@{digest}"), &database().path).json();
+    let pushed = Plimsoll::scan(&format!("{address}/shop@{digest}"), &own_database().path).json();
     assert_eq!(found(&pushed), found(&report));
     assert_eq!(stdout.matches("  attested there\n").count(), 2, "{stdout}");
     let public = format!("{key}.pub");
@@ -105,7 +105,7 @@ fn a_push_to_a_bare_repository_builds_and_answers_the_pusher() {
     let init = Plimsoll::bare(&["pipeline", "init", "--hook", &bare.display().to_string()])
         .variable("HOME", sources.path("home"));
     init.bytes();
-    let db = format!("--db={}", database().path.display());
+    let db = format!("--db={}", own_database().path.display());
     for flag in [&*db, "--builder=buildah", "--fail-on=high"] {
         sources.git(&["-C", "shop.git", "config", "--add", "plimsoll.flag", flag]);
     }
