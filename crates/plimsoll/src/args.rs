@@ -97,7 +97,7 @@ pub(crate) enum Action {
     Policy(PolicyArgs),
     /// Write and check VEX documents.
     Vex(VexArgs),
-    /// Run buildspecs and draw pipelines as AWS does, and check them before.
+    /// Run pipelines, buildspecs and what commits ask for, and check them before.
     Pipeline(PipelineArgs),
     /// Say whether an image passed, by the signed attestations beside it.
     #[command(after_help = crate::verify::EXAMPLES)]
