@@ -34,7 +34,7 @@ mod service;
 pub use credentials::{Chain, Error as CredentialsError};
 pub use ecr::{EcrImage, EcrRegistry, EcrRepository, Login};
 pub use error::Error;
-pub use options::{Options, Variables};
+pub use options::{Options, Variables, process_variables};
 pub use parameter::MAX_PARAMETERS;
 pub use plimsoll_http::Secret;
 pub use profile::Profiles;

@@ -47,12 +47,8 @@ impl Default for Options {
 impl Options {
     /// What the environment says: the variables of AWS's tools (`AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_PROFILE`,
     /// `AWS_CA_BUNDLE`, `AWS_ENDPOINT_URL` and those of services, credentials …).
-    #[expect(clippy::disallowed_methods, reason = "this is how the environment comes in")]
     pub fn from_env() -> Self {
-        Self::from_variables(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_variables(process_variables())
     }
 
     /// As [`Options::from_env`], with the environment as pairs.
@@ -61,6 +57,13 @@ impl Options {
         let ca_certificates = variables.get("AWS_CA_BUNDLE").map(PathBuf::from).into_iter().collect();
         Self { ca_certificates, variables, ..Self::default() }
     }
+}
+
+/// The variables of the process that are text, for `from_env` of this crate and of the store's.
+#[expect(clippy::disallowed_methods, reason = "this is how the environment comes in")]
+pub fn process_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Variables of the environment, some of which are secret: none is printed.

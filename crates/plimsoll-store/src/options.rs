@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use plimsoll_aws::Variables;
+use plimsoll_aws::{Variables, process_variables};
 
 /// Beginnings of the variables that stores know.
 const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
@@ -82,12 +82,8 @@ impl Default for Options {
 impl Options {
     /// What the environment says: the variables of AWS's tools (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REGION`,
     /// `AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_CA_BUNDLE`, credentials …), of Google's and of Azure's.
-    #[expect(clippy::disallowed_methods, reason = "this is how the environment comes in")]
     pub fn from_env() -> Self {
-        Self::from_variables(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_variables(process_variables())
     }
 
     /// As [`Options::from_env`], with the environment as pairs.
