@@ -167,7 +167,22 @@ impl Place {
         ];
         let mut command = self.plimsoll(&[&arguments, words].concat())?;
         println!("   $ plimsoll {}\n", [&arguments, words].concat().join(" "));
-        expect(&mut command, status)
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the pipeline")?;
+        let output = child.stdout.take().context("the pipeline has no output")?;
+        for line in BufReader::new(output).lines() {
+            let line = line.context("cannot hear the pipeline")?;
+            // Of what CodeBuild's log says of itself, the commands alone; the whole lies in the logs below.
+            match line.split_once("Running command ").filter(|(before, _)| before.starts_with("[Container]"))
+            {
+                Some((_, command)) => println!("  $ {command}"),
+                None if line.starts_with("[Container]") || line.is_empty() => {}
+                None => println!("{line}"),
+            }
+        }
+        match child.wait().context("the pipeline is gone")?.code() {
+            Some(code) if code == status => Ok(()),
+            other => bail!("the pipeline: expected exit status {status}, found {other:?}"),
+        }
     }
 
     /// What is deployed in a place: a reference with its digest.
